@@ -1,0 +1,56 @@
+# Everything runs in .venv, made on first use. The only network use is pip's.
+VENV = .venv
+BIN = $(VENV)/bin
+PYTEST_ARGS =
+# The first Python here that is new enough; `make PYTHON=...` names another.
+PYTHON = $(shell for p in python3.11 python3; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+SOURCES = setup.cfg pyproject.toml constraints.txt
+
+.PHONY: help demo test test-slow lint bench figures clean
+.DEFAULT_GOAL = help
+
+help:  ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+demo: $(VENV)/.installed  ## train digits-mlp by EP on two simulated chips, beside ideal EP and backprop
+	$(BIN)/neuroep run digits-mlp --device loihi1 ecram digital-45nm --seed 0 1 2 --out runs/demo
+	@echo "The report is runs/demo/report.html"
+
+test: $(VENV)/.installed-test  ## run the suite, except the slow tests
+	$(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)
+
+test-slow: $(VENV)/.installed-test  ## run the slow tests
+	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
+
+lint: $(VENV)/.installed-test  ## check style, types and the direction of imports
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy --strict neuroep
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.installed  ## time EP beside torch backprop
+	$(BIN)/neuroep bench
+
+figures: demo  ## draw the README's figures anew
+	$(BIN)/python docs/figures.py runs/demo docs/figures
+
+clean:  ## remove the environment, caches and builds; runs/ stays
+	rm -rf $(VENV) build dist neuroep.egg-info .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.made:
+	@test -n "$(PYTHON)" || { echo "neuroep needs Python 3.11 or newer: make PYTHON=/path/to/python" >&2; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.made $(SOURCES)
+	@echo "Installing neuroep and what it needs (torch among it: this takes a while once)"
+	$(PIP_INSTALL) --editable .
+	@touch $@
+
+$(VENV)/.installed-test: $(VENV)/.made $(SOURCES)
+	@echo "Installing neuroep, what it needs and its test tools (torch among it: this takes a while once)"
+	$(PIP_INSTALL) --editable '.[test]'
+	@touch $@ $(VENV)/.installed

@@ -1,0 +1,69 @@
+"""Equilibrium Propagation as neuromorphic and analog hardware would run it, with what it costs.
+
+>>> import neuroep
+>>> model = neuroep.load_model("digits-mlp")
+>>> trained = neuroep.train(model, device="ecram", seed=0)  # doctest: +SKIP
+>>> trained.test_accuracy  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+#: Public name → module that has it; imported at first use, so that `import neuroep` stays fast.
+_HOMES = {
+    "BadInput": "neuroep.errors",
+    "NeuroepError": "neuroep.errors",
+    "Network": "neuroep.network",
+    "Weights": "neuroep.weights",
+    "ep_gradients": "neuroep.api",
+    "estimate_cost": "neuroep.api",
+    "from_torch": "neuroep.bridges.torch_weights",
+    "load_data": "neuroep.data",
+    "load_device": "neuroep.catalogue",
+    "load_model": "neuroep.catalogue",
+    "load_weights": "neuroep.bridges.weights_file",
+    "save_weights": "neuroep.bridges.weights_file",
+    "to_torch": "neuroep.bridges.torch_weights",
+    "train": "neuroep.api",
+}
+
+__all__ = [
+    "BadInput",
+    "Network",
+    "NeuroepError",
+    "Weights",
+    "ep_gradients",
+    "estimate_cost",
+    "from_torch",
+    "load_data",
+    "load_device",
+    "load_model",
+    "load_weights",
+    "save_weights",
+    "to_torch",
+    "train",
+]
+
+if TYPE_CHECKING:
+    from neuroep.api import ep_gradients, estimate_cost, train
+    from neuroep.bridges.torch_weights import from_torch, to_torch
+    from neuroep.bridges.weights_file import load_weights, save_weights
+    from neuroep.catalogue import load_device, load_model
+    from neuroep.data import load_data
+    from neuroep.errors import BadInput, NeuroepError
+    from neuroep.network import Network
+    from neuroep.weights import Weights
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'neuroep' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

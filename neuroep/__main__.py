@@ -1,0 +1,7 @@
+"""`python -m neuroep`."""
+
+import sys
+
+from neuroep.cli import main
+
+sys.exit(main())

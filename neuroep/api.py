@@ -1,0 +1,143 @@
+"""The Python face: the words of the command line as functions of names or objects."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from neuroep.catalogue import load_device, load_model
+from neuroep.engines import create
+from neuroep.estimate import Estimate
+from neuroep.estimate import estimate_cost as _estimate
+from neuroep.experiment import Experiment, Job
+from neuroep.hardware.device import Ideal
+from neuroep.jobs import Outcome, run_job
+from neuroep.learning.phases import ep_gradients as _gradients
+from neuroep.network import Network
+from neuroep.recipe import Phases
+from neuroep.rng import stream
+from neuroep.specs import DeviceSpec, ModelSpec
+from neuroep.store import RunFolder
+from neuroep.weights import FloatArray, Weights
+
+
+def _model(model: str | Path | ModelSpec) -> ModelSpec:
+    return model if isinstance(model, ModelSpec) else load_model(model)
+
+
+def _device(device: str | Path | DeviceSpec) -> DeviceSpec:
+    return device if isinstance(device, DeviceSpec) else load_device(device)
+
+
+def train(
+    model: str | Path | ModelSpec,
+    device: str | Path | DeviceSpec = "ideal",
+    data: str | None = None,
+    seed: int = 0,
+    epochs: int | None = None,
+    method: str = "ep",
+    engine: str = "auto",
+    threads: int | None = None,
+) -> Outcome:
+    """Train one model by one method on one device.
+
+    Parameters
+    ----------
+    model, device : str, Path or spec
+        Names, paths of TOML files, or what :func:`load_model` and :func:`load_device` return.
+    data : str, optional
+        Name or path of a data set in place of the model's.
+    seed : int
+        Of initial weights, data order, device spread, noise and rounding.
+    epochs : int, optional
+        In place of the recipe's.
+    method : str
+        ``"ep"`` or ``"backprop"`` (in torch, always with ideal weights).
+    engine : str
+        ``"auto"``, ``"cpu"`` or ``"reference"``.
+    threads : int, optional
+        By default all cores.
+
+    Returns
+    -------
+    Outcome
+        Test accuracy, history, ledger and final weights.
+
+    Raises
+    ------
+    BadInput
+        If something can't be used or doesn't fit.
+    Diverged
+        If training leaves the finite range.
+    """
+    from neuroep.errors import UnknownName
+
+    if method not in ("ep", "backprop"):
+        raise UnknownName("method", method, ("ep", "backprop"))
+    spec, profile = _model(model), _device(device)
+    experiment = Experiment(spec, (profile,), data or spec.data, (seed,), epochs, method == "backprop", engine, threads)
+    job = Job(method, "ideal" if method == "backprop" else experiment.trained_on(profile), seed)
+    with tempfile.TemporaryDirectory() as scratch, RunFolder(Path(scratch) / "run").open({}) as folder:
+        return run_job(experiment, job, folder, lambda *_: None)
+
+
+def estimate_cost(
+    model: str | Path | ModelSpec, device: str | Path | DeviceSpec, seed: int = 0, engine: str = "auto"
+) -> Estimate:
+    """Return energy, time and memory traffic of a model on a device, without training.
+
+    Parameters
+    ----------
+    model, device : str, Path or spec
+        As for :func:`train`.
+    seed : int
+        Of initial weights and the samples settled.
+    engine : str
+        Where to settle.
+
+    Returns
+    -------
+    Estimate
+        Joules and seconds a sample by phase and event, event counts, memory traffic.
+    """
+    return _estimate(_model(model), _device(device), seed, engine)
+
+
+def ep_gradients(
+    network: Network,
+    weights: Weights,
+    x: FloatArray,
+    targets: FloatArray,
+    phases: Phases | None = None,
+    engine: str = "auto",
+    seed: int = 0,
+) -> Weights:
+    """Return EP's estimate of dC/dθ on ideal weights, mean over the samples.
+
+    Parameters
+    ----------
+    network, weights : Network, Weights
+        In float32 or float64, which is the type of the result.
+    x : ndarray, shape (batch, n_0)
+        Inputs.
+    targets : ndarray, shape (batch, n_L)
+        y.
+    phases : Phases, optional
+        Estimator, β, sweeps; centered with β = 0.01 and up to 1000 sweeps by default.
+    engine : str
+        Where to settle.
+    seed : int
+        Of random signs.
+
+    Returns
+    -------
+    Weights
+        The gradient, laid out like the weights.
+    """
+    settled = Phases(beta=0.01, free_sweeps=1000, nudged_sweeps=1000, tolerance=1e-6) if phases is None else phases
+    circuit = Ideal().mount(network, weights, stream(seed, "mount")).circuit
+    real = weights.couplings.dtype
+    x, targets = np.ascontiguousarray(x, dtype=real), np.ascontiguousarray(targets, dtype=real)
+    return _gradients(create(engine), circuit, x, targets, settled, seed)

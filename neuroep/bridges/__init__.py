@@ -1,0 +1,1 @@
+"""Bridges to other worlds: torch modules, the backprop twin, weight files."""

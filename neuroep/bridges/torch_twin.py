@@ -1,0 +1,217 @@
+"""A network in torch with its optimiser, trained step by step or epoch by epoch."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from neuroep.bridges.torch_tensors import COSTS, Labels, accuracy_of, inputs_of, labels_of, targets_of, tensor_of
+from neuroep.bridges.torch_weights import from_torch, to_torch
+from neuroep.errors import BadInput, Diverged
+from neuroep.ledger import Event, Ledger, Phase
+from neuroep.network import Cost, Network
+from neuroep.recipe import Training
+from neuroep.weights import FloatArray, Weights
+
+State = Mapping[str, NDArray[np.generic]]
+
+
+class TwinEpoch(NamedTuple):
+    """One epoch: its number from 0, online accuracy and mean cost in training, wall-clock seconds."""
+
+    epoch: int
+    train_accuracy: float
+    train_cost: float
+    seconds: float
+
+
+class Twin:
+    """A network in torch with its optimiser and its training data.
+
+    Parameters
+    ----------
+    network : Network
+        Sizes, activations and cost.
+    weights : Weights
+        Initial weights; their floating-point type is used throughout.
+    training : Training
+        Learning rates, momentum, weight decay and decay; the rest is the caller's business.
+    x : ndarray, shape (samples, n_0)
+        Inputs.
+    targets : ndarray, shape (samples, n_L)
+        y, for every cost but cross-entropy, which takes the labels.
+    labels : ndarray of int, shape (samples,)
+        Class 0..n_L−1; with a single output, class 1 is any label above 0.
+    state : mapping of str to ndarray, optional
+        From :meth:`state`; replaces the weights and sets the momentum.
+
+    Raises
+    ------
+    BadInput
+        If shapes, labels or the state don't fit the network.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        weights: Weights,
+        training: Training,
+        x: FloatArray,
+        targets: FloatArray,
+        labels: Labels,
+        state: State | None = None,
+    ) -> None:
+        self._network = network
+        self._training = training
+        dtype = weights.couplings.dtype
+        self._x = inputs_of(network, x, dtype)
+        self._labels = labels_of(network, labels, len(x))
+        goals = targets_of(network, targets, len(x), dtype)
+        self._goals = self._labels if network.cost is Cost.CROSS_ENTROPY else goals
+        self._cost = COSTS[network.cost]
+        start = weights if state is None else _stored(weights, state, "couplings", "biases")
+        self.module: nn.Sequential = to_torch(network, start)
+        self._linears = [part for part in self.module if isinstance(part, nn.Linear)]
+        self._optimizer = torch.optim.SGD(self._groups(), lr=0.0, momentum=training.momentum, fused=True)
+        self.set_epoch(0)
+        if state is not None and training.momentum:
+            self._restore(_stored(weights, state, "momentum_couplings", "momentum_biases"))
+
+    def _groups(self) -> list[dict[str, Any]]:
+        """Return as few parameter groups as rates and decay allow; biases don't decay."""
+        rates = self._training.rates(self._network.depth, 0)
+        groups: dict[tuple[float, float], dict[str, Any]] = {}
+        for k, (linear, rate) in enumerate(zip(self._linears, rates, strict=True)):
+            for parameter, shrink in ((linear.weight, self._training.weight_decay), (linear.bias, 0.0)):
+                fresh = {"params": [], "weight_decay": shrink, "coupling": k}
+                groups.setdefault((rate, shrink), fresh)["params"].append(parameter)
+        return list(groups.values())
+
+    def set_epoch(self, epoch: int) -> None:
+        """Set the learning rates of an epoch counted from 0."""
+        rates = self._training.rates(self._network.depth, epoch)
+        for group in self._optimizer.param_groups:
+            group["lr"] = rates[group["coupling"]]
+
+    def step(self, index: Tensor) -> Tensor:
+        """Train on one batch and return its outputs from before the update.
+
+        Parameters
+        ----------
+        index : Tensor of int64, shape (batch,)
+            Which samples.
+
+        Returns
+        -------
+        Tensor, shape (batch, n_L)
+            Outputs (logits under cross-entropy), detached.
+        """
+        outputs: Tensor = self.module(self._x.index_select(0, index))
+        cost = self._cost(outputs, self._goals.index_select(0, index))
+        self._optimizer.zero_grad(set_to_none=True)
+        cost.backward()  # type: ignore[no-untyped-call]
+        self._optimizer.step()
+        return outputs.detach()
+
+    def train_epoch(self, epoch: int, order: Iterable[NDArray[np.integer]], ledger: Ledger | None = None) -> TwinEpoch:
+        """Train on the batches of one epoch.
+
+        Parameters
+        ----------
+        epoch : int
+            Counted from 0; it sets the learning rates.
+        order : iterable of ndarray of int
+            Indices of each batch.
+        ledger : Ledger, optional
+            Takes the events of the epoch.
+
+        Raises
+        ------
+        BadInput
+            If there are no batches.
+        Diverged
+            If the cost or a weight leaves the finite range.
+        """
+        began = time.perf_counter()
+        self.set_epoch(epoch)
+        indices, outputs = [], []
+        for batch in order:
+            index = tensor_of(batch, np.int64)
+            indices.append(index)
+            outputs.append(self.step(index))
+        if not indices:
+            raise BadInput("an epoch without batches", "orders", "at least one batch of indices")
+        seen, given = torch.cat(indices), torch.cat(outputs)
+        cost = float(self._cost(given, self._goals.index_select(0, seen)))
+        accuracy = accuracy_of(self._network, given, self._labels.index_select(0, seen))
+        if not math.isfinite(cost) or not all(bool(p.isfinite().all()) for p in self.module.parameters()):
+            raise Diverged(f"backprop diverged in epoch {epoch + 1} (cost {cost}); try smaller learning rates")
+        if ledger is not None:
+            _count(ledger, rows=len(seen), steps=len(indices))
+        return TwinEpoch(epoch, accuracy, cost, time.perf_counter() - began)
+
+    def weights(self) -> Weights:
+        """Return a copy of the present weights."""
+        return from_torch(self.module)
+
+    def state(self) -> dict[str, NDArray[np.generic]]:
+        """Return copies of the weights and, if there is momentum, of its buffers.
+
+        Returns
+        -------
+        dict of str to ndarray
+            ``couplings`` and ``biases``, with momentum also ``momentum_couplings`` and ``momentum_biases``,
+            laid out as in :class:`neuroep.weights.Weights`.
+        """
+        weights = self.weights()
+        state: dict[str, NDArray[np.generic]] = {"couplings": weights.couplings, "biases": weights.biases}
+        if self._training.momentum:
+            momentum = Weights.from_arrays(
+                [self._momentum(linear.weight).T for linear in self._linears],
+                [self._momentum(linear.bias) for linear in self._linears],
+            )
+            state |= {"momentum_couplings": momentum.couplings, "momentum_biases": momentum.biases}
+        return state
+
+    def _momentum(self, parameter: Tensor) -> FloatArray:
+        """Return a momentum buffer; before the first step it is zero."""
+        buffer = self._optimizer.state[parameter].get("momentum_buffer")
+        return np.asarray((torch.zeros_like(parameter) if buffer is None else buffer).detach().numpy())
+
+    def _restore(self, momentum: Weights) -> None:
+        for k, linear in enumerate(self._linears, start=1):
+            for parameter, values in ((linear.weight, momentum.coupling(k).T), (linear.bias, momentum.bias(k))):
+                self._optimizer.state[parameter]["momentum_buffer"] = torch.tensor(np.ascontiguousarray(values))
+
+
+def _stored(like: Weights, state: State, couplings: str, biases: str) -> Weights:
+    """Return weights from two arrays of a state, laid out as `like`."""
+    for name, expected in ((couplings, like.couplings), (biases, like.biases)):
+        if name not in state or state[name].shape != expected.shape:
+            raise BadInput(f"no {name!r} of {expected.shape[0]} entries", "state", "what Twin.state() returned")
+    dtype = like.couplings.dtype
+    return Weights(like.sizes, state[couplings].astype(dtype), state[biases].astype(dtype))
+
+
+def _count(ledger: Ledger, rows: int, steps: int) -> None:
+    """Count the events of `steps` training steps over `rows` samples in all."""
+    free, nudged, update = (ledger.counts[phase] for phase in (Phase.FREE, Phase.NUDGED, Phase.UPDATE))
+    count_forward(free, rows)
+    nudged[Event.READ_DOWN, 2:] += rows
+    update[Event.CONTRAST, 1:] += rows
+    sizes = np.asarray(ledger.sizes, dtype=np.int64)
+    update[Event.WRITE, 1:] += steps * sizes[:-1] * sizes[1:]
+
+
+def count_forward(counts: NDArray[np.int64], rows: int) -> None:
+    """Add the events of a forward pass over `rows` samples to the counts of one phase."""
+    counts[Event.READ_UP, 1:] += rows
+    counts[Event.NEURON, 1:] += rows
+    counts[Event.SAMPLE, 0] += rows

@@ -1,0 +1,76 @@
+"""The command line: thin. Exit status 0 done, 1 failed, 2 bad input, 130 stopped by Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from neuroep.commands import bench, check, cost, data, listing, run
+from neuroep.errors import BadInput, NeuroepError, UnknownName
+
+FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
+
+
+class _Parser(argparse.ArgumentParser):
+    """Reports a wrong command line in one line, as every other bad input, with the nearest right name."""
+
+    def __init__(self, **settings: Any) -> None:
+        # a shortened option would change its meaning, or stop working, when another option is added
+        super().__init__(allow_abbrev=False, **settings)
+
+    def error(self, message: str) -> NoReturn:
+        raise BadInput(message.replace("\n", " "), self._where, f"see {self.prog} --help")
+
+    @property
+    def _where(self) -> str:
+        return self.prog.removeprefix("neuroep").strip()
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is not None and value not in action.choices:
+            raise UnknownName("command", str(value), action.choices, self._where)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse, and refuse what isn't known: each command's parser sees its own leftovers here."""
+        found, extra = super().parse_known_args(args, namespace)
+        if extra and extra[0].startswith("-"):
+            options = (name for action in self._actions for name in action.option_strings if name.startswith("--"))
+            raise UnknownName("option", extra[0].partition("=")[0], options, self._where)
+        if extra:
+            raise BadInput(f"one argument too many, {extra[0]!r}", self._where, f"see {self.prog} --help")
+        return found, extra
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    import neuroep
+
+    parser = _Parser(
+        prog="neuroep",
+        description="Train networks by Equilibrium Propagation as a given chip would, and tell what it costs.",
+    )
+    parser.add_argument("--version", action="version", version=f"neuroep {neuroep.__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
+    for module in (run, listing, cost, check, bench, data):
+        module.add(commands)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command line and return its exit status."""
+    try:
+        options = build_parser().parse_args(argv)
+        status: int = options.act(options)
+    except NeuroepError as error:
+        print(f"neuroep: {error}", file=sys.stderr)
+        return BAD_INPUT if isinstance(error, BadInput) else FAILED
+    except KeyboardInterrupt:
+        print("neuroep: stopped; the same command goes on from the last finished epoch", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # the reader of our output is gone (a pager, head): nothing is left to say, nor to flush
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    return status

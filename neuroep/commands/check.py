@@ -1,0 +1,58 @@
+"""`neuroep check`: gradient fidelity, EP against backprop and finite differences."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from neuroep.commands.console import say, show_json, show_table
+
+
+def add(commands: Any) -> None:
+    """Add the command's arguments."""
+    parser = commands.add_parser("check", help="gradient fidelity: EP against backprop and finite differences")
+    parser.add_argument("model", help="a model's name, or the path of a TOML file")
+    parser.add_argument("--device", "-d", metavar="D", help="mount the weights on this device first")
+    parser.add_argument("--feedback", type=float, metavar="γ", help="feedback gain in place of the model's")
+    parser.add_argument("--beta", type=float, metavar="β", help="nudging strength in place of the model's")
+    parser.add_argument("--precision", default="float64", help="float64 (default) or float32")
+    parser.add_argument("--samples", type=int, default=64, metavar="N", help="samples of the batch (default 64)")
+    parser.add_argument("--engine", default="auto", help="auto, cpu or reference")
+    parser.add_argument("--seed", "-s", type=int, default=0, metavar="S", help="of weights and samples (default 0)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.set_defaults(act=act)
+
+
+def act(options: argparse.Namespace) -> int:
+    """Carry out the command."""
+    from neuroep.catalogue import load_device, load_model
+    from neuroep.errors import BadInput
+    from neuroep.estimate import sample_batch
+    from neuroep.fidelity import check
+
+    if options.samples < 1:
+        raise BadInput(f"{options.samples} samples", "--samples", "1 or more")
+    if options.seed < 0:
+        raise BadInput(f"seed {options.seed}", "--seed", "a whole number from 0")
+    model = load_model(options.model)
+    device = None if options.device is None else load_device(options.device)
+    where, samples = sample_batch(model, model.network(), options.samples, options.seed)
+    found = check(
+        model, samples, device, options.feedback, options.beta, options.precision, options.engine, options.seed
+    )
+    name = "ideal" if device is None else device.name
+    if options.json:
+        head = {"model": model.name, "device": name, "inputs": where, "settled": found.settled}
+        show_json(
+            head | {"feedback": found.feedback, "beta": found.beta, "rows": [row._asdict() for row in found.rows]}
+        )
+        return 0
+    title = (
+        f"{model.name} on {name}: γ = {found.feedback:g}, β = {found.beta:g}, {options.precision},"
+        f" {len(samples.x)} samples of {where}, {found.settled:.0%} settled"
+    )
+    rows = [(r.against, str(r.layer), f"{r.cosine:.6f}", f"{r.relative_error:.2e}") for r in found.rows]
+    show_table(title, ("against", "coupling", "cosine", "relative error"), rows)
+    if found.settled < 1.0:
+        say("some samples did not settle: their gradients are not those of an equilibrium; try a smaller --feedback")
+    return 0

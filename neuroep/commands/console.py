@@ -1,0 +1,106 @@
+"""What people see: tables, progress on a terminal, one line an epoch elsewhere."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress as Bars
+
+    from neuroep.experiment import Job
+    from neuroep.jobs import Outcome
+    from neuroep.learning.trainer import Epoch
+
+
+def console(stderr: bool = False) -> Console:
+    """Return a console; off a terminal it never wraps lines."""
+    from rich.console import Console
+
+    terminal = (sys.stderr if stderr else sys.stdout).isatty()
+    return Console(stderr=stderr, highlight=False, width=None if terminal else 200)
+
+
+def show_table(title: str, header: Sequence[str], rows: Iterable[Sequence[str]], text: int = 1) -> None:
+    """Print a table whose first `text` columns are words and the others numbers."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD)
+    for index, name in enumerate(header):
+        table.add_column(Text(name), justify="left" if index < text else "right")
+    for row in rows:
+        table.add_row(*map(Text, row))  # as they are: a source may hold [brackets]
+    shown = console()
+    shown.print(Text(title, style="bold"))
+    shown.print(table)
+
+
+def say(text: str = "") -> None:
+    """Print a line, its brackets as they are."""
+    console().print(text, markup=False)
+
+
+def show_json(value: Mapping[str, Any]) -> None:
+    """Print one object and nothing else."""
+    from neuroep.disk import plain
+
+    json.dump(plain(value), sys.stdout, indent=2, ensure_ascii=False)
+    sys.stdout.write("\n")
+
+
+def estimate(found: Mapping[str, float] | None, unit: str) -> str:
+    """Return a banded figure as people read it, or a dash."""
+    from neuroep.summary import band, si_band
+
+    return si_band(band(found), unit)
+
+
+class Reporter:
+    """Follows a run on stderr: a bar on a terminal, else a line an epoch."""
+
+    def __init__(self) -> None:
+        self._bars: Bars | None = None
+        self._task: Any = None
+        self._names: dict[str, str] = {}
+
+    def __enter__(self) -> Reporter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bars is not None:
+            self._bars.stop()
+
+    def started(self, jobs: list[Job], epochs: Mapping[Job, int]) -> None:
+        """See Listener."""
+        if not sys.stderr.isatty():
+            return
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        self._bars = Progress(*columns, console=console(stderr=True))
+        self._task = self._bars.add_task("starting", total=sum(epochs.values()))
+        self._bars.start()
+
+    def epoch(self, job: Job, epoch: Epoch, epochs: int) -> None:
+        """See Listener."""
+        name = f"{job.method} {job.device} seed {job.seed}"
+        aside = "" if epoch.validation_accuracy is None else f"  validation {epoch.validation_accuracy:.2%}"
+        figures = f"train {epoch.train_accuracy:.2%}  cost {epoch.train_cost:.4g}{aside}  {epoch.seconds:.2f} s"
+        if self._bars is not None:
+            self._bars.update(self._task, advance=1, description=f"{name}: {figures}")
+        else:
+            print(f"{name}  epoch {epoch.epoch + 1}/{epochs}  {figures}", file=sys.stderr, flush=True)
+
+    def finished(self, outcome: Outcome) -> None:
+        """See Listener."""
+        job = outcome.job
+        text = f"{job.method} {job.device} seed {job.seed}: test {outcome.test_accuracy:.2%}"
+        if self._bars is not None:
+            self._bars.console.print(text)
+        else:
+            print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,109 @@
+"""`neuroep cost`: energy, latency and memory traffic without training."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from neuroep.commands.console import estimate, say, show_json, show_table
+
+if TYPE_CHECKING:
+    from neuroep.estimate import Estimate
+
+
+def add(commands: Any) -> None:
+    """Add the command's arguments."""
+    parser = commands.add_parser("cost", help="energy, latency and memory traffic of a model, without training")
+    parser.add_argument("model", help="a model's name, or the path of a TOML file")
+    parser.add_argument(
+        "--device", "-d", nargs="+", action="extend", required=True, metavar="D", help="device profiles"
+    )
+    parser.add_argument("--seed", "-s", type=int, default=0, metavar="S", help="of weights and samples (default 0)")
+    parser.add_argument("--engine", default="auto", help="auto, cpu or reference")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.set_defaults(act=act)
+
+
+def act(options: argparse.Namespace) -> int:
+    """Carry out the command."""
+    from neuroep.catalogue import load_device, load_model
+    from neuroep.errors import BadInput
+    from neuroep.estimate import estimate_cost
+
+    if options.seed < 0:
+        raise BadInput(f"seed {options.seed}", "--seed", "a whole number from 0")
+    model = load_model(options.model)
+    devices = [load_device(name) for name in options.device]
+    named = [device.name for device in devices]
+    for name in named:
+        if named.count(name) > 1:
+            raise BadInput(f"device {name} is named twice", "--device", "each once")
+    found = [estimate_cost(model, device, options.seed, options.engine) for device in devices]
+    if options.json:
+        show_json({"model": model.name, "rows": [cost_object(each) for each in found]})
+        return 0
+    show_totals(model.name, found)
+    for each, device in zip(found, devices, strict=True):
+        show_split(each)
+        if device.caveats:
+            say("\n".join(["  not counted:", *(f"    - {line}" for line in device.caveats)]))
+    show_memory(found[0])
+    return 0
+
+
+def cost_object(found: Estimate) -> dict[str, Any]:
+    """Return an estimate as plain data."""
+    return {
+        "device": found.device,
+        "inputs": found.inputs,
+        "batch": found.batch,
+        "energy_joules": found.bill.as_dict(),
+        "time_seconds": found.bill.time_as_dict(),
+        "events": found.events,
+        "memory": {"ep": found.memory._asdict(), "backprop": found.backprop_memory._asdict()},
+    }
+
+
+def _total(tables: dict[str, dict[str, dict[str, float]]], phases: tuple[str, ...]) -> dict[str, float] | None:
+    bands = [band for phase in phases for band in tables.get(phase, {}).values()]
+    return {end: sum(band[end] for band in bands) for end in ("value", "low", "high")} if bands else None
+
+
+def show_totals(model: str, estimates: list[Estimate]) -> None:
+    """Print one line a device: joules and seconds a sample, for inference and for training."""
+    training = ("free", "nudged", "update")
+    rows = []
+    for found in estimates:
+        energy, time = found.bill.as_dict(), found.bill.time_as_dict()
+        cells = [estimate(_total(energy, p), "J") for p in (("inference",), training)]
+        cells += [estimate(_total(time, p), "s") for p in (("inference",), training)]
+        rows.append((found.device, *cells))
+    header = ("device", "energy/inference", "energy/training step", "time/inference", "time/training step")
+    show_table(f"{model}: a sample, on {estimates[0].inputs}", header, rows)
+
+
+def show_split(found: Estimate) -> None:
+    """Print a device's energy and time by phase and event, with the counts behind them."""
+    energy, time = found.bill.as_dict(), found.bill.time_as_dict()
+    rows = []
+    for phase, counts in found.events.items():
+        priced = dict.fromkeys([*energy.get(phase, {}), *time.get(phase, {})])
+        for event in priced:
+            count = f"{counts[event] / found.batch:,.1f}" if event in counts else ""
+            cells = (estimate(energy[phase].get(event), "J"), estimate(time[phase].get(event), "s"))
+            rows.append((phase, event, count, *cells))
+    if rows:
+        header = ("phase", "event", "count/sample", "energy", "time")
+        show_table(f"{found.device}, by phase and event", header, rows, text=2)
+    else:
+        say(f"{found.device}: no prices")
+
+
+def show_memory(found: Estimate) -> None:
+    """Print the memory traffic of one training step beside backprop's."""
+    rows = [
+        (name, *(f"{value:,.0f}" for value in memory))
+        for name, memory in (("EP", found.memory), ("backprop", found.backprop_memory))
+    ]
+    header = ("method", "reads", "writes", "floats", "weighted ARD", "LRU weighted ARD", "clock DMC")
+    show_table("memory traffic of a training step, one sample", header, rows)

@@ -1,0 +1,152 @@
+"""`neuroep models` and `neuroep devices`: what there is, and one in full."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from neuroep.commands.console import say, show_json, show_table
+
+if TYPE_CHECKING:
+    from neuroep.specs import DeviceSpec, ModelSpec
+
+
+def add(commands: Any) -> None:
+    """Add both commands' arguments."""
+    for name, what, act in (("models", "model", act_models), ("devices", "device profile", act_devices)):
+        parser = commands.add_parser(name, help=f"list {what}s, or show one in full with its sources")
+        parser.add_argument("name", nargs="?", help=f"a {what}'s name, or the path of a TOML file")
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
+        parser.set_defaults(act=act)
+
+
+def act_models(options: argparse.Namespace) -> int:
+    """Carry out `models`."""
+    from neuroep.catalogue import load_model, names
+
+    if options.name is None:
+        specs = [load_model(name) for name in names("models")]
+        if options.json:
+            show_json({"models": [{"name": s.name, "summary": s.summary, "data": s.data} for s in specs]})
+        else:
+            show_table("models", ("name", "data", "summary"), [(s.name, s.data, s.summary) for s in specs], text=3)
+        return 0
+    spec = load_model(options.name)
+    if options.json:
+        show_json(model_object(spec))
+    else:
+        show_model(spec)
+    return 0
+
+
+def act_devices(options: argparse.Namespace) -> int:
+    """Carry out `devices`."""
+    from neuroep.catalogue import load_device, names
+
+    if options.name is None:
+        specs = [load_device(name) for name in names("devices")]
+        if options.json:
+            show_json({"devices": [{"name": s.name, "kind": s.kind, "summary": s.summary} for s in specs]})
+        else:
+            show_table("devices", ("name", "kind", "summary"), [(s.name, s.kind, s.summary) for s in specs], text=3)
+        return 0
+    spec = load_device(options.name)
+    if options.json:
+        show_json(device_object(spec))
+    else:
+        show_device(spec)
+    return 0
+
+
+def model_object(spec: ModelSpec) -> dict[str, Any]:
+    """Return a model as plain data: network and recipes with every default filled in, and the accuracies reached."""
+    import msgspec
+
+    network = spec.network()
+    layers = [asdict(layer) | {"activation": layer.activation.label} for layer in network.layers]
+    built: dict[str, Any] = msgspec.to_builtins(
+        {
+            "name": spec.name,
+            "path": str(spec.path),
+            "summary": spec.summary,
+            "data": spec.data,
+            "network": {
+                "layers": layers,
+                "couplings": network.couplings,
+                "cost": network.cost.label,
+                "feedback": network.feedback,
+            },
+            "recipe": spec.recipe(),
+            "on": {device: spec.recipe(device) for device in spec.devices},
+            "measured": spec.measured,
+        }
+    )
+    return built
+
+
+def device_object(spec: DeviceSpec) -> dict[str, Any]:
+    """Return a profile as plain data, every number with value, unit, source, tag and band."""
+    numbers = {
+        key: {
+            "value": q.value, "unit": q.unit, "source": q.source, "tag": q.tag, "low": q.bottom, "high": q.top,
+        }
+        for key, q in spec.quantities()
+    }  # fmt: skip
+    texts = {"citation": spec.citation, "notes": spec.notes, "caveats": spec.caveats}
+    head = {"name": spec.name, "path": str(spec.path), "kind": spec.kind, "summary": spec.summary}
+    return head | {"numbers": numbers} | {name: list(lines) for name, lines in texts.items()}
+
+
+def show_model(spec: ModelSpec) -> None:
+    """Print a model: layers, recipe, accuracies with the commands that gave them."""
+    network, recipe = spec.network(), spec.recipe()
+    say(f"{spec.name}: {spec.summary}\n  file {spec.path}\n  data {spec.data}")
+    say(f"  cost {network.cost.label}, feedback gain γ = {network.feedback:g}")
+    layers = [
+        (
+            str(k), str(layer.size), "clamped input" if k == 0 else layer.activation.label,
+            "" if k == 0 else f"U(±{network.couplings[k - 1].gain:g}/√{network.sizes[k - 1]})",
+        )
+        for k, layer in enumerate(network.layers)
+    ]  # fmt: skip
+    show_table("layers", ("layer", "units", "activation", "initial weights"), layers, text=4)
+    recipes = [("EP", recipe.training), ("backprop", recipe.backprop)]
+    recipes += [(f"EP on {device}", spec.recipe(device).training) for device in spec.devices]
+    rows = [
+        (
+            name, str(t.epochs), str(t.batch_size), ", ".join(f"{rate:g}" for rate in t.learning_rates),
+            f"{t.decay:g}", f"{t.momentum:g}", f"{t.weight_decay:g}",
+        )
+        for name, t in recipes
+    ]  # fmt: skip
+    phases = recipe.phases
+    say(
+        f"  {phases.estimator.value} estimator, β = {phases.beta:g}, {phases.free_sweeps} free sweeps"
+        f" ({phases.free_order.value}), {phases.nudged_sweeps} nudged ({phases.nudged_order.value}),"
+        f" tolerance {phases.tolerance:g}"
+    )
+    show_table("training", ("method", "epochs", "batch", "learning rates", "decay", "momentum", "weight decay"), rows)
+    for found in spec.measured:
+        say(
+            f"  measured: {found.method} on {found.device}: {found.test_accuracy:.2%} ± {found.sd:.2%}"
+            f" over {found.seeds} seeds, {found.epochs} epochs\n    {found.command}"
+        )
+
+
+def show_device(spec: DeviceSpec) -> None:
+    """Print a profile: every number with unit, band, tag and source; estimates are marked."""
+    say(f"{spec.name}: {spec.summary}\n  file {spec.path}\n  kind {spec.kind}")
+    marks = {"estimate": "estimate (!)", "unverified": "unverified (!)"}
+    rows = [
+        (
+            key, f"{q.value:g} {q.unit}", "" if q.bottom == q.top else f"{q.bottom:g} to {q.top:g}",
+            marks.get(q.tag, q.tag), q.source,
+        )
+        for key, q in spec.quantities()
+    ]  # fmt: skip
+    if rows:
+        show_table("numbers", ("key", "value", "band", "tag", "source"), rows, text=5)
+    for title, lines in (("published in", spec.citation), ("notes", spec.notes), ("not counted", spec.caveats)):
+        if lines:
+            say("\n".join([f"{title}:", *(f"  - {line}" for line in lines)]))

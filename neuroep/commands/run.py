@@ -1,0 +1,81 @@
+"""`neuroep run`: train on devices, beside ideal EP and backprop, and keep everything."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from neuroep.commands.console import Reporter, say, show_json, show_table
+
+
+def add(commands: Any) -> None:
+    """Add the command's arguments."""
+    parser = commands.add_parser("run", help="train a model on devices, beside ideal EP and backprop")
+    parser.add_argument("model", help="a model's name, or the path of a TOML file")
+    parser.add_argument("--device", "-d", nargs="+", action="extend", default=[], metavar="D", help="device profiles")
+    parser.add_argument("--data", metavar="NAME|PATH", help="data set in place of the model's own")
+    parser.add_argument("--epochs", type=int, metavar="N", help="in place of the recipe's own")
+    parser.add_argument("--seed", "-s", type=int, nargs="+", action="extend", metavar="S", help="seeds (default 0)")
+    parser.add_argument("--engine", default="auto", help="auto, cpu or reference")
+    parser.add_argument("--threads", type=int, metavar="N", help="threads for EP and for torch (default: all cores)")
+    parser.add_argument("--no-backprop", action="store_true", help="leave out the backprop twin")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the run (default runs/MODEL)")
+    parser.add_argument("--fresh", action="store_true", help="start anew instead of going on with a stored run")
+    parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
+    parser.set_defaults(act=act)
+
+
+def act(options: argparse.Namespace) -> int:
+    """Carry out the command."""
+    from neuroep.catalogue import load_device, load_model
+    from neuroep.experiment import Experiment
+    from neuroep.run import run
+
+    model = load_model(options.model)
+    experiment = Experiment(
+        model=model,
+        devices=tuple(load_device(name) for name in options.device),
+        data=model.data if options.data is None else options.data,
+        seeds=tuple(options.seed or [0]),
+        epochs=options.epochs,
+        backprop=not options.no_backprop,
+        engine=options.engine,
+        threads=options.threads,
+    )
+    out = options.out or Path("runs") / model.name
+    with Reporter() as reporter:
+        result = run(experiment, out, options.fresh, reporter)
+    if options.json:
+        show_json(result)
+    else:
+        show_result(result)
+        say(f"{out}/: report.html, result.json, history.csv, weights.safetensors")
+    return 0
+
+
+def show_result(result: dict[str, Any]) -> None:
+    """Print a run's table: one line per method and device, mean ± standard deviation over seeds."""
+    from neuroep.summary import percent, plain_spread, si_band, summary_rows
+
+    rows = [
+        (
+            row.method if row.method != "ep" else "EP",
+            row.device,
+            percent(row.test_accuracy),
+            si_band(row.energy_inference_joules, "J"),
+            si_band(row.energy_training_step_joules, "J"),
+            si_band(row.latency_inference_seconds, "s"),
+            "–" if row.weighted_ard is None else f"{row.weighted_ard:,.0f}",
+            f"{row.weight_writes.mean:,.0f}",
+            plain_spread(row.seconds),
+        )
+        for row in summary_rows(result)
+    ]
+    data, seeds = result["data"], len({row["seed"] for row in result["rows"]})
+    title = f"{result['model']} on {data['name']} ({data['train']:,} + {data['test']:,}), {seeds} seed(s)"
+    header = (
+        "method", "device", "test accuracy", "energy/inference", "energy/training step", "latency", "weighted ARD",
+        "weight writes", "wall-clock s",
+    )  # fmt: skip
+    show_table(title, header, rows, text=2)

@@ -1,0 +1,1 @@
+"""What a run cost: joules and seconds from its ledger, data movement from its access trace."""

@@ -1,0 +1,122 @@
+"""Joules and seconds per sample: what the ledger counted times what the profile charges.
+
+A phase's figure is Σ over events of count × price, divided by samples; static power times the phase's time
+is added as an event of its own, "static". Prices of one profile are taken to err together, so the low
+ends add up to the low end of the total and the high ends to the high.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from neuroep.errors import BadInput
+from neuroep.ledger import Ledger, Phase
+from neuroep.prices import Prices
+from neuroep.quantities import Band
+
+TRAINING_STEP = (Phase.FREE, Phase.NUDGED, Phase.UPDATE)
+INFERENCE = (Phase.INFERENCE,)
+
+_NOTHING = Band.exact(0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """Energy and time of one sample, by phase and event.
+
+    Attributes
+    ----------
+    energy_joules : mapping of Phase to mapping of str to Band
+        Joules a sample. Holds the phases whose samples were counted: the three of a training step if
+        there were free-phase samples, inference if there were samples there. Within a phase, the events
+        that have a price and happened, and "static".
+    time_seconds : mapping of Phase to mapping of str to Band
+        Seconds a sample, likewise; events follow each other.
+    """
+
+    energy_joules: Mapping[Phase, Mapping[str, Band]]
+    time_seconds: Mapping[Phase, Mapping[str, Band]]
+
+    def energy(self, phases: Iterable[Phase]) -> Band:
+        """Return the joules a sample of several phases together, e.g. ``TRAINING_STEP``.
+
+        Raises
+        ------
+        BadInput
+            If no samples were counted for one of them.
+        """
+        return _total(self.energy_joules, phases)
+
+    def time(self, phases: Iterable[Phase]) -> Band:
+        """Return the seconds a sample of several phases together, e.g. ``INFERENCE``.
+
+        Raises
+        ------
+        BadInput
+            If no samples were counted for one of them.
+        """
+        return _total(self.time_seconds, phases)
+
+    def as_dict(self) -> dict[str, dict[str, dict[str, float]]]:
+        """Return the energy as ``{"free": {event: {"value", "low", "high"}}, ...}``, in joules a sample."""
+        return _plain(self.energy_joules)
+
+    def time_as_dict(self) -> dict[str, dict[str, dict[str, float]]]:
+        """Return the time as ``{"free": {event: {"value", "low", "high"}}, ...}``, in seconds a sample."""
+        return _plain(self.time_seconds)
+
+
+def price(ledger: Ledger, prices: Prices) -> Bill:
+    """Price what a ledger counted.
+
+    Parameters
+    ----------
+    ledger : Ledger
+        Counts of a run.
+    prices : Prices
+        Energy and time of single events on one device.
+
+    Returns
+    -------
+    Bill
+        Training phases divided by the samples of the free phase, inference by its own.
+    """
+    energy: dict[Phase, dict[str, Band]] = {}
+    time: dict[Phase, dict[str, Band]] = {}
+    training_samples = ledger.events(Phase.FREE)["sample"]
+    for phase in Phase:
+        events = ledger.events(phase)
+        samples = training_samples if phase in TRAINING_STEP else events["sample"]
+        if not samples:
+            continue
+        time[phase] = _charge(events, prices.time_seconds, samples)
+        energy[phase] = _charge(events, prices.energy_joules, samples)
+        static = _product(prices.static_watts, sum(time[phase].values(), _NOTHING))
+        if static.high > 0.0:
+            energy[phase]["static"] = static
+    return Bill(energy, time)
+
+
+def _charge(events: Mapping[str, int], table: Mapping[str, Band], samples: int) -> dict[str, Band]:
+    return {event: unit.scaled(events[event] / samples) for event, unit in table.items() if events[event]}
+
+
+def _product(first: Band, second: Band) -> Band:
+    return Band(*(a * b for a, b in zip(first, second, strict=True)))
+
+
+def _total(table: Mapping[Phase, Mapping[str, Band]], phases: Iterable[Phase]) -> Band:
+    total = _NOTHING
+    for phase in phases:
+        if phase not in table:
+            known = ", ".join(known.name.lower() for known in table) or "none"
+            raise BadInput(f"no samples were counted for the phase {phase.name.lower()!r}", "ledger", known)
+        total = sum(table[phase].values(), total)
+    return total
+
+
+def _plain(table: Mapping[Phase, Mapping[str, Band]]) -> dict[str, dict[str, dict[str, float]]]:
+    return {
+        phase.name.lower(): {event: band._asdict() for event, band in events.items()} for phase, events in table.items()
+    }

@@ -1,0 +1,162 @@
+"""Access traces of one training step: recorded from an engine, or as defined for published algorithms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from neuroep.cost.reuse import Access
+from neuroep.errors import BadInput
+
+_PUBLISHED_STEPS = 30
+
+
+class Recorder:
+    """Takes down the buffer accesses of whoever calls it.
+
+    Attributes
+    ----------
+    trace : list of Access
+        The accesses so far, in order.
+    """
+
+    def __init__(self) -> None:
+        self.trace: list[Access] = []
+
+    def read(self, buffer: str, size: int) -> None:
+        """Take down a read of the first `size` floats of a buffer."""
+        self.trace.append(Access("read", buffer, size))
+
+    def write(self, buffer: str, size: int) -> None:
+        """Take down a write of the first `size` floats of a buffer."""
+        self.trace.append(Access("write", buffer, size))
+
+
+class _Script(Recorder):
+    """A recorder that knows the size of every buffer."""
+
+    def __init__(self, sizes: dict[str, int]) -> None:
+        super().__init__()
+        self._sizes = sizes
+
+    def reads(self, *buffers: str) -> None:
+        for buffer in buffers:
+            self.read(buffer, self._sizes[buffer])
+
+    def writes(self, *buffers: str) -> None:
+        for buffer in buffers:
+            self.write(buffer, self._sizes[buffer])
+
+
+def _check_sizes(sizes: Sequence[int], fewest: int) -> None:
+    if len(sizes) < fewest or min(sizes) < 1:
+        raise BadInput(f"layer sizes {tuple(sizes)}", "sizes", f"{fewest} or more, each at least 1")
+
+
+def published_ep(n: int, h: int) -> list[Access]:
+    """Return one training step of the EP of the SutroYaro sparse-parity benchmark, for one sample.
+
+    Two times 30 relaxation steps of an n-h-1 network that multiplies x·W1 anew in each of them.
+
+    Parameters
+    ----------
+    n, h : int
+        Inputs and hidden units.
+
+    Returns
+    -------
+    list of Access
+        401 reads and 134 writes.
+    """
+    _check_sizes((n, h, 1), 3)
+    hidden = dict.fromkeys(("b1", "W2", "s_hidden", "free_hidden", "nudged_hidden"), h)
+    output = dict.fromkeys(("b2", "y", "s_output", "free_output", "nudged_output"), 1)
+    script = _Script({"W1": n * h, "x": n} | hidden | output)
+    script.writes("W1", "b1", "W2", "b2", "x", "y")
+    for step in range(_PUBLISHED_STEPS):
+        script.reads("x", "W1", "b1", "W2")
+        if step:
+            script.reads("s_hidden", "s_output")
+        script.writes("s_hidden", "s_output")
+    _keep_states(script, "free")
+    for _ in range(_PUBLISHED_STEPS):
+        script.reads("x", "W1", "b1", "W2", "y", "s_hidden", "s_output")
+        script.writes("s_hidden", "s_output")
+    _keep_states(script, "nudged")
+    script.reads("free_hidden", "free_output", "nudged_hidden", "nudged_output", "x")
+    for parameter in ("W1", "b1", "W2", "b2"):
+        script.reads(parameter)
+        script.writes(parameter)
+    return script.trace
+
+
+def _keep_states(script: _Script, phase: str) -> None:
+    for layer in ("hidden", "output"):
+        script.reads(f"s_{layer}")
+        script.writes(f"{phase}_{layer}")
+
+
+def backprop_step(sizes: Sequence[int]) -> list[Access]:
+    """Return one step of backprop with stochastic gradient descent, for one sample.
+
+    The forward pass keeps pre-activations; gradients of W_1 and b_1 are applied as they arise, those of
+    the couplings above are written first and applied at the end. With one hidden layer this is the step
+    behind the benchmark's backprop figures.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Units per layer, (n_0, ..., n_L), L ≥ 1.
+
+    Returns
+    -------
+    list of Access
+        24 reads and 18 writes for one hidden layer.
+
+    Raises
+    ------
+    BadInput
+        If there are fewer than two layers, or one without units.
+    """
+    _check_sizes(sizes, 2)
+    depth = len(sizes) - 1
+    script = _Script(_backprop_buffers(sizes))
+    for k in range(1, depth + 1):
+        script.writes(f"W{k}", f"b{k}")
+    script.writes("h0", "y")
+    for k in range(1, depth + 1):
+        script.reads(f"h{k - 1}", f"W{k}", f"b{k}")
+        script.writes(f"a{k}")
+        if k < depth:
+            script.reads(f"a{k}")
+            script.writes(f"h{k}")
+    script.reads(f"a{depth}", "y")
+    script.writes(f"da{depth}")
+    _backward(script, depth)
+    return script.trace
+
+
+def _backprop_buffers(sizes: Sequence[int]) -> dict[str, int]:
+    """Return buffer sizes: h0 is the input, a pre-activations, h activations, d… gradients."""
+    buffers = {"h0": sizes[0], "y": sizes[-1]}
+    for k in range(1, len(sizes)):
+        buffers |= dict.fromkeys((f"W{k}", f"dW{k}"), sizes[k - 1] * sizes[k])
+        buffers |= dict.fromkeys((f"b{k}", f"db{k}", f"a{k}", f"da{k}", f"h{k}", f"dh{k}"), sizes[k])
+    return buffers
+
+
+def _backward(script: _Script, depth: int) -> None:
+    for k in range(depth, 1, -1):
+        script.reads(f"da{k}", f"h{k - 1}")
+        script.writes(f"dW{k}", f"db{k}")
+        script.reads(f"W{k}", f"da{k}")
+        script.writes(f"dh{k - 1}")
+        script.reads(f"dh{k - 1}", f"a{k - 1}")
+        script.writes(f"da{k - 1}")
+    script.reads("da1", "h0", "W1")
+    script.writes("W1")
+    script.reads("da1", "b1")
+    script.writes("b1")
+    for k in range(depth, 1, -1):
+        for parameter in (f"W{k}", f"b{k}"):
+            script.reads(f"d{parameter}", parameter)
+            script.writes(parameter)

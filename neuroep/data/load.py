@@ -1,0 +1,65 @@
+"""From a name or a path to a data set."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from neuroep.data.dataset import Dataset
+from neuroep.data.files import load_csv, load_npz
+from neuroep.data.generated import digits, parity, xor
+from neuroep.data.homes import HOMES, load_own, load_published
+from neuroep.errors import BadInput, UnknownName
+
+NAMES = ("digits", "fashion-mnist", "mnist", "parity", "xor")
+KINDS = "a .npz file, a .csv file or a folder with four IDX files"
+
+
+def load_data(name_or_path: str | Path, folder: Path | str | None = None, seed: int = 42) -> Dataset:
+    """Return a data set by name, or from the user's own file or folder.
+
+    Parameters
+    ----------
+    name_or_path : str or Path
+        ``digits``, ``fashion-mnist``, ``mnist``, ``parity`` or ``xor``; otherwise the path of an .npz file with
+        x_train, y_train, x_test, y_test, of a .csv file whose last column is the label, or of a folder with
+        four IDX files. A name goes before a path spelt the same: write ``./digits`` for a file of that name.
+    folder : path, optional
+        Where to look for ``fashion-mnist`` or ``mnist``, instead of $NEUROEP_DATA, the cache and the system's folders.
+    seed : int
+        The run's seed; only ``parity`` uses it.
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    BadInput
+        If there is no such data, or it can't be used. Nothing is ever put in its place.
+    """
+    if isinstance(name_or_path, str) and name_or_path in NAMES:
+        return _named(name_or_path, None if folder is None else Path(folder).expanduser(), seed)
+    path = Path(name_or_path).expanduser()
+    if path.is_dir():
+        return load_own(path)
+    if path.is_file():
+        return _file(path)
+    if isinstance(name_or_path, Path) or path.suffix or os.sep in name_or_path:
+        raise BadInput("no such file or folder", str(path), f"{KINDS}; or one of {', '.join(NAMES)}")
+    raise UnknownName("data set", name_or_path, NAMES, "data")
+
+
+def _named(name: str, folder: Path | None, seed: int) -> Dataset:
+    if name in HOMES:
+        return load_published(name, folder)
+    if name == "parity":
+        return parity(seed=seed)
+    return digits() if name == "digits" else xor()
+
+
+def _file(path: Path) -> Dataset:
+    loaders = {".npz": load_npz, ".csv": load_csv}
+    if path.suffix.lower() not in loaders:
+        raise BadInput(f"a file of kind {path.suffix or '(none)'!r}", str(path), KINDS)
+    return loaders[path.suffix.lower()](path)

@@ -1,0 +1,125 @@
+"""What every engine offers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuroep.circuit import Circuit
+from neuroep.equilibrium import Equilibrium
+from neuroep.ledger import Ledger, Phase
+from neuroep.weights import FloatArray, Weights
+
+
+class Plan(NamedTuple):
+    """How one phase settles.
+
+    Attributes
+    ----------
+    order : ndarray of int64
+        Layers in the order of one sweep.
+    sweeps : int
+        Most sweeps.
+    tolerance : float
+        Residual at which a sample stops; 0 stops at an exact fixed point only.
+    """
+
+    order: NDArray[np.int64]
+    sweeps: int
+    tolerance: float
+
+
+class Nudge(NamedTuple):
+    """The nudged copies of a minibatch, row by row.
+
+    Rows 0..B−1 are the first copy of the minibatch, B..2B−1 the second, and so on.
+
+    Attributes
+    ----------
+    targets : ndarray, shape (rows, n_L)
+        y.
+    beta : ndarray, shape (rows,)
+        Nudging of each row.
+    """
+
+    targets: FloatArray
+    beta: FloatArray
+
+
+class Accumulation(NamedTuple):
+    """Where a gradient goes: out_k ← keep · out_k + rates_k · gradient_k.
+
+    A gradient buffer has rates 1 and keep 0, a velocity keeps its momentum, and plain gradient descent on
+    ideal weights goes straight into the weights, with keep 1 and the negative learning rates.
+    """
+
+    out: Weights
+    rates: tuple[float, ...]
+    keep: float
+
+
+class Engine(Protocol):
+    """Settles circuits and forms contrasts.
+
+    `noise_key` seeds the read noise of one phase of one step (:func:`neuroep.rng.noise_key`).
+    Returned arrays belong to the engine and hold until its next call for the same phase.
+    """
+
+    @property
+    def name(self) -> str:
+        """The engine's name."""
+        ...
+
+    def session(self) -> AbstractContextManager[object]:
+        """Hold thread counts as the engine wants them while a block of work lasts."""
+        ...
+
+    def drive(self, circuit: Circuit, x: FloatArray, noise_key: int, ledger: Ledger, phase: Phase) -> FloatArray:
+        """Read the clamped input through W_1 once for all phases of a minibatch: W_1ᵀ x, (batch, n_1)."""
+        ...
+
+    def settle_free(
+        self, circuit: Circuit, drive: FloatArray, plan: Plan, noise_key: int, ledger: Ledger, phase: Phase
+    ) -> Equilibrium:
+        """Settle without nudging, from zero states."""
+        ...
+
+    def settle_nudged(
+        self, circuit: Circuit, free: Equilibrium, nudge: Nudge, plan: Plan, noise_key: int, ledger: Ledger
+    ) -> Equilibrium:
+        """Settle nudged copies of a minibatch, each from the free equilibrium."""
+        ...
+
+    def contrast(
+        self,
+        circuit: Circuit,
+        x: FloatArray,
+        states: Sequence[FloatArray],
+        coefficients: FloatArray,
+        into: Accumulation,
+        ledger: Ledger,
+    ) -> None:
+        """Accumulate the local contrast of the dynamical layers in place.
+
+        out_k ← keep · out_k − rate_k Σ_rows coefficient_row · s_{k−1} s_kᵀ / γ^{D−k}, and alike for the
+        biases without s_{k−1}: with the coefficients of an estimator this adds its gradient of C.
+        """
+        ...
+
+    def readout_gradient(
+        self,
+        circuit: Circuit,
+        free: Equilibrium,
+        targets: FloatArray,
+        into: Accumulation,
+        ledger: Ledger,
+    ) -> None:
+        """Accumulate the exact, local gradient of a softmax read-out at the free equilibrium in place.
+
+        out_L ← keep · out_L + rate_L · s_{L−1}ᵀ (ŷ − y) / batch; does nothing where there is no read-out.
+        """
+        ...

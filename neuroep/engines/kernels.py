@@ -1,0 +1,256 @@
+"""Compiled settling of a block of samples. Same definition, read for read, as `reference`.
+
+States, last sums read from below and from above live in flat buffers, layer after layer, each layer a
+C-ordered (rows, n_k) matrix; a block is a range of rows. Samples that have settled are swapped behind the
+active ones, so that every later product is smaller.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from neuroep.circuit import Circuit
+from neuroep.engines import blas
+from neuroep.equilibrium import ResultCode
+from neuroep.hardware.converters import quantize_scalar
+from neuroep.ledger import Event
+from neuroep.physics import scalars
+from neuroep.weights import FloatArray
+
+# NaN and infinity keep their meaning (they are how divergence shows); sums may be reordered to vectorise.
+_FAST = {"reassoc", "contract", "nsz", "arcp"}
+_READ_UP, _READ_DOWN, _NEURON = int(Event.READ_UP), int(Event.READ_DOWN), int(Event.NEURON)
+_SWEEP, _SAMPLE = int(Event.SWEEP), int(Event.SAMPLE)
+_CONVERGED, _STEP_LIMIT = int(ResultCode.CONVERGED), int(ResultCode.STEP_LIMIT)
+_DIVERGED = int(ResultCode.DIVERGED)
+
+IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
+
+
+@njit(cache=True, fastmath=_FAST)
+def update_hidden(
+    code: int, rows: int, n: int, up: FloatArray, down: FloatArray, bias: FloatArray, gain: float,
+    states: FloatArray, squares: FloatArray,
+) -> None:  # fmt: skip
+    """s ← ρ(up + bias + gain·down) for a hidden layer; adds each row's squared change to `squares`."""
+    one = bias.dtype.type(1.0)
+    low, high = one - one, one
+    if code == scalars.RELU6:
+        high = bias.dtype.type(6.0)
+    for r in range(rows):
+        total = one - one
+        base = r * n
+        if code == scalars.TANH:
+            for j in range(n):
+                new = math.tanh(up[base + j] + bias[j] + gain * down[base + j])
+                change = new - states[base + j]
+                total += change * change
+                states[base + j] = new
+        elif code == scalars.LINEAR:
+            for j in range(n):
+                new = up[base + j] + bias[j] + gain * down[base + j]
+                change = new - states[base + j]
+                total += change * change
+                states[base + j] = new
+        else:
+            for j in range(n):
+                new = scalars.clip(up[base + j] + bias[j] + gain * down[base + j], low, high)
+                change = new - states[base + j]
+                total += change * change
+                states[base + j] = new
+        squares[r] += total
+
+
+@njit(cache=True, fastmath=_FAST)
+def update_output(
+    cost: int, code: int, rows: int, n: int, up: FloatArray, bias: FloatArray, targets: FloatArray,
+    beta: FloatArray, ids: IntArray, states: FloatArray, squares: FloatArray,
+) -> None:  # fmt: skip
+    """s_L ← exact nudged minimiser (softmax for a read-out); adds each row's squared change to `squares`."""
+    one = bias.dtype.type(1.0)
+    for r in range(rows):
+        base, b = r * n, beta[ids[r]]
+        total, peak, norm = one - one, up[base] + bias[0], one - one
+        if cost == scalars.CROSS_ENTROPY:
+            for j in range(1, n):
+                peak = max(peak, up[base + j] + bias[j])
+            for j in range(n):
+                norm += math.exp(up[base + j] + bias[j] - peak)
+        for j in range(n):
+            u, y = up[base + j] + bias[j], targets[ids[r], j]
+            if cost == scalars.CROSS_ENTROPY:
+                new = math.exp(u - peak) / norm
+            elif cost == scalars.MSE:
+                new = scalars.nudged_quadratic(u, y, b, one)
+                if code == scalars.HARD_SIGMOID:
+                    new = scalars.clip(new, one - one, one)
+                elif code == scalars.RELU6:
+                    new = scalars.clip(new, one - one, bias.dtype.type(6.0))
+            elif cost == scalars.HINGE:
+                new = scalars.nudged_hinge(u, y, b, one)
+            else:
+                new = u if y * u >= one else scalars.nudged_quadratic(u, y, b, one)
+            change = new - states[base + j]
+            total += change * change
+            states[base + j] = new
+        squares[r] += total
+
+
+@njit(cache=True)
+def quantize_into(source: FloatArray, count: int, bits: int, bound: float, out: FloatArray) -> None:
+    """out ← the converter's grid value of each of `count` numbers."""
+    step = source.dtype.type(2.0 * bound / (2.0**bits - 2.0))
+    for i in range(count):
+        out[i] = quantize_scalar(source[i], step, source.dtype.type(bound))
+
+
+@njit(cache=True)
+def add_noise(
+    sums: FloatArray, rows: int, n: int, ids: IntArray, offset: int, sigma: float, key: int, number: int
+) -> None:
+    """Add N(0, sigma²) to each weighted sum, a function of key, sample row, read number and unit."""
+    for r in range(rows):
+        read_key = scalars.combine(scalars.combine(key, ids[r] + offset), number)
+        for j in range(n):
+            noise = scalars.standard_normal(scalars.combine(read_key, j))
+            sums[r * n + j] += sums.dtype.type(sigma * sums.dtype.type(noise))
+
+
+@njit(cache=True)
+def read(
+    circuit: Circuit, k: int, upward: bool, rows: int, weights: FloatArray, source: FloatArray, lines: FloatArray,
+    sums: FloatArray, ids: IntArray, offset: int, key: int, sweep: int, factors: FloatArray,
+) -> None:  # fmt: skip
+    """One read of coupling k: converters, product, noise, converters. `lines` is scratch for the DAC."""
+    below, size = circuit.sizes[k - 1], circuit.sizes[k]
+    into, out = (below, size) if upward else (size, below)
+    driven = source
+    if circuit.dac_bits > 0:
+        quantize_into(source, rows * into, circuit.dac_bits, circuit.dac_bound[k - 1 if upward else k], lines)
+        driven = lines
+    if upward:
+        blas.product_up(rows, below, size, driven, weights, sums, factors)
+    else:
+        blas.product_down(rows, below, size, driven, weights, sums, factors)
+    if circuit.read_noise[k] > 0.0:
+        number = (sweep * len(circuit.sizes) + k) * 2 + (1 if upward else 0)
+        add_noise(sums, rows, out, ids, offset, circuit.read_noise[k], key, number)
+    if circuit.adc_bits > 0:
+        quantize_into(sums, rows * out, circuit.adc_bits, circuit.adc_bound[k], sums)
+
+
+@njit(cache=True)
+def feedback_lines(
+    rows: int, n: int, states: FloatArray, targets: FloatArray, beta: FloatArray, ids: IntArray, out: FloatArray
+) -> None:
+    """out ← β(y − ŷ), what a softmax read-out sends down."""
+    for r in range(rows):
+        for j in range(n):
+            out[r * n + j] = beta[ids[r]] * (targets[ids[r], j] - states[r * n + j])
+
+
+@njit(cache=True)
+def swap_rows(buffer: FloatArray, n: int, a: int, b: int) -> None:
+    """Exchange two rows of a flat (rows, n) matrix."""
+    for j in range(n):
+        buffer[a * n + j], buffer[b * n + j] = buffer[b * n + j], buffer[a * n + j]
+
+
+@njit(cache=True)
+def swap_samples(
+    circuit: Circuit, states: FloatArray, up: FloatArray, down: FloatArray, starts: IntArray, ids: IntArray,
+    squares: FloatArray, a: int, b: int,
+) -> None:  # fmt: skip
+    """Exchange two samples of a block in every buffer."""
+    for k in range(1, len(circuit.sizes)):
+        n = circuit.sizes[k]
+        swap_rows(states[starts[k] :], n, a, b)
+        swap_rows(up[starts[k] :], n, a, b)
+        swap_rows(down[starts[k] :], n, a, b)
+    ids[a], ids[b] = ids[b], ids[a]
+    squares[a], squares[b] = squares[b], squares[a]
+
+
+@njit(cache=True, nogil=True)
+def settle_block(
+    circuit: Circuit, order: IntArray, sweeps: int, tolerance: float, key: int, nudged: bool,
+    targets: FloatArray, beta: FloatArray, states: FloatArray, up: FloatArray, down: FloatArray,
+    scratch: FloatArray, up_fresh: BoolArray, down_fresh: BoolArray, residual: FloatArray, steps: IntArray,
+    codes: IntArray, counts: IntArray, batch: int, lo: int, hi: int,
+) -> None:  # fmt: skip
+    """Settle rows lo..hi−1 of a batch in place. Freshness flags come in and go out as in Equilibrium."""
+    depth, active = len(circuit.sizes) - 1, hi - lo
+    last = depth - 1 if circuit.cost == scalars.CROSS_ENTROPY else depth
+    starts, weight_starts = np.zeros(depth + 2, np.int64), np.zeros(depth + 2, np.int64)
+    bias_start = np.zeros(depth + 2, np.int64)
+    for k in range(1, depth + 1):
+        starts[k] = batch * bias_start[k] + lo * circuit.sizes[k]
+        bias_start[k + 1] = bias_start[k] + circuit.sizes[k]
+        weight_starts[k + 1] = weight_starts[k] + circuit.sizes[k - 1] * circuit.sizes[k]
+    ids, squares = np.arange(active), np.zeros(active, states.dtype)
+    row_targets, row_beta = targets[lo:hi], beta[lo:hi]
+    factors = blas.factors_like(states, 1.0, 0.0)
+    counts[_SAMPLE, 0] += active
+    for sweep in range(1, sweeps + 1):
+        squares[:active] = 0.0
+        for k in order:
+            n, s = circuit.sizes[k], states[starts[k] :]
+            u, d = up[starts[k] :], down[starts[k] :]
+            bias = circuit.biases[bias_start[k] :]
+            if not up_fresh[k - 1]:
+                weights = circuit.up[weight_starts[k] :]
+                read(circuit, k, True, active, weights, states[starts[k - 1] :], scratch, u, ids, lo, key, sweep,
+                     factors)  # fmt: skip
+                up_fresh[k - 1] = True
+                counts[_READ_UP, k] += active
+            if k < depth and not down_fresh[k - 1] and (k < last or nudged):
+                source, weights = states[starts[k + 1] :], circuit.down[weight_starts[k + 1] :]
+                if k == last:
+                    source = scratch[len(scratch) // 2 :]
+                    feedback_lines(active, circuit.sizes[k + 1], states[starts[k + 1] :], row_targets, row_beta, ids,
+                                   source)  # fmt: skip
+                read(circuit, k + 1, False, active, weights, source, scratch, d, ids, lo, key, sweep, factors)
+                down_fresh[k - 1] = True
+                counts[_READ_DOWN, k + 1] += active
+            if k == depth:
+                update_output(circuit.cost, circuit.activations[k], active, n, u, bias, row_targets, row_beta, ids,
+                              s, squares)  # fmt: skip
+            else:
+                gain = states.dtype.type(1.0 if k == last else circuit.feedback)
+                update_hidden(circuit.activations[k], active, n, u, d, bias, gain, s, squares)
+                up_fresh[k] = False
+            if k > 1:
+                down_fresh[k - 2] = False
+            counts[_NEURON, k] += active
+        counts[_SWEEP, 0] += active
+        for r in range(active - 1, -1, -1):
+            residual[lo + ids[r]] = math.sqrt(squares[r])
+            steps[lo + ids[r]] = sweep
+            if not residual[lo + ids[r]] > tolerance:
+                active -= 1
+                if r != active:
+                    swap_samples(circuit, states, up, down, starts, ids, squares, r, active)
+        if active == 0:
+            break
+    for r in range(hi - lo):
+        while ids[r] != r:
+            swap_samples(circuit, states, up, down, starts, ids, squares, r, ids[r])
+    for r in range(lo, hi):
+        met = _CONVERGED if residual[r] <= tolerance else _STEP_LIMIT
+        codes[r] = met if math.isfinite(residual[r]) else _DIVERGED
+
+
+@njit(cache=True, nogil=True)
+def drive_block(
+    circuit: Circuit, x: FloatArray, lines: FloatArray, out: FloatArray, key: int, lo: int, hi: int
+) -> None:
+    """Read rows lo..hi−1 of the clamped input through W_1."""
+    n0, n1 = circuit.sizes[0], circuit.sizes[1]
+    factors = blas.factors_like(out, 1.0, 0.0)
+    read(circuit, 1, True, hi - lo, circuit.up, x[lo * n0 :], lines[lo * n0 :], out[lo * n1 :], np.arange(hi - lo),
+         lo, key, 0, factors)  # fmt: skip

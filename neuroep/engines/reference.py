@@ -1,0 +1,257 @@
+"""The reference engine: plain numpy, readable in one sitting. It defines what settling means.
+
+Three rules of the definition that a formula doesn't show:
+
+* a weighted sum is read again only when its source has changed since the last read;
+* a sample stops by itself, at the end of the first sweep whose residual is at its tolerance, and from
+  then on neither changes nor costs anything;
+* the noise of a read is a function of the key, the sample's row and the read's place in the phase.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuroep.circuit import Circuit
+from neuroep.cost.traces import Recorder
+from neuroep.engines.base import Accumulation, Nudge, Plan
+from neuroep.equilibrium import Equilibrium
+from neuroep.hardware.converters import quantize
+from neuroep.ledger import Event, Ledger, Phase
+from neuroep.physics import hopfield
+from neuroep.rng import counter_normal
+from neuroep.solvers.stopping import result_codes
+from neuroep.weights import FloatArray
+
+
+@dataclass
+class _Settling:
+    """One phase in the making: states, the sums last read, and whether they are still true."""
+
+    states: list[FloatArray]
+    up: list[FloatArray]
+    down: list[FloatArray]
+    up_fresh: NDArray[np.bool_]
+    down_fresh: NDArray[np.bool_]
+    rows: NDArray[np.intp] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.rows = np.arange(len(self.states[0]))
+
+
+def read(
+    circuit: Circuit, k: int, upward: bool, source: FloatArray, noise_key: int, rows: NDArray[np.intp], sweep: int
+) -> FloatArray:
+    """Return the weighted sums of one read of coupling k: converters, product, noise, converters."""
+    layer = k - 1 if upward else k
+    lines = quantize(source, circuit.dac_bits, float(circuit.dac_bound[layer]))
+    sums = lines @ (hopfield.coupling_up(circuit, k) if upward else hopfield.coupling_down(circuit, k).T)
+    if circuit.read_noise[k] > 0.0:
+        number = (sweep * len(circuit.sizes) + k) * 2 + int(upward)
+        noise = counter_normal(noise_key, rows, number, sums.shape[1])
+        sums = sums + circuit.read_noise[k] * noise.astype(sums.dtype)
+    return quantize(sums, circuit.adc_bits, float(circuit.adc_bound[k]))
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceEngine:
+    """Plain numpy settling; `recorder` notes every buffer read and written, for reuse distances."""
+
+    recorder: Recorder | None = None
+    name: str = "reference"
+
+    def session(self) -> AbstractContextManager[object]:
+        """See Engine; numpy needs nothing."""
+        return nullcontext()
+
+    def _note(self, reads: Sequence[tuple[str, int]], writes: Sequence[tuple[str, int]]) -> None:
+        if self.recorder is not None:
+            for buffer, size in reads:
+                self.recorder.read(buffer, size)
+            for buffer, size in writes:
+                self.recorder.write(buffer, size)
+
+    def drive(self, circuit: Circuit, x: FloatArray, noise_key: int, ledger: Ledger, phase: Phase) -> FloatArray:
+        """See Engine."""
+        n0, n1 = int(circuit.sizes[0]), int(circuit.sizes[1])
+        self._note([("x", x.size), ("W1", n0 * n1)], [("u1", len(x) * n1)])
+        ledger.add(phase, Event.READ_UP, 1, len(x))
+        return read(circuit, 1, True, x, noise_key, np.arange(len(x)), 0)
+
+    def settle_free(
+        self, circuit: Circuit, drive: FloatArray, plan: Plan, noise_key: int, ledger: Ledger, phase: Phase
+    ) -> Equilibrium:
+        """See Engine."""
+        batch, dtype = len(drive), drive.dtype
+        units = [int(n) for n in circuit.sizes[1:]]
+        zeros = [np.zeros((batch, n), dtype=dtype) for n in units]
+        up = [drive.copy(), *(z.copy() for z in zeros[1:])]
+        fresh = np.ones(len(units), dtype=bool)
+        self._note([], [(f"{letter}{k}", z.size) for k, z in enumerate(zeros, 1) for letter in _buffers(k, len(zeros))])
+        work = _Settling(zeros, up, [z.copy() for z in zeros], fresh, fresh.copy())
+        nothing = Nudge(np.zeros((batch, units[-1]), dtype=dtype), np.zeros(batch, dtype=dtype))
+        return self._settle(circuit, work, nothing, plan, noise_key, ledger, phase)
+
+    def settle_nudged(
+        self, circuit: Circuit, free: Equilibrium, nudge: Nudge, plan: Plan, noise_key: int, ledger: Ledger
+    ) -> Equilibrium:
+        """See Engine."""
+        copies = len(nudge.beta) // len(free.residual)
+        for k, s in enumerate(free.states, start=1):
+            self._note([(f"s{k}", s.size), (f"u{k}", s.size)], [(f"s{k}", copies * s.size), (f"u{k}", copies * s.size)])
+        self._note([("y", free.output.size)], [("y", copies * free.output.size)])
+        states = [np.tile(s, (copies, 1)) for s in free.states]
+        up = [np.tile(u, (copies, 1)) for u in free.currents]
+        stale = np.zeros(len(states), dtype=bool)
+        work = _Settling(states, up, [np.zeros_like(s) for s in states], free.fresh.copy(), stale)
+        return self._settle(circuit, work, nudge, plan, noise_key, ledger, Phase.NUDGED)
+
+    def _settle(
+        self,
+        circuit: Circuit,
+        work: _Settling,
+        nudge: Nudge,
+        plan: Plan,
+        noise_key: int,
+        ledger: Ledger,
+        phase: Phase,
+    ) -> Equilibrium:
+        batch = len(nudge.beta)
+        residual = np.full(batch, np.inf, dtype=nudge.beta.dtype)
+        steps = np.zeros(batch, dtype=np.int64)
+        ledger.add(phase, Event.SAMPLE, 0, batch)
+        for sweep in range(1, plan.sweeps + 1):
+            squares = np.zeros(len(work.rows), dtype=residual.dtype)
+            for k in plan.order:
+                change = self._update_layer(circuit, work, int(k), nudge, noise_key, sweep, ledger, phase)
+                squares += (change * change).sum(axis=1)
+            residual[work.rows] = np.sqrt(squares)
+            steps[work.rows] = sweep
+            ledger.add(phase, Event.SWEEP, 0, len(work.rows))
+            work.rows = work.rows[residual[work.rows] > plan.tolerance]
+            if not len(work.rows):
+                break
+        codes = result_codes(residual, plan.tolerance)
+        return Equilibrium(tuple(work.states), tuple(work.up), work.up_fresh, residual, steps, codes)
+
+    def _update_layer(
+        self,
+        circuit: Circuit,
+        work: _Settling,
+        k: int,
+        nudge: Nudge,
+        noise_key: int,
+        sweep: int,
+        ledger: Ledger,
+        phase: Phase,
+    ) -> FloatArray:
+        rows, depth = work.rows, len(circuit.sizes) - 1
+        targets, beta = nudge.targets[rows], nudge.beta[rows]
+        total = hopfield.bias(circuit, k) + self._from_below(circuit, work, k, noise_key, sweep, ledger, phase)
+        if k < depth:
+            source, gain = hopfield.feedback_source(circuit, k + 1, work.states[k][rows], targets, beta)
+            if k < hopfield.dynamical(circuit) or phase is Phase.NUDGED:
+                total = total + gain * self._from_above(circuit, work, k, source, noise_key, sweep, ledger, phase)
+        new = hopfield.block_update(circuit, k, total, targets, beta)
+        change = new - work.states[k - 1][rows]
+        work.states[k - 1][rows] = new
+        last = (f"d{k}", new.size) if k < depth else ("y", new.size)
+        also = [last] if k < depth or phase is Phase.NUDGED else []
+        self._note([(f"u{k}", new.size), (f"b{k}", new.shape[1]), *also], [(f"s{k}", new.size)])
+        ledger.add(phase, Event.NEURON, k, len(rows))
+        if k < depth:
+            work.up_fresh[k] = False
+        if k > 1:
+            work.down_fresh[k - 2] = False
+        return change
+
+    def _from_below(
+        self, circuit: Circuit, work: _Settling, k: int, key: int, sweep: int, ledger: Ledger, phase: Phase
+    ) -> FloatArray:
+        if not work.up_fresh[k - 1]:
+            source = work.states[k - 2][work.rows]
+            work.up[k - 1][work.rows] = read(circuit, k, True, source, key, work.rows, sweep)
+            work.up_fresh[k - 1] = True
+            ledger.add(phase, Event.READ_UP, k, len(work.rows))
+            below, size = int(circuit.sizes[k - 1]), int(circuit.sizes[k])
+            self._note([(f"s{k - 1}", source.size), (f"W{k}", below * size)], [(f"u{k}", len(source) * size)])
+        return work.up[k - 1][work.rows]
+
+    def _from_above(
+        self,
+        circuit: Circuit,
+        work: _Settling,
+        k: int,
+        source: FloatArray,
+        key: int,
+        sweep: int,
+        ledger: Ledger,
+        phase: Phase,
+    ) -> FloatArray:
+        if not work.down_fresh[k - 1]:
+            work.down[k - 1][work.rows] = read(circuit, k + 1, False, source, key, work.rows, sweep)
+            work.down_fresh[k - 1] = True
+            ledger.add(phase, Event.READ_DOWN, k + 1, len(work.rows))
+            size, above = int(circuit.sizes[k]), int(circuit.sizes[k + 1])
+            self._note([(f"s{k + 1}", source.size), (f"W{k + 1}", size * above)], [(f"d{k}", len(source) * size)])
+        return work.down[k - 1][work.rows]
+
+    def contrast(
+        self,
+        circuit: Circuit,
+        x: FloatArray,
+        states: Sequence[FloatArray],
+        coefficients: FloatArray,
+        into: Accumulation,
+        ledger: Ledger,
+    ) -> None:
+        """See Engine."""
+        last, batch = hopfield.dynamical(circuit), len(x)
+        below: FloatArray = x
+        for k in range(1, last + 1):
+            scale = -into.rates[k - 1] / circuit.feedback ** (last - k)
+            weighted = coefficients[:, None] * states[k - 1]
+            if k == 1:  # the clamped input is alike in every copy, so the copies are summed first
+                weighted = weighted.reshape(-1, batch, weighted.shape[1]).sum(axis=0)
+            _accumulate(into, k, scale * (below.T @ weighted), scale * weighted.sum(axis=0))
+            ledger.add(Phase.UPDATE, Event.CONTRAST, k, len(weighted))
+            self._note_contrast(circuit, k, batch, len(states[k - 1]))
+            below = states[k - 1]
+
+    def readout_gradient(
+        self,
+        circuit: Circuit,
+        free: Equilibrium,
+        targets: FloatArray,
+        into: Accumulation,
+        ledger: Ledger,
+    ) -> None:
+        """See Engine."""
+        depth = len(circuit.sizes) - 1
+        if hopfield.dynamical(circuit) == depth:
+            return
+        error = into.rates[depth - 1] * (free.output - targets) / len(targets)
+        _accumulate(into, depth, free.states[-2].T @ error, error.sum(axis=0))
+        ledger.add(Phase.UPDATE, Event.CONTRAST, depth, len(targets))
+        self._note_contrast(circuit, depth, len(targets), len(targets))
+
+    def _note_contrast(self, circuit: Circuit, k: int, batch: int, rows: int) -> None:
+        below, size = int(circuit.sizes[k - 1]), int(circuit.sizes[k])
+        source = ("x", batch * below) if k == 1 else (f"s{k - 1}", rows * below)
+        self._note([source, (f"s{k}", rows * size)], [(f"g{k}", below * size), (f"h{k}", size)])
+
+
+def _buffers(k: int, depth: int) -> str:
+    """Letters of a layer's buffers that start from zero: u1 is the drive, the last layer has nothing above."""
+    return "s" + ("u" if k > 1 else "") + ("d" if k < depth else "")
+
+
+def _accumulate(into: Accumulation, k: int, coupling: FloatArray, bias: FloatArray) -> None:
+    for out, change in ((into.out.coupling(k), coupling), (into.out.bias(k), bias)):
+        out *= into.keep
+        out += change

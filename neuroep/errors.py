@@ -1,0 +1,46 @@
+"""Errors that say what is wrong, where, what is allowed, and the nearest right name."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class NeuroepError(Exception):
+    """Anything neuroep reports itself: one line, no traceback on the command line (exit status 1)."""
+
+
+class BadInput(NeuroepError):
+    """Input that can't be used: a name, a file, a key, a value, a shape (exit status 2).
+
+    Parameters
+    ----------
+    what : str
+        What is wrong.
+    where : str, optional
+        The file, key path or argument in which it stands.
+    allowed : str, optional
+        What would be right.
+    """
+
+    def __init__(self, what: str, where: str = "", allowed: str = "") -> None:
+        message = f"{where}: {what}" if where else what
+        super().__init__(f"{message}; allowed: {allowed}" if allowed else message)
+
+
+class UnknownName(BadInput):
+    """A name that isn't among the known ones; suggests the nearest."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str], where: str = "") -> None:
+        names = sorted(known)
+        close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+        hint = f" (did you mean {close[0]!r}?)" if close else ""
+        super().__init__(f"no {kind} is called {name!r}{hint}", where, ", ".join(names))
+
+
+class NotAvailable(NeuroepError):
+    """Something this machine or installation doesn't have, with the remedy."""
+
+
+class Diverged(NeuroepError):
+    """A training run or a settling whose numbers left the finite range."""

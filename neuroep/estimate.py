@@ -1,0 +1,124 @@
+"""What a model costs on a device, without training it: one minibatch settled, updated and priced."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from neuroep.cost.energy import Bill, price
+from neuroep.cost.reuse import Access, ClockTracker, lru_reuse
+from neuroep.cost.traces import backprop_step
+from neuroep.data import Dataset, load_data, targets
+from neuroep.engines import create
+from neuroep.errors import BadInput
+from neuroep.hardware.device import Ideal
+from neuroep.learning.access import ep_step_trace
+from neuroep.learning.trainer import Progress, Samples, Trainer, free_outputs
+from neuroep.ledger import Phase
+from neuroep.network import Network, initial_weights
+from neuroep.rng import stream
+from neuroep.specs import DeviceSpec, ModelSpec
+
+
+class Memory(NamedTuple):
+    """Memory traffic of one training step on one sample, in floats (BENCHMARKS: clock ARD, LRU reuse, DMC)."""
+
+    reads: int
+    writes: int
+    floats: int
+    weighted_ard: float
+    lru_weighted_ard: float
+    dmc: float
+
+
+class Estimate(NamedTuple):
+    """Cost of one model on one device.
+
+    Attributes
+    ----------
+    device : str
+        Profile.
+    inputs : str
+        Which inputs were settled: a data set's name, or uniform random ones where it isn't here.
+    batch : int
+        Samples of the step.
+    bill : Bill
+        Joules and seconds a sample, by phase and event.
+    events : dict
+        Event counts of the step and of one inference of the same samples, by phase.
+    memory : Memory
+        Of EP; `backprop_memory` of a backprop step on the same network.
+    """
+
+    device: str
+    inputs: str
+    batch: int
+    bill: Bill
+    events: dict[str, dict[str, int]]
+    memory: Memory
+    backprop_memory: Memory
+
+
+def sample_batch(model: ModelSpec, network: Network, batch: int, seed: int) -> tuple[str, Samples]:
+    """Return a batch of the model's data, or uniform random inputs where the data aren't here, and which."""
+    try:
+        dataset: Dataset | None = load_data(model.data, seed=seed)
+    except BadInput:
+        dataset = None
+    rng = stream(seed, "batch")
+    if dataset is None or dataset.x_train.shape[1] != network.sizes[0]:
+        labels = rng.integers(0, max(2, network.sizes[-1]), size=batch)
+        x = rng.uniform(size=(batch, network.sizes[0])).astype(np.float32)
+        wanted = targets(labels, max(2, network.sizes[-1]), network.cost, network.sizes[-1])
+        return f"uniform random inputs ({model.data} isn't here)", Samples(x, wanted, labels)
+    chosen = rng.choice(len(dataset.x_train), size=min(batch, len(dataset.x_train)), replace=False)
+    labels = dataset.y_train[chosen]
+    wanted = targets(labels, dataset.classes, network.cost, network.sizes[-1])
+    return dataset.name, Samples(dataset.x_train[chosen], wanted, labels)
+
+
+def estimate_cost(model: ModelSpec, device: DeviceSpec, seed: int = 0, engine: str = "auto") -> Estimate:
+    """Settle, update and price one minibatch of a model on a device.
+
+    Parameters
+    ----------
+    model, device : ModelSpec, DeviceSpec
+        From the catalogue.
+    seed : int
+        Of initial weights and the choice of samples.
+    engine : str
+        Where to settle.
+
+    Returns
+    -------
+    Estimate
+    """
+    network, recipe = model.network(), model.recipe(device.name)
+    where, samples = sample_batch(model, network, recipe.training.batch_size, seed)
+    hardware = device.build() or Ideal()
+    weights = initial_weights(network, stream(seed, "weights"))
+    mounted = hardware.mount(network, weights, stream(seed, "mount", device.name))
+    everything = np.arange(len(samples.x))
+    trainer = Trainer(
+        create(engine), hardware, mounted, recipe.phases, recipe.training, samples, lambda _: [everything], seed
+    )
+    progress = Progress.fresh(weights)
+    rates = tuple(-rate for rate in recipe.training.rates(network.depth, 0))
+    with trainer.engine.session():
+        free_outputs(trainer.engine, mounted.circuit, samples.x, trainer.plans.free, seed, progress.ledger)
+        trainer.step(everything, (0, 0), rates, stream(seed, "program"), progress)
+    return Estimate(
+        device.name,
+        where,
+        len(samples.x),
+        price(progress.ledger, device.prices()),
+        {phase.name.lower(): progress.ledger.events(phase) for phase in Phase},
+        _memory(ep_step_trace(network, recipe.phases)),
+        _memory(backprop_step(network.sizes)),
+    )
+
+
+def _memory(trace: list[Access]) -> Memory:
+    clock = ClockTracker().follow(trace)
+    return Memory(clock.reads, clock.writes, clock.floats, clock.weighted_ard, lru_reuse(trace).weighted_ard, clock.dmc)

@@ -1,0 +1,193 @@
+"""What one run compares: a model, devices, data, seeds; and what each training takes from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from neuroep.data import Dataset, load_data, order, targets
+from neuroep.errors import BadInput
+from neuroep.hardware.device import Device, Ideal
+from neuroep.learning.trainer import Samples
+from neuroep.network import Network, initial_weights
+from neuroep.recipe import Recipe, Training
+from neuroep.rng import stream
+from neuroep.specs import DeviceSpec, ModelSpec
+from neuroep.weights import Weights
+
+IDEAL = "ideal"
+
+
+class Job(NamedTuple):
+    """One training: a method on a device with a seed. Profiles that only price share the ideal training."""
+
+    method: str
+    device: str
+    seed: int
+
+
+class Materials(NamedTuple):
+    """What EP and its backprop twin start from alike."""
+
+    train: Samples
+    validation: Samples | None
+    test: Samples
+    weights: Weights
+    orders: Callable[[int], list[NDArray[np.int64]]]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A run's question.
+
+    Attributes
+    ----------
+    model : ModelSpec
+        Network and recipes.
+    devices : tuple of DeviceSpec
+        Besides the ideal device, which is always trained.
+    data : str
+        Name or path of the data set.
+    seeds : tuple of int
+        Of initial weights, data order and everything drawn on the way.
+    epochs : int, optional
+        In place of the recipes' own.
+    backprop : bool
+        Whether to train the twin.
+    engine : str
+        Where EP runs.
+    threads : int, optional
+        For EP and for torch; by default all cores.
+    """
+
+    model: ModelSpec
+    devices: tuple[DeviceSpec, ...]
+    data: str
+    seeds: tuple[int, ...]
+    epochs: int | None = None
+    backprop: bool = True
+    engine: str = "auto"
+    threads: int | None = None
+
+    def __post_init__(self) -> None:
+        for kind, given in (("device", [d.name for d in self.devices]), ("seed", [str(s) for s in self.seeds])):
+            doubled = [item for item in given if given.count(item) > 1]
+            if doubled:
+                raise BadInput(f"{kind} {doubled[0]} is named twice", f"--{kind}", "each once")
+        if not self.seeds or min(self.seeds) < 0:
+            raise BadInput(f"seeds {self.seeds}", "--seed", "one or more whole numbers from 0")
+        if self.threads is not None and self.threads < 1:
+            raise BadInput(f"{self.threads} threads", "--threads", "1 or more")
+        if self.epochs is not None and self.epochs < 1:
+            raise BadInput(f"{self.epochs} epochs", "--epochs", "1 or more")
+
+    def hardware(self, name: str) -> Device:
+        """Return the device model a training of that name runs on."""
+        if name == IDEAL:
+            return Ideal()
+        built = next(spec for spec in self.devices if spec.name == name).build()
+        return Ideal() if built is None else built
+
+    def trained_on(self, spec: DeviceSpec) -> str:
+        """Return the name under which a profile's training runs: its own, or ideal if it only has prices."""
+        return spec.name if spec.kind in ("quantized", "crossbar") else IDEAL
+
+    def jobs(self) -> list[Job]:
+        """Return every training, seed by seed, the ideal device first."""
+        names = dict.fromkeys([IDEAL, *(self.trained_on(spec) for spec in self.devices)])
+        methods = [("ep", name) for name in names] + ([("backprop", IDEAL)] if self.backprop else [])
+        return [Job(method, device, seed) for seed in self.seeds for method, device in methods]
+
+    def recipe(self, device: str) -> Recipe:
+        """Return the model's recipe for a device, with the epochs asked for."""
+        recipe = self.model.recipe(device)
+        if self.epochs is None:
+            return recipe
+        training, backprop = (replace(t, epochs=self.epochs) for t in (recipe.training, recipe.backprop))
+        return replace(recipe, training=training, backprop=backprop)
+
+    def dataset(self, seed: int) -> Dataset:
+        """Return the data; parity draws its secret from the seed, all else is read once."""
+        return load_data(self.data, seed=seed) if self.data == "parity" else self._read
+
+    @cached_property
+    def _read(self) -> Dataset:
+        return load_data(self.data)
+
+    def check(self) -> None:
+        """Make sure, before anything is written, that the data fit the model and every device can be built.
+
+        Raises
+        ------
+        BadInput
+            If they don't.
+        """
+        for spec in self.devices:
+            spec.build()
+        materials(self.model.network(), self.dataset(self.seeds[0]), self.recipe(IDEAL).training, self.seeds[0])
+
+    def spec(self, dataset: Dataset) -> dict[str, Any]:
+        """Return all that decides the outcome, as plain data."""
+        from neuroep.engines import create
+
+        plain: dict[str, Any] = msgspec.to_builtins(
+            {
+                "model": self.model.name,
+                "network": self.model.network(),
+                "recipes": {device: self.recipe(device) for device in dict.fromkeys(job.device for job in self.jobs())},
+                "devices": {spec.name: spec.table for spec in self.devices},
+                "data": {"name": dataset.name, "sha256": dataset.sha256},
+                "seeds": list(self.seeds),
+                "backprop": self.backprop,
+                "engine": create(self.engine, self.threads).name,
+            }
+        )
+        return plain
+
+
+def materials(network: Network, dataset: Dataset, training: Training, seed: int) -> Materials:
+    """Return samples, initial weights and data order of one seed, alike for every method.
+
+    Raises
+    ------
+    BadInput
+        If the data don't fit the network.
+    """
+    if dataset.x_train.shape[1] != network.sizes[0]:
+        raise BadInput(
+            f"{dataset.x_train.shape[1]} inputs a sample", f"data {dataset.name}", f"{network.sizes[0]}, as the model"
+        )
+    train, kept = _samples(network, dataset, dataset.x_train, dataset.y_train), None
+    if training.validation:
+        train, kept = _split(train, training.validation, seed)
+    test = _samples(network, dataset, dataset.x_test, dataset.y_test)
+    weights = initial_weights(network, stream(seed, "weights"))
+
+    def orders(epoch: int) -> list[NDArray[np.int64]]:
+        return order(len(train.x), training.batch_size, stream(seed, "order", epoch))
+
+    return Materials(train, kept, test, weights, orders)
+
+
+def _samples(network: Network, dataset: Dataset, x: NDArray[np.float32], labels: NDArray[np.int64]) -> Samples:
+    wanted = targets(labels, dataset.classes, network.cost, network.sizes[-1])
+    return Samples(x, wanted, labels)
+
+
+def _split(samples: Samples, share: float, seed: int) -> tuple[Samples, Samples]:
+    shuffled = stream(seed, "validation").permutation(len(samples.x))
+    kept = max(1, round(share * len(shuffled)))
+    if kept >= len(shuffled):
+        raise BadInput(f"a validation share of {share}", "training.validation", "some samples left to train on")
+    train, validation = shuffled[kept:], shuffled[:kept]
+    return _taken(samples, train), _taken(samples, validation)
+
+
+def _taken(samples: Samples, rows: NDArray[np.int64]) -> Samples:
+    return Samples(samples.x[rows], samples.targets[rows], samples.labels[rows])

@@ -1,0 +1,171 @@
+"""How well EP's gradient agrees with backprop's and with finite differences of its own cost, layer by layer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from neuroep.circuit import Circuit
+from neuroep.engines import Engine, Plan, create
+from neuroep.equilibrium import ResultCode
+from neuroep.errors import BadInput
+from neuroep.hardware.device import Ideal, effective_weights
+from neuroep.learning.phases import ep_gradients
+from neuroep.learning.trainer import Samples, free_outputs
+from neuroep.ledger import Ledger, Phase
+from neuroep.network import initial_weights
+from neuroep.physics.costs import cost
+from neuroep.recipe import Phases
+from neuroep.rng import stream
+from neuroep.solvers.sweeps import layer_order
+from neuroep.specs import DeviceSpec, ModelSpec
+from neuroep.weights import FloatArray, Weights
+
+#: Most sweeps, and the residual asked for, when gradients are compared.
+SWEEPS = 2000
+TOLERANCES = {"float32": 1e-6, "float64": 1e-12}
+#: Random directions a layer along which the cost is differenced, and the step.
+DIRECTIONS = 8
+STEP = 1e-5
+
+
+class Agreement(NamedTuple):
+    """Agreement of one coupling's gradient with an oracle.
+
+    Attributes
+    ----------
+    layer : int
+        Coupling k = 1..L.
+    cosine : float
+        Of the two gradients (against finite differences: of their projections on random directions).
+    relative_error : float
+        ‖EP − oracle‖ / ‖oracle‖, likewise.
+    against : str
+        ``"backprop"`` or ``"finite-differences"``.
+    """
+
+    layer: int
+    cosine: float
+    relative_error: float
+    against: str
+
+
+class Fidelity(NamedTuple):
+    """What :func:`check` found: the settings, how settling ended, and the agreement layer by layer."""
+
+    feedback: float
+    beta: float
+    settled: float
+    rows: list[Agreement]
+
+
+def check(
+    model: ModelSpec,
+    samples: Samples,
+    device: DeviceSpec | None = None,
+    feedback: float | None = None,
+    beta: float | None = None,
+    precision: str = "float64",
+    engine: str = "auto",
+    seed: int = 0,
+) -> Fidelity:
+    """Compare gradients at random initial weights, settled to convergence.
+
+    Parameters
+    ----------
+    model : ModelSpec
+        Network and estimator.
+    samples : Samples
+        One batch.
+    device : DeviceSpec, optional
+        Mount the weights on this hardware first; backprop then sees the weights as read, exactly.
+    feedback, beta : float, optional
+        γ and β in place of the model's.
+    precision : str
+        ``"float64"`` or ``"float32"``.
+    engine : str
+        Where to settle.
+    seed : int
+        Of weights, spread and directions.
+
+    Returns
+    -------
+    Fidelity
+        Against backprop, and, where reads are exact, against finite differences of the converged cost.
+    """
+    from neuroep.bridges.torch_backprop import gradients
+
+    if precision not in TOLERANCES:
+        raise BadInput(f"precision {precision!r}", "--precision", ", ".join(TOLERANCES))
+    network = model.network()
+    network = network if feedback is None else replace(network, feedback=feedback)
+    hardware = Ideal() if device is None else device.build() or Ideal()
+    start = initial_weights(network, stream(seed, "weights"), np.dtype(precision))
+    circuit = hardware.mount(network, start, stream(seed, "mount", hardware.name)).circuit
+    recipe = model.recipe(hardware.name).phases
+    phases = replace(
+        recipe,
+        beta=recipe.beta if beta is None else beta,
+        free_sweeps=SWEEPS,
+        nudged_sweeps=SWEEPS,
+        tolerance=TOLERANCES[precision],
+    )
+    x, wanted = samples.x.astype(precision), samples.targets.astype(precision)
+    runner = create(engine)
+    found = ep_gradients(runner, circuit, x, wanted, phases, seed)
+    oracle = gradients(network, effective_weights(circuit), x, wanted)
+    rows = [_agreement(k, found.coupling(k), oracle.coupling(k), "backprop") for k in range(1, network.depth + 1)]
+    if precision == "float64" and not circuit.read_noise.any() and not circuit.adc_bits and not circuit.dac_bits:
+        rows += _differences(runner, circuit, x, wanted, phases, found, seed)
+    return Fidelity(network.feedback, phases.beta, _settled(runner, circuit, x, phases), rows)
+
+
+def _agreement(k: int, found: FloatArray, oracle: FloatArray, against: str) -> Agreement:
+    a, b = found.ravel().astype(np.float64), oracle.ravel().astype(np.float64)
+    norms = float(np.linalg.norm(a) * np.linalg.norm(b))
+    cosine = float(a @ b) / norms if norms else float("nan")
+    size = float(np.linalg.norm(b))
+    return Agreement(k, cosine, float(np.linalg.norm(a - b)) / size if size else float("nan"), against)
+
+
+def _free_plan(phases: Phases, depth: int) -> Plan:
+    return Plan(layer_order(phases.free_order, depth), phases.free_sweeps, phases.tolerance)
+
+
+def _settled(engine: Engine, circuit: Circuit, x: FloatArray, phases: Phases) -> float:
+    ledger = Ledger.empty(tuple(int(n) for n in circuit.sizes))
+    plan = _free_plan(phases, len(circuit.sizes) - 1)
+    with engine.session():
+        drive = engine.drive(circuit, x, 0, ledger, Phase.FREE)
+        codes = engine.settle_free(circuit, drive, plan, 0, ledger, Phase.FREE).code
+    return float((codes == ResultCode.CONVERGED).mean())
+
+
+def _differences(
+    engine: Engine, circuit: Circuit, x: FloatArray, wanted: FloatArray, phases: Phases, found: Weights, seed: int
+) -> list[Agreement]:
+    rng, rows = stream(seed, "directions"), []
+    for k in range(1, found.depth + 1):
+        shape = found.coupling(k).shape
+        directions = [rng.standard_normal(shape) for _ in range(DIRECTIONS)]
+        slopes = np.array([_slope(engine, circuit, x, wanted, phases, k, d) for d in directions])
+        projected = np.array([float((found.coupling(k) * d).sum()) for d in directions])
+        rows.append(_agreement(k, projected, slopes, "finite-differences"))
+    return rows
+
+
+def _slope(
+    engine: Engine, circuit: Circuit, x: FloatArray, wanted: FloatArray, phases: Phases, k: int, direction: FloatArray
+) -> float:
+    """Central difference of the converged mean cost along a direction of coupling k."""
+    plan, costs = _free_plan(phases, len(circuit.sizes) - 1), []
+    for sign in (1.0, -1.0):
+        moved = effective_weights(circuit)
+        moved.coupling(k)[...] += sign * STEP * direction
+        shifted = circuit._replace(up=moved.couplings, down=moved.couplings)
+        with engine.session():
+            outputs = free_outputs(engine, shifted, x, plan, 0, Ledger.empty(moved.sizes))
+        costs.append(float(cost(circuit.cost, outputs, wanted).mean()))
+    return (costs[0] - costs[1]) / (2.0 * STEP)

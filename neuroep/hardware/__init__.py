@@ -1,0 +1,1 @@
+"""What the hardware does to a weight, a read and an update."""

@@ -1,0 +1,141 @@
+"""The device interface, and the ideal device: weights are plain numbers, reads and updates exact."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuroep.circuit import Circuit
+from neuroep.ledger import Event, Ledger, Phase
+from neuroep.network import Network
+from neuroep.weights import FloatArray, Weights, unit_offsets
+
+
+class Update(NamedTuple):
+    """A requested change of all weights, Δ_k = rates_k · direction_k.
+
+    Attributes
+    ----------
+    direction : Weights
+        Usually the gradient or its momentum.
+    rates : tuple of float
+        Factor per coupling k = 1..L (negative learning rates descend).
+    """
+
+    direction: Weights
+    rates: tuple[float, ...]
+
+    def delta(self, k: int) -> FloatArray:
+        """Return the requested change of coupling k, shape (n_{k−1}, n_k)."""
+        return self.rates[k - 1] * self.direction.coupling(k)
+
+
+@dataclass(frozen=True, slots=True)
+class Mounted:
+    """A network on a device.
+
+    Attributes
+    ----------
+    circuit : Circuit
+        What engines see. Its buffers are refreshed in place by :meth:`Device.program`.
+    state : dict of str to ndarray
+        The hardware's own state (conductances, codes, spread...), enough to go on from a checkpoint.
+    """
+
+    circuit: Circuit
+    state: dict[str, NDArray[np.generic]]
+
+
+class Device(Protocol):
+    """A hardware model."""
+
+    @property
+    def name(self) -> str:
+        """The profile's name."""
+        ...
+
+    def mount(self, network: Network, weights: Weights, rng: np.random.Generator) -> Mounted:
+        """Program ideal weights onto fresh hardware and lower the network to a circuit."""
+        ...
+
+    def restore(self, network: Network, weights: Weights, state: dict[str, NDArray[np.generic]]) -> Mounted:
+        """Return to a saved hardware state; `weights` gives the sizes, the float type and the biases."""
+        ...
+
+    def program(self, mounted: Mounted, update: Update, rng: np.random.Generator, ledger: Ledger) -> None:
+        """Apply an update as the hardware would, in place, and count writes and pulses in Phase.UPDATE."""
+        ...
+
+    def direct(self, mounted: Mounted, ledger: Ledger) -> Weights | None:
+        """Return the weights themselves where an update may be added to them directly, counted as programmed.
+
+        None where weights can only be changed by :meth:`program`.
+        """
+        ...
+
+
+def lower(network: Network, up: FloatArray, down: FloatArray, biases: FloatArray) -> Circuit:
+    """Return the circuit without converters or noise that shares the given buffers."""
+    units = len(network.sizes)
+    off = np.zeros(units, dtype=up.dtype)
+    return Circuit(
+        sizes=np.asarray(network.sizes, dtype=np.int64),
+        activations=np.asarray([layer.activation for layer in network.layers], dtype=np.int64),
+        cost=int(network.cost),
+        feedback=float(network.feedback),
+        up=up,
+        down=down,
+        biases=biases,
+        dac_bits=0,
+        adc_bits=0,
+        dac_bound=off,
+        adc_bound=off.copy(),
+        read_noise=off.copy(),
+        tau_seconds=np.asarray([layer.tau_seconds for layer in network.layers], dtype=np.float64),
+    )
+
+
+def effective_weights(circuit: Circuit) -> Weights:
+    """Return a copy of the weights that upward reads see."""
+    return Weights(tuple(int(n) for n in circuit.sizes), circuit.up.copy(), circuit.biases.copy())
+
+
+def update_biases(circuit: Circuit, update: Update) -> None:
+    """Add the biases' change exactly: every device here keeps its biases in digital periphery."""
+    starts = unit_offsets([int(n) for n in circuit.sizes])
+    for k, rate in enumerate(update.rates, start=1):
+        circuit.biases[starts[k - 1] : starts[k]] += rate * update.direction.bias(k)
+
+
+@dataclass(frozen=True, slots=True)
+class Ideal:
+    """No device at all: the circuit holds the weights themselves."""
+
+    name: str = "ideal"
+
+    def mount(self, network: Network, weights: Weights, rng: np.random.Generator) -> Mounted:
+        """Copy the weights; both reads share one buffer."""
+        return self.restore(network, weights, {"couplings": weights.couplings})
+
+    def restore(self, network: Network, weights: Weights, state: dict[str, NDArray[np.generic]]) -> Mounted:
+        """Take the weights from `state` and the biases from `weights`."""
+        couplings = state["couplings"].astype(weights.couplings.dtype)
+        return Mounted(lower(network, couplings, couplings, weights.biases.copy()), {"couplings": couplings})
+
+    def program(self, mounted: Mounted, update: Update, rng: np.random.Generator, ledger: Ledger) -> None:
+        """W_k ← W_k + Δ_k, every synapse written once."""
+        weights = self.direct(mounted, ledger)
+        for k in range(1, weights.depth + 1):
+            weights.coupling(k)[...] += update.delta(k)
+        update_biases(mounted.circuit, update)
+
+    def direct(self, mounted: Mounted, ledger: Ledger) -> Weights:
+        """Return the weights, counting every synapse as written once."""
+        circuit = mounted.circuit
+        weights = Weights(ledger.sizes, circuit.up, circuit.biases)
+        for k in range(1, weights.depth + 1):
+            ledger.add(Phase.UPDATE, Event.WRITE, k, weights.sizes[k - 1] * weights.sizes[k])
+        return weights

@@ -1,0 +1,151 @@
+"""Quantized synapses: integer mantissas with one power-of-two exponent per coupling, as on Loihi.
+
+A weight is w = m · 2^e · unit, with m a two's-complement integer of `weight_bits` bits, e the exponent its coupling
+shares, and `unit` one number for the whole network: what a weight of 1 on the chip means in the network's own
+dimensionless weights, free because thresholds and biases scale along. At mounting the coupling with the coarsest
+resolution gets the largest exponent and fixes `unit`, so that `headroom` times its largest weight is the largest
+mantissa; every other coupling takes the smallest exponent in range that still fits it in the same way.
+
+Loihi's weights of mixed sign are −256..254 in steps of 2 with exponents −8..7 (Davies et al. 2018): `weight_bits` 8
+here, the factor 2 being part of `unit`. Its write-back rounds stochastically on 7 bits below the mantissa; here
+requests are taken at full float resolution, which isn't limited to multiples of 2^−7.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuroep.errors import BadInput
+from neuroep.hardware.device import Mounted, Update, lower, update_biases
+from neuroep.hardware.programming import check_finite, check_range, check_whole, full_scales, saved, stochastic_round
+from neuroep.ledger import Event, Ledger, Phase
+from neuroep.network import Network
+from neuroep.weights import FloatArray, Weights, coupling_offsets
+
+ROUNDINGS = ("stochastic", "nearest")
+
+
+@dataclass(frozen=True, slots=True)
+class QuantizedSynapse:
+    """A digital neuromorphic chip whose synapses hold small integers.
+
+    Attributes
+    ----------
+    name : str
+        The profile's name.
+    weight_bits : int
+        Bits of a mantissa, sign included, 2 to 16.
+    rounding : str
+        ``"stochastic"`` (unbiased) or ``"nearest"`` (requests under half a step are lost). Mounting always rounds to
+        nearest.
+    headroom : float
+        How many times the largest weight at mounting a coupling can hold, >= 1.
+    min_exponent, max_exponent : int
+        Range of the exponents, within −128 to 127.
+
+    Raises
+    ------
+    BadInput
+        If a value is out of range.
+    """
+
+    name: str
+    weight_bits: int
+    rounding: str
+    headroom: float
+    min_exponent: int
+    max_exponent: int
+
+    def __post_init__(self) -> None:
+        check_whole(self.weight_bits, 2, 16, f"{self.name}: weight_bits")
+        if self.rounding not in ROUNDINGS:
+            raise BadInput(f"{self.rounding!r}", f"{self.name}: rounding", ", ".join(ROUNDINGS))
+        check_range(self.headroom, 1.0, 1e6, f"{self.name}: headroom")
+        check_whole(self.min_exponent, -128, 127, f"{self.name}: min_exponent")
+        check_whole(self.max_exponent, self.min_exponent, 127, f"{self.name}: max_exponent")
+
+    @property
+    def lowest(self) -> int:
+        """The smallest mantissa."""
+        return -(1 << (self.weight_bits - 1))
+
+    @property
+    def highest(self) -> int:
+        """The largest mantissa."""
+        return (1 << (self.weight_bits - 1)) - 1
+
+    def mount(self, network: Network, weights: Weights, rng: np.random.Generator) -> Mounted:
+        """Choose unit and exponents, and round every weight to its nearest mantissa.
+
+        State: ``mantissas`` int16 in the layout of `Weights.couplings`, ``exponents`` int8 of shape (L,), ``unit``
+        float64 of shape (1,).
+        """
+        finest = full_scales(weights, self.headroom) / self.highest
+        unit = np.ldexp(finest.max(), -self.max_exponent)
+        exponents = np.maximum(np.ceil(np.log2(finest / unit)), self.min_exponent).astype(np.int8)
+        starts, mantissas = coupling_offsets(weights.sizes), np.empty(weights.couplings.shape, dtype=np.int16)
+        for k, exponent in enumerate(exponents, start=1):
+            part = slice(starts[k - 1], starts[k])
+            codes = np.rint(weights.couplings[part] / np.ldexp(unit, exponent))
+            mantissas[part] = np.clip(codes, self.lowest, self.highest)
+        state = {"mantissas": mantissas, "exponents": exponents, "unit": np.asarray([unit])}
+        return self.restore(network, weights, cast(dict[str, NDArray[np.generic]], state))
+
+    def restore(self, network: Network, weights: Weights, state: dict[str, NDArray[np.generic]]) -> Mounted:
+        """Take mantissas, exponents and unit from `state`, the biases and the float type from `weights`."""
+        mantissas = cast(NDArray[np.int16], saved(state, "mantissas", weights.couplings.shape, np.int16))
+        if mantissas.min() < self.lowest or mantissas.max() > self.highest:
+            raise BadInput("a mantissa is out of range", "saved hardware state", f"{self.lowest} to {self.highest}")
+        kept: dict[str, NDArray[np.generic]] = {
+            "mantissas": mantissas,
+            "exponents": saved(state, "exponents", (weights.depth,), np.int8),
+            "unit": saved(state, "unit", (1,), np.float64),
+        }
+        couplings = mantissas.astype(weights.couplings.dtype)
+        starts = coupling_offsets(weights.sizes)
+        for k, step in enumerate(_steps(kept), start=1):
+            couplings[starts[k - 1] : starts[k]] *= step
+        return Mounted(lower(network, couplings, couplings, weights.biases.copy()), kept)
+
+    def program(self, mounted: Mounted, update: Update, rng: np.random.Generator, ledger: Ledger) -> None:
+        """Add the rounded change to every mantissa, clipped at the range; count the synapses that changed.
+
+        Raises
+        ------
+        Diverged
+            If the update isn't finite; nothing has been written then.
+        """
+        check_finite(update.direction)
+        circuit, starts = mounted.circuit, coupling_offsets(ledger.sizes)
+        mantissas = cast(NDArray[np.int16], mounted.state["mantissas"])
+        for k, step in enumerate(_steps(mounted.state), start=1):
+            part = slice(starts[k - 1], starts[k])
+            codes, weights = mantissas[part], circuit.up[part]
+            request = update.delta(k).ravel().astype(weights.dtype, copy=False) / step
+            target = self._moved(codes, request, rng)
+            changed = int(np.count_nonzero(target != codes))
+            codes[...] = target
+            np.multiply(target, step, out=weights)
+            ledger.add(Phase.UPDATE, Event.WRITE, k, changed)
+        update_biases(circuit, update)
+
+    def direct(self, mounted: Mounted, ledger: Ledger) -> Weights | None:
+        """Return None: integers only change by :meth:`program`."""
+        return None
+
+    def _moved(self, codes: NDArray[np.int16], request: FloatArray, rng: np.random.Generator) -> FloatArray:
+        reach = float(2**self.weight_bits)  # beyond it every code clips; keeps the sum exact
+        request = np.clip(request, -reach, reach)
+        change = stochastic_round(request, rng) if self.rounding == "stochastic" else np.rint(request)
+        moved: FloatArray = np.clip(codes + change, self.lowest, self.highest)
+        return moved
+
+
+def _steps(state: dict[str, NDArray[np.generic]]) -> list[float]:
+    """Weight of one mantissa step, per coupling."""
+    unit = float(cast(NDArray[np.float64], state["unit"])[0])
+    return [float(np.ldexp(unit, int(e))) for e in cast(NDArray[np.int8], state["exponents"])]

@@ -1,0 +1,172 @@
+"""One training with its checkpoints: EP on a device, or the backprop twin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuroep.engines import create
+from neuroep.errors import BadInput
+from neuroep.experiment import Experiment, Job, Materials, materials
+from neuroep.hardware.device import Mounted, effective_weights
+from neuroep.learning.trainer import Epoch, Progress, Trainer, accuracy
+from neuroep.ledger import Ledger
+from neuroep.recipe import Recipe
+from neuroep.rng import stream
+from neuroep.store import RunFolder, job_name
+from neuroep.weights import Weights
+
+Arrays = dict[str, NDArray[np.generic]]
+OnEpoch = Callable[[Job, Epoch, int], None]
+
+
+class Outcome(NamedTuple):
+    """What a finished training leaves.
+
+    Attributes
+    ----------
+    job : Job
+        Which training.
+    test_accuracy : float
+        Share of the test set named right, read once, after the last epoch.
+    history : list of Epoch
+        Every epoch.
+    ledger : Ledger
+        Events of training and of the test set's inference.
+    weights : Weights
+        As reads see them in the end.
+    """
+
+    job: Job
+    test_accuracy: float
+    history: list[Epoch]
+    ledger: Ledger
+    weights: Weights
+
+
+def run_job(experiment: Experiment, job: Job, folder: RunFolder, on_epoch: OnEpoch) -> Outcome:
+    """Carry out one training, going on from its checkpoint where there is one."""
+    name = job_name(*job)
+    saved = folder.load_checkpoint(name)
+    if saved is not None and saved[1]["test_accuracy"] is not None:
+        return _finished(experiment, job, *saved)
+    recipe = experiment.recipe(job.device)
+    network = experiment.model.network()
+    training = recipe.training if job.method == "ep" else recipe.backprop
+    stock = materials(network, experiment.dataset(job.seed), training, job.seed)
+    work = _run_ep if job.method == "ep" else _run_backprop
+    return work(experiment, job, recipe, stock, folder, saved, on_epoch)
+
+
+def _run_ep(
+    experiment: Experiment,
+    job: Job,
+    recipe: Recipe,
+    stock: Materials,
+    folder: RunFolder,
+    saved: tuple[Arrays, dict[str, Any]] | None,
+    on_epoch: OnEpoch,
+) -> Outcome:
+    network, device = experiment.model.network(), experiment.hardware(job.device)
+    engine = create(experiment.engine, experiment.threads)
+    progress = Progress.fresh(stock.weights)
+    if saved is None:
+        mounted = device.mount(network, stock.weights, stream(job.seed, "mount", job.device))
+    else:
+        state = {name.removeprefix("state."): a for name, a in saved[0].items() if name.startswith("state.")}
+        mounted = device.restore(network, _weights(stock.weights, saved[0], ""), state)
+        progress = _progress(stock.weights, *saved)
+    trainer = Trainer(
+        engine, device, mounted, recipe.phases, recipe.training, stock.train, stock.orders, job.seed, stock.validation
+    )
+
+    def keep(epoch: Epoch) -> None:
+        _save(folder, job, progress, mounted)
+        on_epoch(job, epoch, recipe.training.epochs)
+
+    trainer.run(progress, keep)
+    plan = trainer.plans.free
+    reached = accuracy(engine, mounted.circuit, stock.test, plan, job.seed, progress.ledger)
+    _save(folder, job, progress, mounted, reached)
+    return Outcome(job, reached, progress.history, progress.ledger, effective_weights(mounted.circuit))
+
+
+def _run_backprop(
+    experiment: Experiment,
+    job: Job,
+    recipe: Recipe,
+    stock: Materials,
+    folder: RunFolder,
+    saved: tuple[Arrays, dict[str, Any]] | None,
+    on_epoch: OnEpoch,
+) -> Outcome:
+    from neuroep.bridges import torch_backprop as twin
+
+    network, training = experiment.model.network(), recipe.backprop
+    progress = Progress.fresh(stock.weights) if saved is None else _progress(stock.weights, *saved)
+    threads = experiment.threads or 0
+
+    def keep(epoch: twin.TwinEpoch, model: twin.Twin) -> bool:
+        kept, validation = stock.validation, None
+        if kept is not None:
+            validation = twin.accuracy(network, model.weights(), kept.x, kept.labels, threads=threads)
+        progress.history.append(Epoch(epoch.epoch, epoch.train_accuracy, epoch.train_cost, validation, epoch.seconds))
+        folder.save_checkpoint(job_name(*job), _twin_arrays(model.state(), progress), _meta(progress))
+        on_epoch(job, progress.history[-1], training.epochs)
+        return progress.stalled(training.patience)
+
+    result = twin.train_twin(
+        network, stock.weights, training, stock.train.x, stock.train.targets, stock.train.labels, stock.orders,
+        keep, progress.ledger, state=None if saved is None else saved[0], first_epoch=len(progress.history),
+        threads=threads,
+    )  # fmt: skip
+    reached = twin.accuracy(network, result.weights, stock.test.x, stock.test.labels, progress.ledger, threads=threads)
+    folder.save_checkpoint(job_name(*job), _twin_arrays(result.state, progress), _meta(progress, reached))
+    return Outcome(job, reached, progress.history, progress.ledger, result.weights)
+
+
+def _twin_arrays(state: Mapping[str, NDArray[np.generic]], progress: Progress) -> Arrays:
+    return dict(state) | {"ledger": progress.ledger.counts}
+
+
+def _meta(progress: Progress, test_accuracy: float | None = None) -> dict[str, Any]:
+    return {"history": [list(epoch) for epoch in progress.history], "test_accuracy": test_accuracy}
+
+
+def _save(
+    folder: RunFolder, job: Job, progress: Progress, mounted: Mounted, test_accuracy: float | None = None
+) -> None:
+    arrays: Arrays = {f"state.{name}": array for name, array in mounted.state.items()}
+    arrays |= {"couplings": mounted.circuit.up, "biases": mounted.circuit.biases, "ledger": progress.ledger.counts}
+    velocity = progress.velocity
+    arrays |= {"velocity_couplings": velocity.couplings, "velocity_biases": velocity.biases}
+    folder.save_checkpoint(job_name(*job), arrays, _meta(progress, test_accuracy))
+
+
+def _weights(like: Weights, arrays: Arrays, prefix: str) -> Weights:
+    parts = []
+    for name, expected in (("couplings", like.couplings), ("biases", like.biases)):
+        found = arrays.get(prefix + name)
+        if found is None or found.shape != expected.shape:
+            raise BadInput(f"a checkpoint without {prefix}{name} of {expected.size} entries", "jobs", "--fresh")
+        parts.append(found.astype(expected.dtype))
+    return Weights(like.sizes, *parts)
+
+
+def _progress(like: Weights, arrays: Arrays, meta: dict[str, Any]) -> Progress:
+    progress = Progress.fresh(like)
+    if "velocity_couplings" in arrays:
+        progress.velocity = _weights(like, arrays, "velocity_")
+    progress.ledger.counts[...] = arrays["ledger"]
+    progress.history.extend(Epoch(*epoch) for epoch in meta["history"])
+    return progress
+
+
+def _finished(experiment: Experiment, job: Job, arrays: Arrays, meta: dict[str, Any]) -> Outcome:
+    sizes = experiment.model.network().sizes
+    like = Weights.zeros(sizes)
+    progress = _progress(like, arrays, meta)
+    return Outcome(job, meta["test_accuracy"], progress.history, progress.ledger, _weights(like, arrays, ""))

@@ -1,0 +1,1 @@
+"""From free and nudged equilibria to contrasts, updates and trained networks."""

@@ -1,0 +1,56 @@
+"""How the gradient is read off the equilibria: which nudges, and with which coefficients.
+
+With F = E + βγ^{D−1}C, dC/dθ = d/dβ ∂E/∂θ(s^β) / γ^{D−1} at β = 0 (Scellier & Bengio 2017). An estimator is a
+finite difference in β: rows of nudged (and free) states, each with its coefficient.
+
+============= ======================================== ==========
+one-sided     [∂E(s^β) − ∂E(s⁰)] / β                    bias O(β)
+random-sign   the same with β's sign drawn per sample   bias O(β²) in the mean
+centered      [∂E(s^β) − ∂E(s^{−β})] / 2β               bias O(β²)
+============= ======================================== ==========
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from neuroep.recipe import Estimator
+from neuroep.weights import FloatArray
+
+
+class Scheme(NamedTuple):
+    """Nudges of a minibatch, and the coefficients of the finite difference.
+
+    Attributes
+    ----------
+    beta : ndarray, shape (copies · batch,)
+        Nudging of each row of the nudged copies.
+    coefficients : ndarray
+        Coefficient of each row of ∂E/∂θ; the free rows come first where `with_free`.
+    with_free : bool
+        Whether the free equilibrium takes part in the difference.
+    """
+
+    beta: FloatArray
+    coefficients: FloatArray
+    with_free: bool
+
+
+def scheme(
+    estimator: Estimator, beta: float, batch: int, rng: np.random.Generator | None = None, dtype: DTypeLike = np.float32
+) -> Scheme:
+    """Return the nudges and coefficients of an estimator; `rng` is needed for random signs alone."""
+    ones = np.ones(batch, dtype=dtype)
+    if estimator is Estimator.CENTERED:
+        signs = np.concatenate([ones, -ones])
+        return Scheme(beta * signs, signs / (2.0 * beta * batch), False)
+    signs = ones
+    if estimator is Estimator.RANDOM_SIGN:
+        if rng is None:
+            raise ValueError("the random-sign estimator draws its signs: pass rng")
+        signs = rng.choice(np.array([-1.0, 1.0], dtype=dtype), size=batch)
+    slopes = signs / (beta * batch)
+    return Scheme(beta * signs, np.concatenate([-slopes, slopes]), True)

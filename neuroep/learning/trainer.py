@@ -1,0 +1,226 @@
+"""Training by EP on a mounted network: epochs, checkpoints, early stop, evaluation."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuroep.circuit import Circuit
+from neuroep.engines import Accumulation, Engine, Plan
+from neuroep.equilibrium import Equilibrium, ResultCode
+from neuroep.errors import BadInput, Diverged
+from neuroep.hardware.device import Device, Mounted, Update
+from neuroep.learning.estimators import Scheme, scheme
+from neuroep.learning.phases import Plans, accumulate_gradient, plans, settle_phases, step_keys
+from neuroep.ledger import Ledger, Phase
+from neuroep.physics.costs import cost, predicted_labels
+from neuroep.recipe import Estimator, Phases, Training
+from neuroep.rng import stream
+from neuroep.weights import FloatArray, Weights
+
+#: Samples settled at once when nothing is learned.
+EVALUATION_BATCH = 512
+
+Orders = Callable[[int], Iterable[NDArray[np.intp]]]
+
+
+class Samples(NamedTuple):
+    """Inputs (N, n_0), targets (N, n_L) and labels (N,) of a set."""
+
+    x: FloatArray
+    targets: FloatArray
+    labels: NDArray[np.int64]
+
+
+class Epoch(NamedTuple):
+    """What one epoch gave. Training figures are of the free phases met on the way."""
+
+    epoch: int
+    train_accuracy: float
+    train_cost: float
+    validation_accuracy: float | None
+    seconds: float
+
+
+@dataclass
+class Progress:
+    """Everything that a checkpoint holds of a training run besides the hardware's state.
+
+    Attributes
+    ----------
+    velocity : Weights
+        Momentum.
+    ledger : Ledger
+        Events so far.
+    history : list of Epoch
+        Epochs finished.
+    """
+
+    velocity: Weights
+    ledger: Ledger
+    history: list[Epoch] = field(default_factory=list)
+
+    @classmethod
+    def fresh(cls, weights: Weights) -> Progress:
+        """Return the state before the first epoch."""
+        return cls(Weights.zeros(weights.sizes, weights.couplings.dtype), Ledger.empty(weights.sizes))
+
+    def stalled(self, patience: int) -> bool:
+        """Whether the last `patience` epochs brought no better validation accuracy."""
+        seen = [e.validation_accuracy for e in self.history if e.validation_accuracy is not None]
+        return patience > 0 and len(seen) > patience and max(seen[-patience:]) <= max(seen[:-patience])
+
+
+def free_outputs(engine: Engine, circuit: Circuit, x: FloatArray, plan: Plan, seed: int, ledger: Ledger) -> FloatArray:
+    """Return the free equilibrium's output of each sample, (N, n_L), counted as inference."""
+    outputs = np.empty((len(x), int(circuit.sizes[-1])), dtype=circuit.up.dtype)
+    for start in range(0, len(x), EVALUATION_BATCH):
+        rows = slice(start, start + EVALUATION_BATCH)
+        keys = step_keys(circuit, seed, "inference", start)
+        drive = engine.drive(circuit, x[rows], keys.drive, ledger, Phase.INFERENCE)
+        outputs[rows] = engine.settle_free(circuit, drive, plan, keys.free, ledger, Phase.INFERENCE).output
+    return outputs
+
+
+def accuracy(engine: Engine, circuit: Circuit, samples: Samples, plan: Plan, seed: int, ledger: Ledger) -> float:
+    """Return the share of samples whose free output names their label."""
+    with engine.session():
+        outputs = free_outputs(engine, circuit, samples.x, plan, seed, ledger)
+    return float((predicted_labels(circuit.cost, outputs) == samples.labels).mean())
+
+
+class Trainer:
+    """EP on one device, epoch by epoch.
+
+    Parameters
+    ----------
+    engine, device, mounted
+        Where it runs, what it runs on, and the mounted network.
+    phases, training : Phases, Training
+        The recipe.
+    samples : Samples
+        Training set.
+    validation : Samples or None
+        Kept aside for the early stop.
+    orders : callable
+        Index batches of an epoch.
+    seed : int
+        Of random signs, read noise and stochastic rounding.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        device: Device,
+        mounted: Mounted,
+        phases: Phases,
+        training: Training,
+        samples: Samples,
+        orders: Orders,
+        seed: int,
+        validation: Samples | None = None,
+    ) -> None:
+        depth = len(mounted.circuit.sizes) - 1
+        training.rates(depth, 0)
+        if samples.x.shape[1] != mounted.circuit.sizes[0] or samples.targets.shape[1] != mounted.circuit.sizes[-1]:
+            raise BadInput(
+                f"samples of {samples.x.shape[1]} inputs and {samples.targets.shape[1]} outputs",
+                "data",
+                f"{mounted.circuit.sizes[0]} and {mounted.circuit.sizes[-1]}, as the network has",
+            )
+        self.engine, self.device, self.mounted = engine, device, mounted
+        self.phases, self.training, self.seed = phases, training, seed
+        self.samples, self.validation, self.orders = samples, validation, orders
+        self.plans: Plans = plans(phases, depth)
+        self._schemes: dict[int, Scheme] = {}
+
+    def run(self, progress: Progress, on_epoch: Callable[[Epoch], None] | None = None) -> Progress:
+        """Train from where `progress` stands to the last epoch, calling back after each.
+
+        Raises
+        ------
+        Diverged
+            When settling or the weights leave the finite range. The mounted weights are then of no use; a
+            checkpoint holds those of the last finished epoch.
+        """
+        while len(progress.history) < self.training.epochs and not progress.stalled(self.training.patience):
+            record = self._epoch(len(progress.history), progress)
+            progress.history.append(record)
+            if on_epoch is not None:
+                on_epoch(record)
+        return progress
+
+    def _epoch(self, epoch: int, progress: Progress) -> Epoch:
+        started = time.perf_counter()
+        rng = stream(self.seed, "program", self.device.name, epoch)
+        rates = tuple(-rate for rate in self.training.rates(len(self.mounted.circuit.sizes) - 1, epoch))
+        outputs, indices = [], []
+        with self.engine.session():
+            for number, batch in enumerate(self.orders(epoch)):
+                outputs.append(self.step(batch, (epoch, number), rates, rng, progress))
+                indices.append(batch)
+        if not np.isfinite(self.mounted.circuit.up.sum()) or not np.isfinite(self.mounted.circuit.biases.sum()):
+            raise Diverged(f"the weights left the finite range in epoch {epoch + 1}: lower the learning rates")
+        seen, order = np.concatenate(outputs), np.concatenate(indices)
+        code = self.mounted.circuit.cost
+        mean_cost = float(cost(code, seen, self.samples.targets[order]).mean())
+        right = float((predicted_labels(code, seen) == self.samples.labels[order]).mean())
+        seconds = time.perf_counter() - started
+        return Epoch(epoch, right, mean_cost, self._validate(epoch), seconds)
+
+    def _validate(self, epoch: int) -> float | None:
+        if self.validation is None:
+            return None
+        aside = Ledger.empty(tuple(int(n) for n in self.mounted.circuit.sizes))
+        return accuracy(self.engine, self.mounted.circuit, self.validation, self.plans.free, self.seed + epoch, aside)
+
+    def step(
+        self,
+        batch: NDArray[np.intp],
+        place: tuple[int, int],
+        rates: tuple[float, ...],
+        rng: np.random.Generator,
+        progress: Progress,
+    ) -> FloatArray:
+        """Settle, contrast and program one minibatch; return the free outputs, (batch, n_L)."""
+        circuit, training = self.mounted.circuit, self.training
+        x, targets = self.samples.x.take(batch, axis=0), self.samples.targets.take(batch, axis=0)
+        nudges = self._nudges(len(x), place)
+        keys = step_keys(circuit, self.seed, *place)
+        free, nudged = settle_phases(self.engine, circuit, x, targets, self.plans, nudges, keys, progress.ledger)
+        self._check(place, free, nudged)
+        direct = self.device.direct(self.mounted, progress.ledger) if self._plain else None
+        into = (
+            Accumulation(progress.velocity, (1.0,) * len(rates), training.momentum)
+            if direct is None
+            else Accumulation(direct, rates, 1.0)
+        )
+        accumulate_gradient(self.engine, circuit, x, targets, free, nudged, nudges, into, progress.ledger)
+        if direct is None:
+            if training.weight_decay:
+                progress.velocity.couplings[...] += training.weight_decay * circuit.up
+            self.device.program(self.mounted, Update(progress.velocity, rates), rng, progress.ledger)
+        return free.output.copy()
+
+    def _nudges(self, batch: int, place: tuple[int, int]) -> Scheme:
+        kind, dtype = self.phases.estimator, self.mounted.circuit.up.dtype
+        if kind is Estimator.RANDOM_SIGN:
+            return scheme(kind, self.phases.beta, batch, stream(self.seed, "signs", *place), dtype)
+        if batch not in self._schemes:
+            self._schemes[batch] = scheme(kind, self.phases.beta, batch, dtype=dtype)
+        return self._schemes[batch]
+
+    @property
+    def _plain(self) -> bool:
+        return self.training.momentum == 0.0 and self.training.weight_decay == 0.0
+
+    @staticmethod
+    def _check(place: tuple[int, int], *equilibria: Equilibrium) -> None:
+        if any(e.code.max() == ResultCode.DIVERGED for e in equilibria):
+            where = f"epoch {place[0] + 1}, step {place[1] + 1}"
+            raise Diverged(f"settling diverged in {where}: lower the learning rates or the feedback gain")

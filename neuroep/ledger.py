@@ -1,0 +1,90 @@
+"""Counts of what really happened, filled by engines and devices while they work.
+
+Counts first, prices second (the split of Accelergy, Wu et al. 2019): nothing here knows a joule.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Phase(IntEnum):
+    """When an event happened."""
+
+    FREE = 0
+    NUDGED = 1
+    UPDATE = 2
+    INFERENCE = 3
+
+
+class Event(IntEnum):
+    """What is counted, per coupling or layer k (entry 0 where it belongs to none)."""
+
+    READ_UP = 0  # rows (samples) read through coupling k from below
+    READ_DOWN = 1  # rows read through coupling k from above
+    NEURON = 2  # rows for which layer k was updated
+    CONTRAST = 3  # rows whose local product entered the contrast of coupling k
+    WRITE = 4  # synapses of coupling k whose stored value changed
+    PULSE = 5  # programming pulses sent to coupling k
+    PULSE_SLOT = 6  # pulse times spent on coupling k one after the other (arrays work in parallel)
+    SWEEP = 7  # entry 0: sweeps, summed over rows
+    SAMPLE = 8  # entry 0: rows settled
+
+
+class Ledger(NamedTuple):
+    """Event counts of a run.
+
+    Attributes
+    ----------
+    sizes : tuple of int
+        Units per layer.
+    counts : ndarray of int64, shape (phases, events, L + 1)
+        Indexed by Phase, Event and layer or coupling k.
+    """
+
+    sizes: tuple[int, ...]
+    counts: NDArray[np.int64]
+
+    @classmethod
+    def empty(cls, sizes: tuple[int, ...]) -> Ledger:
+        """Return a ledger with all counts zero."""
+        return cls(tuple(sizes), np.zeros((len(Phase), len(Event), len(sizes)), dtype=np.int64))
+
+    def add(self, phase: Phase, event: Event, k: int, count: int) -> None:
+        """Add to one count."""
+        self.counts[phase, event, k] += count
+
+    def events(self, phase: Phase) -> dict[str, int]:
+        """Return the physical events of a phase, under the names that device profiles price.
+
+        Returns
+        -------
+        dict
+            ``array_read`` whole-coupling reads; ``synop`` one weight times one state; ``dac`` line drives;
+            ``adc`` line reads; ``neuron_update``; ``layer_update`` (all units of a layer at once);
+            ``contrast_mac`` local products; ``weight_write``; ``pulse``; ``pulse_slot``; ``sweep``; ``sample``.
+        """
+        sizes = np.asarray(self.sizes, dtype=np.int64)
+        synapses = np.concatenate([[0], sizes[:-1] * sizes[1:]])
+        below = np.concatenate([[0], sizes[:-1]])
+        count = self.counts[phase]
+        up, down = count[Event.READ_UP], count[Event.READ_DOWN]
+        found = {
+            "array_read": up + down,
+            "synop": (up + down) * synapses,
+            "dac": up * below + down * sizes,
+            "adc": up * sizes + down * below,
+            "neuron_update": count[Event.NEURON] * sizes,
+            "layer_update": count[Event.NEURON],
+            "contrast_mac": count[Event.CONTRAST] * synapses,
+            "weight_write": count[Event.WRITE],
+            "pulse": count[Event.PULSE],
+            "pulse_slot": count[Event.PULSE_SLOT],
+            "sweep": count[Event.SWEEP],
+            "sample": count[Event.SAMPLE],
+        }
+        return {name: int(values.sum()) for name, values in found.items()}

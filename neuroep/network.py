@@ -1,0 +1,153 @@
+"""What the user says: layers, couplings, cost. Frozen, and without state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from neuroep.errors import BadInput
+from neuroep.weights import Weights
+
+
+class Activation(IntEnum):
+    """The function ρ that turns a unit's input into its state."""
+
+    LINEAR = 0
+    HARD_SIGMOID = 1
+    TANH = 2
+    RELU6 = 3
+
+    @property
+    def label(self) -> str:
+        """The name used in TOML and on the command line."""
+        return self.name.lower().replace("_", "-")
+
+
+class Cost(IntEnum):
+    """The function C of the output that training lowers."""
+
+    MSE = 0
+    CROSS_ENTROPY = 1
+    HINGE = 2
+    SQUARED_HINGE = 3
+
+    @property
+    def label(self) -> str:
+        """The name used in TOML and on the command line."""
+        return self.name.lower().replace("_", "-")
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A layer of units: how many, their activation, their time constant in seconds."""
+
+    size: int
+    activation: Activation = Activation.HARD_SIGMOID
+    tau_seconds: float = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class Coupling:
+    """A dense coupling between two layers, drawn at first from U(±gain/√fan_in), and its target's first bias."""
+
+    source: int
+    target: int
+    gain: float = 0.7
+    bias: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A layered network and its cost.
+
+    Attributes
+    ----------
+    layers : tuple of Layer
+        Layer 0 is the clamped input; its activation isn't used.
+    couplings : tuple of Coupling
+        Coupling k joins layer k−1 to layer k, for k = 1..L.
+    cost : Cost
+        With ``CROSS_ENTROPY`` the last layer is a softmax read-out and not a dynamical layer
+        (Laborieux et al. 2021); with the others it is dynamical and its nudged update is exact.
+    feedback : float
+        Feedback gain γ in (0, 1] that scales every downward coupling (Xie & Seung 2003).
+    """
+
+    layers: tuple[Layer, ...]
+    couplings: tuple[Coupling, ...]
+    cost: Cost = Cost.MSE
+    feedback: float = 1.0
+
+    def __post_init__(self) -> None:
+        if len(self.layers) < 2:
+            raise BadInput(f"a network of {len(self.layers)} layer(s)", "layers", "an input and at least one more")
+        if any(layer.size < 1 for layer in self.layers):
+            raise BadInput("a layer without units", "layers", "sizes of at least 1")
+        chain = [(k, k + 1) for k in range(len(self.layers) - 1)]
+        if [(c.source, c.target) for c in self.couplings] != chain:
+            raise BadInput("couplings that don't form a chain", "couplings", str(chain))
+        if not 0.0 < self.feedback <= 1.0:
+            raise BadInput(f"feedback gain {self.feedback}", "feedback", "0 < γ <= 1")
+        self._check_output()
+
+    def _check_output(self) -> None:
+        output = self.layers[-1].activation
+        if self.cost is Cost.CROSS_ENTROPY:
+            if len(self.layers) < 3:
+                raise BadInput("a cross-entropy read-out with no layer under it", "layers", "at least one hidden layer")
+            allowed = [Activation.LINEAR]
+        elif self.cost is Cost.MSE:
+            allowed = [Activation.LINEAR, Activation.HARD_SIGMOID, Activation.RELU6]
+        else:
+            allowed = [Activation.LINEAR]
+        if output not in allowed:
+            raise BadInput(
+                f"output activation {output.label!r} with cost {self.cost.label!r}",
+                "layers",
+                ", ".join(a.label for a in allowed) + " (their nudged update is exact)",
+            )
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Units per layer, (n_0, ..., n_L)."""
+        return tuple(layer.size for layer in self.layers)
+
+    @property
+    def depth(self) -> int:
+        """Number of couplings L."""
+        return len(self.couplings)
+
+    @property
+    def dynamical(self) -> int:
+        """Index of the last layer that takes part in the dynamics: L, or L−1 under a read-out."""
+        return self.depth - 1 if self.cost is Cost.CROSS_ENTROPY else self.depth
+
+
+def chain(
+    sizes: tuple[int, ...],
+    hidden: Activation = Activation.HARD_SIGMOID,
+    output: Activation = Activation.LINEAR,
+    cost: Cost = Cost.MSE,
+    feedback: float = 1.0,
+    gain: float = 0.7,
+    bias: float = 0.0,
+) -> Network:
+    """Return a network of the given layer sizes with one activation and first bias for all hidden layers."""
+    last = len(sizes) - 1
+    layers = tuple(Layer(n, output if k == last else hidden) for k, n in enumerate(sizes))
+    couplings = tuple(Coupling(k, k + 1, gain, bias if k + 1 < last else 0.0) for k in range(last))
+    return Network(layers, couplings, cost, feedback)
+
+
+def initial_weights(network: Network, rng: np.random.Generator, dtype: DTypeLike = np.float32) -> Weights:
+    """Draw W_k from U(±gain_k/√n_{k−1}) and set every bias of layer k to its first value."""
+    drawn, biases = [], []
+    for coupling in network.couplings:
+        fan_in, fan_out = network.sizes[coupling.source], network.sizes[coupling.target]
+        bound = coupling.gain / np.sqrt(fan_in)
+        drawn.append(rng.uniform(-bound, bound, size=(fan_in, fan_out)).astype(dtype))
+        biases.append(np.full(fan_out, coupling.bias, dtype=dtype))
+    return Weights.from_arrays(drawn, biases)

@@ -1,0 +1,1 @@
+"""What is minimised: energies, their velocities and their contrasts."""

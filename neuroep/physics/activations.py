@@ -1,0 +1,52 @@
+"""Activations ρ and the potentials G whose slopes are their inverses, G' = ρ⁻¹.
+
+With G in the energy, the exact minimiser of one layer given its neighbours is s = ρ(input).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from neuroep.network import Activation
+from neuroep.weights import FloatArray
+
+#: Lowest and highest state of each activation.
+RANGES: dict[Activation, tuple[float, float]] = {
+    Activation.LINEAR: (-np.inf, np.inf),
+    Activation.HARD_SIGMOID: (0.0, 1.0),
+    Activation.TANH: (-1.0, 1.0),
+    Activation.RELU6: (0.0, 6.0),
+}
+
+
+def activate(code: int, inputs: FloatArray) -> FloatArray:
+    """Return ρ(inputs) elementwise."""
+    if code == Activation.TANH:
+        curve: FloatArray = np.tanh(inputs)
+        return curve
+    low, high = RANGES[Activation(code)]
+    clipped: FloatArray = np.clip(inputs, low, high)
+    return clipped
+
+
+def slope(code: int, inputs: FloatArray) -> FloatArray:
+    """Return ρ'(inputs) elementwise; 0 at the kinks."""
+    if code == Activation.TANH:
+        return 1.0 - np.tanh(inputs) ** 2
+    low, high = RANGES[Activation(code)]
+    return ((inputs > low) & (inputs < high)).astype(inputs.dtype)
+
+
+def potential(code: int, states: FloatArray) -> FloatArray:
+    """Return G(s) elementwise: ½s² inside the box, for tanh ½[(1 + s)ln(1 + s) + (1 − s)ln(1 − s)]."""
+    if code == Activation.TANH:
+        tiny = np.finfo(states.dtype).tiny  # at ±1 one term is 0·ln 0 = 0
+        up, down = 1.0 + states, 1.0 - states
+        bent: FloatArray = 0.5 * (up * np.log(np.maximum(up, tiny)) + down * np.log(np.maximum(down, tiny)))
+        return bent
+    return 0.5 * states * states
+
+
+def inverse(code: int, states: FloatArray) -> FloatArray:
+    """Return G'(s) = ρ⁻¹(s) elementwise, inside the open range of ρ."""
+    return np.arctanh(states) if code == Activation.TANH else states

@@ -1,0 +1,127 @@
+"""How a network is trained: phases, step sizes, epochs. Frozen, and without state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from neuroep.errors import BadInput
+
+
+class Estimator(StrEnum):
+    """How the gradient is read off the equilibria (EQUATIONS §2)."""
+
+    ONE_SIDED = "one-sided"
+    RANDOM_SIGN = "random-sign"
+    CENTERED = "centered"
+
+
+class Order(StrEnum):
+    """In which order one sweep updates the layers 1..L."""
+
+    FORWARD = "forward"
+    BACKWARD = "backward"
+    EVEN_ODD = "even-odd"
+
+
+@dataclass(frozen=True, slots=True)
+class Phases:
+    """The free phase and the nudged phases.
+
+    Attributes
+    ----------
+    estimator : Estimator
+        One-sided, random-sign (one nudged phase) or centered (two).
+    beta : float
+        Nudging strength β > 0.
+    free_sweeps, nudged_sweeps : int
+        Most sweeps of each phase.
+    free_order, nudged_order : Order
+        Order of the layers within a sweep.
+    tolerance : float
+        A sample stops when the norm of its velocity falls to this; 0 stops at an exact fixed point only.
+    """
+
+    estimator: Estimator = Estimator.CENTERED
+    beta: float = 0.3
+    free_sweeps: int = 10
+    nudged_sweeps: int = 5
+    free_order: Order = Order.FORWARD
+    nudged_order: Order = Order.BACKWARD
+    tolerance: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.beta < 1.0 and self.estimator is not Estimator.ONE_SIDED:
+            raise BadInput(f"β = {self.beta} with the {self.estimator.value} estimator", "phases.beta", "0 < β < 1")
+        if not self.beta > 0.0:
+            raise BadInput(f"β = {self.beta}", "phases.beta", "β > 0")
+        if min(self.free_sweeps, self.nudged_sweeps) < 1:
+            raise BadInput("a phase without sweeps", "phases", "free_sweeps and nudged_sweeps of at least 1")
+        if not 0.0 <= self.tolerance < 1.0:
+            raise BadInput(f"tolerance {self.tolerance}", "phases.tolerance", "0 <= tolerance < 1")
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """Stochastic gradient descent with momentum, weight decay and a decaying learning rate.
+
+    Attributes
+    ----------
+    epochs, batch_size : int
+        Passes over the training set, samples a step.
+    learning_rates : tuple of float
+        One per coupling (its biases too), or a single one for all.
+    decay : float
+        Factor on the learning rates after each epoch.
+    momentum, weight_decay : float
+        As in ``torch.optim.SGD``; biases don't decay.
+    validation : float
+        Share of the training set kept aside, in [0, 1); 0 keeps nothing.
+    patience : int
+        Stop after this many epochs without a better validation accuracy; 0 never stops early.
+    """
+
+    epochs: int = 20
+    batch_size: int = 64
+    learning_rates: tuple[float, ...] = (0.1,)
+    decay: float = 1.0
+    momentum: float = 0.0
+    weight_decay: float = 0.0
+    validation: float = 0.0
+    patience: int = 0
+
+    def __post_init__(self) -> None:
+        if min(self.epochs, self.batch_size) < 1:
+            raise BadInput("no epochs or an empty batch", "training", "epochs and batch_size of at least 1")
+        if not self.learning_rates or min(self.learning_rates) <= 0.0:
+            raise BadInput(f"learning rates {self.learning_rates}", "training.learning_rates", "positive numbers")
+        if not 0.0 < self.decay <= 1.0:
+            raise BadInput(f"decay {self.decay}", "training.decay", "0 < decay <= 1")
+        if not 0.0 <= self.momentum < 1.0:
+            raise BadInput(f"momentum {self.momentum}", "training.momentum", "0 <= momentum < 1")
+        if self.weight_decay < 0.0:
+            raise BadInput(f"weight decay {self.weight_decay}", "training.weight_decay", "0 or more")
+        if not 0.0 <= self.validation < 1.0:
+            raise BadInput(f"validation share {self.validation}", "training.validation", "0 <= share < 1")
+        if self.patience < 0 or (self.patience and not self.validation):
+            raise BadInput(f"patience {self.patience}", "training.patience", "0, or more with a validation share")
+
+    def rates(self, depth: int, epoch: int) -> tuple[float, ...]:
+        """Return the learning rate of each of `depth` couplings in an epoch counted from 0."""
+        if len(self.learning_rates) not in (1, depth):
+            raise BadInput(
+                f"{len(self.learning_rates)} learning rates for {depth} couplings",
+                "training.learning_rates",
+                f"1 or {depth} numbers",
+            )
+        spread = self.learning_rates * depth if len(self.learning_rates) == 1 else self.learning_rates
+        return tuple(rate * self.decay**epoch for rate in spread)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How EP trains a network, and how its backprop twin is trained."""
+
+    phases: Phases
+    training: Training
+    backprop: Training

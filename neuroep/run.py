@@ -1,0 +1,184 @@
+"""One experiment from first sample to last figure: train, price, keep, show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from neuroep.cost.energy import INFERENCE, TRAINING_STEP, Bill, price
+from neuroep.cost.reuse import ClockTracker
+from neuroep.cost.traces import backprop_step
+from neuroep.data import Dataset
+from neuroep.experiment import IDEAL, Experiment, Job
+from neuroep.jobs import Outcome, run_job
+from neuroep.learning.access import ep_step_trace
+from neuroep.learning.trainer import Epoch
+from neuroep.ledger import Event, Phase
+from neuroep.quantities import Band
+from neuroep.report import write_report
+from neuroep.specs import DeviceSpec
+from neuroep.store import RunFolder, versions
+
+PARAMETERS = "W{k} is stored (n_below, n_above), b{k} (n_above,)"
+
+
+class Listener(Protocol):
+    """Who wants to hear how a run goes on."""
+
+    def started(self, jobs: list[Job], epochs: Mapping[Job, int]) -> None:
+        """Called once, with every training and its number of epochs."""
+        ...
+
+    def epoch(self, job: Job, epoch: Epoch, epochs: int) -> None:
+        """Called after each epoch."""
+        ...
+
+    def finished(self, outcome: Outcome) -> None:
+        """Called after each training, also when it was found finished."""
+        ...
+
+
+class Silent:
+    """A listener that says nothing."""
+
+    def started(self, jobs: list[Job], epochs: Mapping[Job, int]) -> None:
+        """Say nothing."""
+
+    def epoch(self, job: Job, epoch: Epoch, epochs: int) -> None:
+        """Say nothing."""
+
+    def finished(self, outcome: Outcome) -> None:
+        """Say nothing."""
+
+
+def run(
+    experiment: Experiment, out: Path | str, fresh: bool = False, listener: Listener | None = None
+) -> dict[str, Any]:
+    """Train every job of an experiment and leave a folder that holds all of it.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        What to compare.
+    out : path
+        Folder for result.json, weights.safetensors, history.csv, report.html and checkpoints. A stopped run
+        of the same experiment goes on from its last finished epoch.
+    fresh : bool
+        Start anew even so.
+    listener : Listener, optional
+        Hears of progress.
+
+    Returns
+    -------
+    dict
+        As result.json holds it; docs/json.md describes it.
+
+    Raises
+    ------
+    BadInput
+        If data, model and devices don't fit, or the folder holds another run.
+    Diverged
+        If a training leaves the finite range.
+    """
+    heard = Silent() if listener is None else listener
+    experiment.check()
+    dataset = experiment.dataset(experiment.seeds[0])
+    spec = experiment.spec(dataset)
+    with RunFolder(out).open(spec, fresh) as folder:
+        jobs = experiment.jobs()
+        heard.started(jobs, {job: _epochs(experiment, job) for job in jobs})
+        outcomes = {}
+        for job in jobs:
+            outcomes[job] = run_job(experiment, job, folder, heard.epoch)
+            heard.finished(outcomes[job])
+        result = assemble(experiment, dataset, spec, outcomes)
+        history = history_rows(outcomes.values())
+        folder.write_weights(_tensors(outcomes.values()), {"layout": PARAMETERS})
+        folder.write_history(history)
+        folder.write_result(result)
+        write_report(result, history, folder.path)
+    return result
+
+
+def _epochs(experiment: Experiment, job: Job) -> int:
+    recipe = experiment.recipe(job.device)
+    return (recipe.training if job.method == "ep" else recipe.backprop).epochs
+
+
+def _tensors(outcomes: Iterable[Outcome]) -> dict[str, Any]:
+    return {
+        f"{o.job.method}/{o.job.device}/{o.job.seed}/{letter}{k}": array
+        for o in outcomes
+        for k in range(1, o.weights.depth + 1)
+        for letter, array in (("W", o.weights.coupling(k)), ("b", o.weights.bias(k)))
+    }
+
+
+def history_rows(outcomes: Iterable[Outcome]) -> list[dict[str, Any]]:
+    """Return one flat row per epoch of every training."""
+    return [o.job._asdict() | epoch._asdict() for o in outcomes for epoch in o.history]
+
+
+def assemble(
+    experiment: Experiment, dataset: Dataset, spec: Mapping[str, Any], outcomes: Mapping[Job, Outcome]
+) -> dict[str, Any]:
+    """Return the result: rows by method, device and seed, and what each device's events cost."""
+    sizes = {"train": len(dataset.x_train), "test": len(dataset.x_test)}
+    data = {"name": dataset.name, "sha256": dataset.sha256, "source": dataset.source} | sizes
+    profiles: list[DeviceSpec | None] = [None, *(d for d in experiment.devices if d.name != IDEAL)]
+    rows, costs, seconds = [], {}, {}
+    for profile in profiles:
+        for method in ("ep", "backprop") if experiment.backprop else ("ep",):
+            found = _outcomes(experiment, profile, method, outcomes)
+            bills = [None if profile is None else price(o.ledger, profile.prices()) for o in found]
+            ard = _weighted_ard(experiment, method, IDEAL if profile is None else profile.name)
+            rows += [_row(o, profile, bill, ard) for o, bill in zip(found, bills, strict=True)]
+            if profile is not None and bills and bills[0] is not None:
+                name = profile.name if method == "ep" else f"{profile.name} (backprop)"
+                costs[name], seconds[name] = bills[0].as_dict(), bills[0].time_as_dict()
+    caveats = {p.name: list(p.caveats) for p in profiles if p is not None and p.caveats}
+    return {
+        "model": experiment.model.name, "data": data, "versions": versions(), "spec": dict(spec), "rows": rows,
+        "costs": costs, "seconds": seconds, "caveats": caveats,
+    }  # fmt: skip
+
+
+def _outcomes(
+    experiment: Experiment, profile: DeviceSpec | None, method: str, outcomes: Mapping[Job, Outcome]
+) -> list[Outcome]:
+    """Return a profile's trainings; backprop only counts on a profile that prices software."""
+    if profile is None:
+        return [o for job, o in outcomes.items() if (job.method, job.device) == (method, IDEAL)]
+    if method == "backprop" and profile.kind != "cost-only":
+        return []
+    device = experiment.trained_on(profile)
+    return [o for job, o in outcomes.items() if (job.method, job.device) == (method, device)]
+
+
+def _weighted_ard(experiment: Experiment, method: str, device: str) -> float:
+    network = experiment.model.network()
+    if method == "backprop":
+        return ClockTracker().follow(backprop_step(network.sizes)).weighted_ard
+    return ClockTracker().follow(ep_step_trace(network, experiment.recipe(device).phases)).weighted_ard
+
+
+def _row(outcome: Outcome, profile: DeviceSpec | None, bill: Bill | None, ard: float) -> dict[str, Any]:
+    def band(found: Band | None) -> dict[str, float] | None:
+        return None if found is None else found._asdict()
+
+    priced = bill is not None and bool(bill.energy_joules) and any(bill.energy_joules.values())
+    timed = bill is not None and any(bill.time_seconds.values())
+    return {
+        "method": outcome.job.method,
+        "device": IDEAL if profile is None else profile.name,
+        "seed": outcome.job.seed,
+        "epochs": len(outcome.history),
+        "test_accuracy": outcome.test_accuracy,
+        "seconds": sum(epoch.seconds for epoch in outcome.history),
+        "energy_inference_joules": band(bill.energy(INFERENCE) if bill is not None and priced else None),
+        "energy_training_step_joules": band(bill.energy(TRAINING_STEP) if bill is not None and priced else None),
+        "latency_inference_seconds": band(bill.time(INFERENCE) if bill is not None and timed else None),
+        "weighted_ard": ard,
+        "weight_writes": int(outcome.ledger.counts[Phase.UPDATE, Event.WRITE].sum()),
+    }

@@ -1,0 +1,1 @@
+"""How equilibrium is reached."""

@@ -1,0 +1,206 @@
+"""Device files: one published device, every number with its unit and source."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from neuroep.errors import BadInput
+from neuroep.prices import PRICED_EVENTS, Prices
+from neuroep.quantities import Band, Quantity
+from neuroep.specs.numbers import (
+    ENERGY_RULE,
+    RULES,
+    STATIC_RULE,
+    TIME_RULE,
+    checked_numbers,
+    checked_quantity,
+    crossbar_numbers,
+    synapse_numbers,
+)
+from neuroep.specs.reading import at, convert, read_toml
+
+if TYPE_CHECKING:
+    from neuroep.hardware.device import Device
+
+Kind = Literal["ideal", "quantized", "crossbar", "cost-only"]
+
+
+class DeviceTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The keys of a device file."""
+
+    summary: Annotated[str, Meta(min_length=1)]
+    kind: Kind
+    citation: list[str] = []
+    notes: list[str] = []
+    caveats: list[str] = []
+    synapse: dict[str, Any] | None = None
+    crossbar: dict[str, Any] | None = None
+    energy: dict[str, Any] = {}
+    time: dict[str, Any] = {}
+    static: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceSpec:
+    """A validated device file.
+
+    Attributes
+    ----------
+    name : str
+        The file's name without its ending.
+    path : Path
+        The file.
+    table : DeviceTable
+        Its contents as written.
+    numbers : dict of str to Quantity
+        Every number by its key path, e.g. ``"energy.synop"``; slopes worked out from published
+        nonlinearity labels are among them, tagged "derived".
+    """
+
+    name: str
+    path: Path
+    table: DeviceTable
+    numbers: Mapping[str, Quantity] = field(default_factory=dict)
+
+    @property
+    def summary(self) -> str:
+        """One line on what the device is."""
+        return self.table.summary
+
+    @property
+    def kind(self) -> Kind:
+        """ideal, quantized, crossbar, or cost-only: prices without a model of its weights."""
+        return self.table.kind
+
+    @property
+    def citation(self) -> tuple[str, ...]:
+        """Publications the numbers come from."""
+        return tuple(self.table.citation)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader should know of the device."""
+        return tuple(self.table.notes)
+
+    @property
+    def caveats(self) -> tuple[str, ...]:
+        """What the prices don't count."""
+        return tuple(self.table.caveats)
+
+    def quantities(self) -> list[tuple[str, Quantity]]:
+        """Return every number with its key path, in the order of the file."""
+        return list(self.numbers.items())
+
+    def prices(self) -> Prices:
+        """Return the prices of events in joules and seconds, and the static power in watts."""
+        return Prices(
+            {event: self.numbers[f"energy.{event}"].si("energy") for event in self.table.energy},
+            {event: self.numbers[f"time.{event}"].si("time") for event in self.table.time},
+            self.numbers["static"].si("power") if self.table.static is not None else Band.exact(0.0),
+        )
+
+    def build(self) -> Device | None:
+        """Return the hardware model, or None for a profile that only has prices.
+
+        Raises
+        ------
+        BadInput
+            If the hardware model refuses the numbers.
+        """
+        try:
+            return self._build()
+        except BadInput as error:
+            raise BadInput(str(error), str(self.path)) from error
+
+    def _build(self) -> Device | None:
+        if self.kind == "quantized":
+            from neuroep.hardware.synapse import QuantizedSynapse
+
+            return QuantizedSynapse(
+                name=self.name,
+                weight_bits=int(self._number("synapse.weight_bits")),
+                rounding=(self.table.synapse or {})["rounding"],
+                headroom=self._number("synapse.headroom"),
+                min_exponent=int(self._number("synapse.min_exponent")),
+                max_exponent=int(self._number("synapse.max_exponent")),
+            )
+        if self.kind == "crossbar":
+            from neuroep.hardware.crossbar import Crossbar
+
+            return Crossbar(
+                name=self.name,
+                g_min_siemens=self._number("crossbar.g_min"),
+                g_max_siemens=self._number("crossbar.g_max"),
+                headroom=self._number("crossbar.headroom"),
+                pulses=self._number("crossbar.pulses"),
+                slope_up=self._number("crossbar.slope_up"),
+                slope_down=self._number("crossbar.slope_down"),
+                step_spread=self._number("crossbar.step_spread"),
+                cycle_spread=self._number("crossbar.cycle_spread"),
+                programming_spread=self._number("crossbar.programming_spread"),
+                read_noise=self._number("crossbar.read_noise"),
+                dac_bits=int(self._number("crossbar.dac_bits")),
+                adc_bits=int(self._number("crossbar.adc_bits")),
+                adc_bound=self._number("crossbar.adc_bound"),
+            )
+        if self.kind == "ideal":
+            from neuroep.hardware.device import Ideal
+
+            return Ideal(name=self.name)
+        return None
+
+    def _number(self, key: str) -> float:
+        return self.numbers[key].si(RULES[key].dimension).value
+
+
+def read_device(path: str | Path) -> DeviceSpec:
+    """Read and validate a device file.
+
+    Parameters
+    ----------
+    path : str or Path
+        A TOML file.
+
+    Returns
+    -------
+    DeviceSpec
+        Every number in it has been checked for unit and range, and the hardware model built once.
+
+    Raises
+    ------
+    BadInput
+        With file and key path, what is allowed and the nearest right name.
+    """
+    path = Path(path)
+    table = convert(read_toml(path), DeviceTable, path)
+    _check_tables(table, path)
+    numbers: dict[str, Quantity] = {}
+    if table.synapse is not None:
+        numbers |= synapse_numbers(table.synapse, path)
+    if table.crossbar is not None:
+        numbers |= crossbar_numbers(table.crossbar, path)
+    numbers |= checked_numbers(table.energy, dict.fromkeys(PRICED_EVENTS, ENERGY_RULE), path, "energy")
+    numbers |= checked_numbers(table.time, dict.fromkeys(PRICED_EVENTS, TIME_RULE), path, "time")
+    if table.static is not None:
+        numbers["static"] = checked_quantity(table.static, STATIC_RULE, path, "static")
+    spec = DeviceSpec(path.stem, path, table, numbers)
+    spec.build()
+    return spec
+
+
+def _check_tables(table: DeviceTable, path: Path) -> None:
+    wanted = {"quantized": "synapse", "crossbar": "crossbar"}.get(table.kind)
+    for name in ("synapse", "crossbar"):
+        present = getattr(table, name) is not None
+        if present and name != wanted:
+            raise BadInput(
+                f"kind {table.kind!r} has no such table", at(path, name), f"[{wanted}]" if wanted else "none"
+            )
+        if not present and name == wanted:
+            raise BadInput(f"kind {table.kind!r} needs the table [{name}]", at(path, "kind"))

@@ -1,0 +1,216 @@
+"""Model files: a network and how it is trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+from neuroep.errors import BadInput, UnknownName
+from neuroep.network import Activation, Cost, Coupling, Layer, Network
+from neuroep.recipe import Phases, Recipe, Training
+from neuroep.specs.reading import Table, at, convert, read_toml, refuse_unknown_keys
+
+T = TypeVar("T")
+
+ACTIVATIONS = {member.label: member for member in Activation}
+COSTS = {member.label: member for member in Cost}
+Count = Annotated[int, Meta(ge=1)]
+
+
+class LayerTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One ``[[layers]]`` entry; activation, gain and bias are absent for the clamped input."""
+
+    size: Annotated[int, Meta(ge=1, le=1_000_000)]
+    activation: str | None = None
+    gain: Annotated[float, Meta(gt=0.0, le=100.0)] | None = None
+    bias: Annotated[float, Meta(ge=-100.0, le=100.0)] | None = None
+    tau_seconds: Annotated[float, Meta(gt=0.0, le=1e3)] = Layer(1).tau_seconds
+
+
+class Measured(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One ``[[measured]]`` entry: an accuracy that was reached, and the command that reached it.
+
+    Attributes
+    ----------
+    method, device : str
+        ``"ep"`` or ``"backprop"``; the device profile it ran on.
+    test_accuracy, sd : float
+        Mean and standard deviation over seeds, 0 to 1.
+    seeds, epochs : int
+        How many.
+    command : str
+        What to type to see it again.
+    """
+
+    method: Literal["ep", "backprop"]
+    device: str
+    test_accuracy: Annotated[float, Meta(ge=0.0, le=1.0)]
+    sd: Annotated[float, Meta(ge=0.0, le=1.0)]
+    seeds: Count
+    epochs: Count
+    command: Annotated[str, Meta(min_length=1)]
+
+
+class ModelTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The keys of a model file."""
+
+    summary: Annotated[str, Meta(min_length=1)]
+    data: Annotated[str, Meta(min_length=1)]
+    layers: Annotated[list[LayerTable], Meta(min_length=2)]
+    cost: str = Cost.MSE.label
+    feedback: float = 1.0
+    phases: dict[str, Any] = {}
+    training: dict[str, Any] = {}
+    backprop: dict[str, Any] = {}
+    on: dict[str, dict[str, dict[str, Any]]] = {}
+    measured: list[Measured] = []
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """A validated model file.
+
+    Attributes
+    ----------
+    name : str
+        The file's name without its ending.
+    path : Path
+        The file.
+    table : ModelTable
+        Its contents.
+    """
+
+    name: str
+    path: Path
+    table: ModelTable
+
+    @property
+    def summary(self) -> str:
+        """One line on what the model is."""
+        return self.table.summary
+
+    @property
+    def data(self) -> str:
+        """Name or path of the data set."""
+        return self.table.data
+
+    @property
+    def measured(self) -> tuple[Measured, ...]:
+        """Accuracies reached, with the commands that reached them."""
+        return tuple(self.table.measured)
+
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """Devices that have overrides of their own."""
+        return tuple(self.table.on)
+
+    def network(self) -> Network:
+        """Return the network the file describes.
+
+        Raises
+        ------
+        BadInput
+            If layers, cost and feedback gain don't go together.
+        """
+        tables = self.table.layers
+        if any(given is not None for given in (tables[0].activation, tables[0].gain, tables[0].bias)):
+            raise BadInput(
+                "the input layer has an activation, a gain or a bias",
+                at(self.path, "layers[0]"),
+                "size and tau_seconds",
+            )
+        layers = tuple(self._layer(index, table) for index, table in enumerate(tables))
+        plain = Coupling(0, 1)
+        couplings = tuple(
+            Coupling(
+                k,
+                k + 1,
+                plain.gain if table.gain is None else table.gain,
+                plain.bias if table.bias is None else table.bias,
+            )
+            for k, table in enumerate(tables[1:])
+        )
+        if self.table.cost not in COSTS:
+            raise UnknownName("cost", self.table.cost, COSTS, at(self.path, "cost"))
+        try:
+            return Network(layers, couplings, COSTS[self.table.cost], self.table.feedback)
+        except BadInput as error:
+            raise BadInput(str(error), str(self.path)) from error
+
+    def _layer(self, index: int, table: LayerTable) -> Layer:
+        label = Activation.HARD_SIGMOID.label if table.activation is None else table.activation
+        if label not in ACTIVATIONS:
+            raise UnknownName("activation", label, ACTIVATIONS, at(self.path, f"layers[{index}].activation"))
+        return Layer(table.size, ACTIVATIONS[label], table.tau_seconds)
+
+    def recipe(self, device: str | None = None) -> Recipe:
+        """Return how the network is trained, with the overrides of one device.
+
+        Parameters
+        ----------
+        device : str, optional
+            A device's name; without overrides for it, or without a name, the plain recipe.
+
+        Returns
+        -------
+        Recipe
+            ``[backprop]`` takes what it doesn't say from ``[training]``, and never a device's overrides.
+
+        Raises
+        ------
+        BadInput
+            If a key or a value can't be used.
+        """
+        over = {} if device is None else self.table.on.get(device, {})
+        prefix = f"on.{device}"
+        refuse_unknown_keys(over, ("phases", "training"), self.path, prefix)
+        table = self.table
+        return Recipe(
+            self._merged(Phases, ("phases", table.phases), (f"{prefix}.phases", over.get("phases", {}))),
+            self._training((f"{prefix}.training", over.get("training", {}))),
+            self._training(("backprop", table.backprop)),
+        )
+
+    def _training(self, over: tuple[str, Table]) -> Training:
+        training = self._merged(Training, ("training", self.table.training), over)
+        try:
+            training.rates(len(self.table.layers) - 1, 0)
+        except BadInput as error:
+            key = over[0] if "learning_rates" in over[1] else "training"
+            raise BadInput(key + str(error).removeprefix("training"), str(self.path)) from error
+        return training
+
+    def _merged(self, kind: type[T], base: tuple[str, Table], over: tuple[str, Table]) -> T:
+        (base_key, base_table), (over_key, over_table) = base, over
+        plain = convert(base_table, kind, self.path, base_key)
+        return convert(base_table | over_table, kind, self.path, over_key) if over_table else plain
+
+
+def read_model(path: str | Path) -> ModelSpec:
+    """Read and validate a model file.
+
+    Parameters
+    ----------
+    path : str or Path
+        A TOML file.
+
+    Returns
+    -------
+    ModelSpec
+        Its network and every recipe in it have been built once, so that later calls can't fail.
+
+    Raises
+    ------
+    BadInput
+        With file and key path, what is allowed and the nearest right name.
+    """
+    path = Path(path)
+    spec = ModelSpec(path.stem, path, convert(read_toml(path), ModelTable, path))
+    spec.network()
+    for device in (None, *spec.devices):
+        spec.recipe(device)
+    return spec

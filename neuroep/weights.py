@@ -1,0 +1,109 @@
+"""Weights of a layered network in two flat buffers, seen layer by layer through views.
+
+Flat because engines, updates and files take all layers at once; views because people think in layers.
+The same structure holds weights, gradients, velocities and update steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from neuroep.errors import BadInput
+
+FloatArray = NDArray[np.floating]
+
+
+def coupling_start(sizes: Sequence[int], k: int) -> int:
+    """Return where coupling k = 1..L starts in the flat buffer; for k = L + 1 its length."""
+    return sum(below * above for below, above in pairwise(sizes[:k]))
+
+
+def unit_start(sizes: Sequence[int], k: int) -> int:
+    """Return where layer k = 1..L starts among all units; for k = L + 1 the number of units."""
+    return sum(sizes[1:k])
+
+
+def coupling_offsets(sizes: Sequence[int]) -> NDArray[np.int64]:
+    """Return where each coupling starts in the flat buffer; the last of the L + 1 entries is its length."""
+    return np.array([coupling_start(sizes, k) for k in range(1, len(sizes) + 1)], dtype=np.int64)
+
+
+def unit_offsets(sizes: Sequence[int]) -> NDArray[np.int64]:
+    """Return where each layer starts among all units; the last of the L + 1 entries is their number."""
+    return np.array([unit_start(sizes, k) for k in range(1, len(sizes) + 1)], dtype=np.int64)
+
+
+class Weights(NamedTuple):
+    """Couplings W_1..W_L and biases b_1..b_L of a layered network.
+
+    Attributes
+    ----------
+    sizes : tuple of int
+        Units per layer, (n_0, ..., n_L); layer 0 is the clamped input.
+    couplings : ndarray, shape (Σ n_{k−1} n_k,)
+        W_1, ..., W_L one after the other, each (n_{k−1}, n_k) in C order, dimensionless.
+    biases : ndarray, shape (Σ n_k,)
+        b_1, ..., b_L one after the other.
+    """
+
+    sizes: tuple[int, ...]
+    couplings: FloatArray
+    biases: FloatArray
+
+    @classmethod
+    def zeros(cls, sizes: Sequence[int], dtype: DTypeLike = np.float32) -> Weights:
+        """Return all-zero weights for the given layer sizes."""
+        return cls(
+            tuple(sizes),
+            np.zeros(coupling_offsets(sizes)[-1], dtype=dtype),
+            np.zeros(unit_offsets(sizes)[-1], dtype=dtype),
+        )
+
+    @classmethod
+    def from_arrays(cls, couplings: Sequence[FloatArray], biases: Sequence[FloatArray]) -> Weights:
+        """Copy per-layer arrays W_k (n_{k−1}, n_k) and b_k (n_k,) into flat buffers.
+
+        Raises
+        ------
+        BadInput
+            If the shapes don't chain.
+        """
+        sizes = (couplings[0].shape[0], *(w.shape[1] for w in couplings))
+        for k, (w, b) in enumerate(zip(couplings, biases, strict=True), start=1):
+            if w.shape != (sizes[k - 1], sizes[k]) or b.shape != (sizes[k],):
+                raise BadInput(
+                    f"W{k} has shape {w.shape} and b{k} has shape {b.shape}",
+                    "weights",
+                    f"({sizes[k - 1]}, {sizes[k]}) and ({sizes[k]},)",
+                )
+        flat = np.concatenate([np.ascontiguousarray(w).ravel() for w in couplings])
+        return cls(sizes, flat, np.concatenate([np.ravel(b) for b in biases]).astype(flat.dtype))
+
+    @property
+    def depth(self) -> int:
+        """Number of couplings L."""
+        return len(self.sizes) - 1
+
+    def coupling(self, k: int) -> FloatArray:
+        """Return the view of W_k, shape (n_{k−1}, n_k), k = 1..L."""
+        start = coupling_start(self.sizes, k)
+        rows, columns = self.sizes[k - 1], self.sizes[k]
+        return self.couplings[start : start + rows * columns].reshape(rows, columns)
+
+    def bias(self, k: int) -> FloatArray:
+        """Return the view of b_k, shape (n_k,), k = 1..L."""
+        start = unit_start(self.sizes, k)
+        return self.biases[start : start + self.sizes[k]]
+
+    def copy(self) -> Weights:
+        """Return a copy with buffers of its own."""
+        return Weights(self.sizes, self.couplings.copy(), self.biases.copy())
+
+    def astype(self, dtype: DTypeLike) -> Weights:
+        """Return a copy in another floating-point type."""
+        return Weights(self.sizes, self.couplings.astype(dtype), self.biases.astype(dtype))

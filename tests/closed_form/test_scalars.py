@@ -1,0 +1,80 @@
+"""The compiled scalars are the array definitions, number by number."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numba import njit
+
+from neuroep.network import Activation, Cost
+from neuroep.physics import costs, scalars
+from neuroep.rng import combine, counter_normal
+from neuroep.weights import FloatArray
+
+GRID = np.linspace(-3.0, 3.0, 61)
+
+
+@njit
+def clipped(values: Any, low: float, high: float) -> Any:
+    out = np.empty_like(values)
+    for i in range(len(values)):
+        out[i] = scalars.clip(values[i], low, high)
+    return out
+
+
+@njit
+def nudged(hinge: bool, u: Any, y: float, beta: float) -> Any:
+    out = np.empty_like(u)
+    for i in range(len(u)):
+        if hinge:
+            out[i] = scalars.nudged_hinge(u[i], y, beta, 1.0)
+        else:
+            out[i] = scalars.nudged_quadratic(u[i], y, beta, 1.0)
+    return out
+
+
+@njit
+def children(key: int, count: int) -> Any:
+    out = np.empty(count, np.uint64)
+    for i in range(count):
+        out[i] = scalars.combine(key, i)
+    return out
+
+
+@njit
+def normals(key: int, rows: int, read: int, units: int) -> Any:
+    out = np.empty((rows, units))
+    for r in range(rows):
+        for j in range(units):
+            read_key = scalars.combine(scalars.combine(key, r), read)
+            out[r, j] = scalars.standard_normal(scalars.combine(read_key, j))
+    return out
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0, 1.0), (0.0, 2.0), (-1.0, 0.5)])
+def test_clip_is_numpys(low: float, high: float) -> None:
+    values = np.append(GRID, [np.nan, np.inf, -np.inf])
+    np.testing.assert_array_equal(clipped(values, low, high), np.clip(values, low, high))
+
+
+@pytest.mark.parametrize("beta", [-0.7, -0.2, 0.0, 0.2, 0.7])
+@pytest.mark.parametrize("y", [-1.0, 1.0])
+@pytest.mark.parametrize("code", [Cost.HINGE, Cost.MSE])
+def test_nudged_outputs_are_the_array_ones(code: Cost, y: float, beta: float) -> None:
+    expected: FloatArray = costs.nudged_output(
+        code, Activation.LINEAR, GRID[:, None], np.full((len(GRID), 1), y), np.full(len(GRID), beta)
+    )
+    np.testing.assert_allclose(nudged(code is Cost.HINGE, GRID, y, beta), expected[:, 0], rtol=1e-15, atol=1e-15)
+
+
+@pytest.mark.parametrize("key", [0, 1, 2**63 - 1])
+def test_keys_are_the_array_ones(key: int) -> None:
+    expected = combine(np.full(20, key, dtype=np.uint64), np.arange(20))
+    np.testing.assert_array_equal(children(np.uint64(key), 20), expected)
+
+
+def test_noise_is_the_array_one() -> None:
+    expected = counter_normal(987654321, np.arange(7), 3, 11)
+    np.testing.assert_allclose(normals(np.uint64(987654321), 7, 3, 11), expected, rtol=1e-13, atol=1e-14)

@@ -1,0 +1,180 @@
+"""Plant defects one at a time in a copy of neuroep, and check that the tests catch each.
+
+    python tests/mutation.py [NUMBER ...]
+
+A defect replaces one line of one file by a line that is wrong but runs. It is caught when its tests, which pass
+without it, fail with it. Exit status 0 when all are caught, 1 when one survives, 2 when a defect no longer
+fits the code or the tests fail without it. Takes a few minutes; not part of the suite.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+HERE = Path(__file__).resolve().parent
+
+#: Files whose functions are compiled into kernels of other files, whose cache doesn't notice a change here.
+INLINED = {"engines/blas.py", "hardware/converters.py", "physics/scalars.py"}
+
+
+class Defect(NamedTuple):
+    """What is wrong, where, the right and the wrong text, and the tests that should notice."""
+
+    what: str
+    file: str
+    right: str
+    wrong: str
+    tests: str
+
+
+DEFECTS = [
+    Defect(
+        "the nudged output forgets to divide by 1 + β",
+        "physics/costs.py",
+        "return activate(activation, (inputs + b * targets) / (1.0 + b))",
+        "return activate(activation, inputs + b * targets)",
+        "closed_form/test_costs.py",
+    ),
+    Defect(
+        "the two branches of a hinge nudged by −β meet at 1 + |β|",
+        "physics/scalars.py",
+        "return u + beta * y if margin < one - beta / 2 else u",
+        "return u + beta * y if margin < one - beta else u",
+        "closed_form/test_scalars.py",
+    ),
+    Defect(
+        "the energy weighs layer k by γ^k",
+        "physics/hopfield.py",
+        "total = total + circuit.feedback ** (k - 1) * local.sum(axis=1)",
+        "total = total + circuit.feedback**k * local.sum(axis=1)",
+        "closed_form/test_hopfield.py",
+    ),
+    Defect(
+        "a read-out's feedback is scaled by γ as if it were a layer",
+        "physics/hopfield.py",
+        "return beta[:, None] * (targets - states), 1.0",
+        "return beta[:, None] * (targets - states), circuit.feedback",
+        "closed_form/test_hopfield.py",
+    ),
+    Defect(
+        "the contrast isn't divided by γ^(D−k)",
+        "engines/reference.py",
+        "scale = -into.rates[k - 1] / circuit.feedback ** (last - k)",
+        "scale = -into.rates[k - 1]",
+        "convergence/test_depth.py",
+    ),
+    Defect(
+        "the cpu engine doesn't read a sum again when the layer below has changed",
+        "engines/kernels.py",
+        "                up_fresh[k] = False",
+        "                up_fresh[k] = sweep > 1",
+        "engines/test_agreement.py",
+    ),
+    Defect(
+        "samples that settle aren't put back into their places",
+        "engines/kernels.py",
+        "while ids[r] != r:",
+        "while ids[r] < 0:",
+        "engines/test_batches.py",
+    ),
+    Defect(
+        "noise belongs to the place in a block and not to the row of the batch",
+        "engines/kernels.py",
+        "read_key = scalars.combine(scalars.combine(key, ids[r] + offset), number)",
+        "read_key = scalars.combine(scalars.combine(key, ids[r]), number)",
+        "engines/test_batches.py",
+    ),
+    Defect(
+        "the centered difference is divided by β instead of 2β",
+        "learning/estimators.py",
+        "return Scheme(beta * signs, signs / (2.0 * beta * batch), False)",
+        "return Scheme(beta * signs, signs / (beta * batch), False)",
+        "convergence/test_bias_in_beta.py",
+    ),
+    Defect(
+        "the learning rate doesn't decay",
+        "recipe.py",
+        "return tuple(rate * self.decay**epoch for rate in spread)",
+        "return tuple(rate for rate in spread)",
+        "learning/test_sgd.py",
+    ),
+    Defect(
+        "the random signs are the same in every step",
+        "learning/trainer.py",
+        'stream(self.seed, "signs", *place)',
+        'stream(self.seed, "signs")',
+        "learning/test_trainer.py::test_random_signs_are_drawn_anew_in_every_step",
+    ),
+    Defect(
+        "a sample that isn't finite counts as one at the step limit",
+        "solvers/stopping.py",
+        "return np.where(np.isfinite(residual), codes, ResultCode.DIVERGED).astype(np.int64)",
+        "return codes.astype(np.int64)",
+        "closed_form/test_network.py",
+    ),
+]
+
+
+def failure(folder: Path, tests: str) -> str:
+    """The first test that fails on the copy of neuroep in a folder, or nothing."""
+    paths = {"PYTHONPATH": str(folder), "NUMBA_CACHE_DIR": str(folder / "cache"), "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", str(folder / "tests" / tests)]
+    done = subprocess.run(command, env=os.environ | paths, cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode == 0:
+        return ""
+    lines = [line for line in done.stdout.splitlines() if line.startswith("FAILED")]
+    if done.returncode != 1 or not lines:
+        raise SystemExit(f"{tests} can't run:\n{done.stdout[-2000:]}")
+    return lines[0].removeprefix("FAILED ").removeprefix("tests/")
+
+
+def notice(defect: Defect, folder: Path) -> str:
+    """Plant a defect, run its tests, take it out again: the test that noticed, or nothing."""
+    path, cache = folder / "neuroep" / defect.file, folder / "cache"
+    sound = path.read_text(encoding="utf-8")
+    if sound.count(defect.right) != 1:
+        raise SystemExit(f"{defect.file} no longer has one line {defect.right.strip()!r}")
+    path.write_text(sound.replace(defect.right, defect.wrong), encoding="utf-8")
+    if defect.file in INLINED:
+        shutil.rmtree(cache, ignore_errors=True)
+    try:
+        return failure(folder, defect.tests)
+    finally:
+        path.write_text(sound, encoding="utf-8")
+        if defect.file in INLINED:
+            shutil.rmtree(cache, ignore_errors=True)
+
+
+def main(numbers: list[int]) -> int:
+    """Try the defects of the given numbers, or all."""
+    chosen = [(i, DEFECTS[i - 1]) for i in numbers or range(1, len(DEFECTS) + 1)]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for part in ("neuroep", "models", "devices", "tests", "setup.cfg"):
+            source = HERE.parent / part
+            copy = shutil.copytree if source.is_dir() else shutil.copy
+            copy(source, folder / part)
+        for tests in sorted({defect.tests for _, defect in chosen}):
+            if failed := failure(folder, tests):
+                sys.stderr.write(f"fails without any defect: {failed}\n")
+                return 2
+        survived = 0
+        for number, defect in chosen:
+            found = notice(defect, folder)
+            survived += not found
+            sys.stdout.write(
+                f"{number:2d} {'caught  ' if found else 'SURVIVED'} {defect.what}: {found or defect.tests}\n"
+            )
+            sys.stdout.flush()
+    sys.stdout.write(f"{len(chosen) - survived} of {len(chosen)} defects caught\n")
+    return 1 if survived else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main([int(number) for number in sys.argv[1:]]))

@@ -1,0 +1,264 @@
+"""Device files: what they build and price, every way in which they can be wrong, every number sourced."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+
+from neuroep import catalogue
+from neuroep.errors import BadInput
+from neuroep.hardware.crossbar import Crossbar
+from neuroep.hardware.device import Ideal
+from neuroep.hardware.synapse import QuantizedSynapse
+from neuroep.quantities import Band
+from neuroep.specs import read_device
+
+
+def inline(value: float, unit: str, extra: str = "") -> str:
+    return f'{{ value = {value}, unit = "{unit}", source = "a test", tag = "estimate"{extra} }}'
+
+
+QUANTIZED = f"""
+summary = "a test"
+kind = "quantized"
+
+[synapse]
+rounding = "nearest"
+weight_bits = {inline(4, "bit")}
+headroom = {inline(1.5, "1")}
+min_exponent = {inline(-3, "1")}
+max_exponent = {inline(3, "1")}
+
+[energy]
+synop = {inline(2, "pJ", ", low = 1, high = 4")}
+
+[time]
+synop = {inline(3, "ns")}
+"""
+CROSSBAR = f"""
+summary = "a test"
+kind = "crossbar"
+caveats = ["nothing counted"]
+static = {inline(5, "mW")}
+
+[crossbar]
+g_min = {inline(1, "uS")}
+g_max = {inline(10, "uS")}
+headroom = {inline(2, "1")}
+pulses = {inline(100, "1")}
+slope_up = {inline(10, "%")}
+slope_down = {inline(0.2, "1")}
+step_spread = {inline(0.1, "1")}
+cycle_spread = {inline(0.3, "1")}
+programming_spread = {inline(0.02, "1")}
+read_noise = {inline(0.01, "1")}
+dac_bits = {inline(7, "bit")}
+adc_bits = {inline(9, "bit")}
+adc_bound = {inline(20, "1")}
+
+[energy]
+adc = {inline(2, "pJ")}
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "mine.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_quantized_as_written(tmp_path: Path) -> None:
+    spec = read_device(write(tmp_path, QUANTIZED))
+    built = spec.build()
+    assert isinstance(built, QuantizedSynapse)
+    assert built == QuantizedSynapse("mine", 4, "nearest", 1.5, -3, 3)
+    prices = spec.prices()
+    assert prices.energy_joules == {"synop": Band(2e-12, 1e-12, 4e-12)}
+    assert prices.time_seconds == {"synop": Band.exact(3 * 1e-9)}
+    assert prices.static_watts == Band.exact(0.0)
+
+
+def test_crossbar_as_written(tmp_path: Path) -> None:
+    spec = read_device(write(tmp_path, CROSSBAR))
+    built = spec.build()
+    assert isinstance(built, Crossbar)
+    assert (built.g_min_siemens, built.g_max_siemens) == pytest.approx((1e-6, 1e-5))
+    assert (built.slope_up, built.slope_down) == pytest.approx((0.1, 0.2))
+    assert (built.dac_bits, built.adc_bits, built.adc_bound) == (7, 9, 20.0)
+    assert (built.step_spread, built.cycle_spread) == (0.1, 0.3)
+    assert (built.programming_spread, built.read_noise, built.headroom, built.pulses) == (0.02, 0.01, 2.0, 100.0)
+    assert spec.prices().static_watts.value == pytest.approx(5e-3)
+    assert spec.caveats == ("nothing counted",)
+
+
+def test_labels_stand_in_for_slopes(tmp_path: Path) -> None:
+    text = CROSSBAR.replace("slope_down = " + inline(0.2, "1"), "nonlinearity_down = " + inline(1.0, "1"))
+    spec = read_device(write(tmp_path, text))
+    built = spec.build()
+    assert isinstance(built, Crossbar)
+    # NeuroSim's table gives A = 1.23 for label 1, to about 1 %.
+    assert built.slope_down == pytest.approx(math.tanh(1 / (2 * 1.23)), rel=0.01)
+    found = dict(spec.quantities())
+    assert found["crossbar.slope_down"].tag == "derived"
+    assert found["crossbar.nonlinearity_down"].tag == "estimate"
+
+
+@pytest.mark.parametrize(
+    ("base", "old", "new", "where", "said"),
+    [
+        (QUANTIZED, "[energy]", "[enrgy]", "mine.toml", "did you mean 'energy'"),
+        (QUANTIZED, "[energy]\nsynop", "[energy]\nsynopp", "energy", "did you mean 'synop'"),
+        (QUANTIZED, "[time]\nsynop", "[time]\nsinop", "time", "did you mean 'synop'"),
+        (QUANTIZED, "weight_bits", "weigth_bits", "synapse", "did you mean 'weight_bits'"),
+        (QUANTIZED, 'rounding = "nearest"', 'rounding = "nearst"', "synapse.rounding", "did you mean 'nearest'"),
+        (QUANTIZED, 'rounding = "nearest"', "rounding = 3", "synapse.rounding", "stochastic"),
+        (QUANTIZED, 'rounding = "nearest"', "", "synapse", "'rounding' is missing"),
+        (QUANTIZED, 'kind = "quantized"', 'kind = "quantised"', "kind", "did you mean 'quantized'"),
+        (QUANTIZED, 'kind = "quantized"', 'kind = "crossbar"', "synapse", "[crossbar]"),
+        (QUANTIZED, 'kind = "quantized"', 'kind = "cost-only"', "synapse", "none"),
+        (QUANTIZED, 'kind = "quantized"', "", "mine.toml", "'kind' is missing"),
+        (QUANTIZED, 'summary = "a test"', 'summary = ""', "summary", "length"),
+        (QUANTIZED, 'value = 4, unit = "bit"', 'value = 4, unit = "1"', "synapse.weight_bits", "bits in bit"),
+        (QUANTIZED, "value = 4,", "value = 4.5,", "synapse.weight_bits", "whole numbers from 2 to 16"),
+        (QUANTIZED, "value = 4,", "value = 40,", "synapse.weight_bits", "whole numbers from 2 to 16"),
+        (QUANTIZED, "value = 4,", 'value = "4",', "synapse.weight_bits.value", "expected `float`, got `str`: '4'"),
+        (QUANTIZED, "value = 4,", "valeu = 4,", "synapse.weight_bits", "did you mean 'value'"),
+        (QUANTIZED, "value = 4,", "", "synapse.weight_bits", "'value' is missing"),
+        (QUANTIZED, "value = -3,", "value = 5,", "synapse.min_exponent", "<= synapse.max_exponent"),
+        (QUANTIZED, 'value = 2, unit = "pJ"', 'value = 2, unit = "ns"', "energy.synop", "fJ, pJ, nJ, J"),
+        (QUANTIZED, 'value = 2, unit = "pJ"', 'value = 2, unit = "pj"', "energy.synop", "did you mean 'pJ'"),
+        (QUANTIZED, 'value = 2, unit = "pJ"', 'value = 20, unit = "pJ"', "energy.synop", "low <= value <= high"),
+        (QUANTIZED, "low = 1", "low = -1", "energy.synop", "from 0"),
+        (QUANTIZED, "low = 1", "lo = 1", "energy.synop", "did you mean 'low'"),
+        (QUANTIZED, 'source = "a test"', 'source = ""', "synapse.weight_bits", "without a source"),
+        (QUANTIZED, 'tag = "estimate"', 'tag = "estimated"', "synapse.weight_bits.tag", "did you mean 'estimate'"),
+        (QUANTIZED, inline(3, "ns"), "3.0", "time.synop", "value, unit, source, tag"),
+        (QUANTIZED, inline(3, "ns"), "[1, 2]", "time.synop", "value, unit, source, tag"),
+        (QUANTIZED, 'value = 3, unit = "ns"', "value = 1" + "0" * 400 + ', unit = "ns"', "time.synop", "range"),
+        (CROSSBAR, 'value = 1, unit = "uS"', 'value = 20, unit = "uS"', "crossbar.g_min", "g_min < crossbar.g_max"),
+        (CROSSBAR, 'value = 1, unit = "uS"', 'value = 10, unit = "uS"', "crossbar.g_min", "g_min < crossbar.g_max"),
+        (CROSSBAR, 'value = 1, unit = "uS"', 'value = 1, unit = "ohm"', "crossbar.g_min", "conductance in nS, uS, S"),
+        (CROSSBAR, 'value = 10, unit = "%"', 'value = 150, unit = "%"', "crossbar.slope_up", "from 0 to 1"),
+        (CROSSBAR, "slope_up = ", "nonlinearity_up = 1\nslope_up = ", "crossbar", "one of the two"),
+        (CROSSBAR, "slope_up = ", "nonlinearty_up = ", "crossbar", "did you mean 'nonlinearity_up'"),
+        (CROSSBAR, "value = 7,", "value = 1,", "mine.toml", "dac_bits"),
+        (CROSSBAR, "adc_bound = ", "# adc_bound = ", "crossbar", "'adc_bound' is missing"),
+        (CROSSBAR, 'unit = "mW"', 'unit = "mV"', "static", "power in mW, W"),
+        (CROSSBAR, 'caveats = ["nothing counted"]', 'caveats = "none"', "caveats", "expected `array`"),
+        (CROSSBAR, 'caveats = ["nothing counted"]', "caveats = [1]", "caveats[0]", "expected `str`, got `int`"),
+    ],
+)
+def test_mistakes_name_file_key_and_remedy(
+    base: str, old: str, new: str, where: str, said: str, tmp_path: Path
+) -> None:
+    assert old in base
+    path = write(tmp_path, base.replace(old, new, 1))
+    with pytest.raises(BadInput) as error:
+        read_device(path)
+    message = str(error.value)
+    assert message.startswith(str(path))
+    assert where in message
+    assert said in message
+    assert "\n" not in message
+
+
+def test_a_kind_without_its_table(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"needs the table \[crossbar\]"):
+        read_device(write(tmp_path, 'summary = "a"\nkind = "crossbar"\n'))
+
+
+@pytest.mark.parametrize("name", catalogue.names("devices"))
+def test_shipped_devices_build_and_every_number_is_sourced(name: str) -> None:
+    spec = catalogue.load_device(name)
+    kinds = {"ideal": Ideal, "quantized": QuantizedSynapse, "crossbar": Crossbar, "cost-only": type(None)}
+    built = spec.build()
+    assert isinstance(built, kinds[spec.kind])
+    assert built is None or built.name == name
+    for key, quantity in spec.quantities():
+        assert len(quantity.source) > 15, key
+        assert not (quantity.tag == "measured" and "recalled" in quantity.source), key
+    assert spec.caveats
+    assert spec.kind == "ideal" or (spec.citation and spec.prices().energy_joules and spec.prices().time_seconds)
+
+
+def test_ideal_has_no_prices() -> None:
+    prices = catalogue.load_device("ideal").prices()
+    assert (dict(prices.energy_joules), dict(prices.time_seconds)) == ({}, {})
+    assert prices.static_watts == Band.exact(0.0)
+
+
+def energy(name: str, event: str) -> Band:
+    return catalogue.load_device(name).prices().energy_joules[event]
+
+
+def test_published_loihi_prices() -> None:
+    assert energy("loihi1", "synop") == pytest.approx((23.6e-12, 23.6e-12, 35.5e-12))
+    assert energy("loihi1", "neuron_update").value == pytest.approx(81e-12)
+    assert energy("loihi1", "neuron_update").low == pytest.approx(52e-12)
+
+
+@pytest.mark.parametrize(("name", "adc_bits", "dac_bits"), [("rram-taox", 8, 8), ("ecram", 9, 7)])
+def test_converters_follow_the_closed_form(name: str, adc_bits: int, dac_bits: int) -> None:
+    """E_ADC = (100 b + 0.001·4^b) Vdd² fJ, E_DAC = 0.05 b Vdd² pJ, t = b (0.00653 N + 0.640) ns, at 0.9 V."""
+    numbers = dict(catalogue.load_device(name).quantities())
+    assert numbers["crossbar.adc_bits"].value == adc_bits
+    assert numbers["crossbar.dac_bits"].value == dac_bits
+    assert energy(name, "adc").value == pytest.approx((100 * adc_bits + 0.001 * 4**adc_bits) * 0.81e-15, rel=0.002)
+    assert energy(name, "dac").value == pytest.approx(0.05 * dac_bits * 0.81e-12, rel=0.002)
+    read = catalogue.load_device(name).prices().time_seconds["array_read"]
+    for rows, seconds in zip((128, 0, 256), read, strict=True):
+        assert seconds == pytest.approx((10 + adc_bits * (0.00653 * rows + 0.640)) * 1e-9, rel=0.005)
+
+
+def test_taox_pulses_and_reads_are_their_joule_heat() -> None:
+    g_min, g_max = 1 / (10 * 100e3), 1 / 100e3
+    for band, voltage, seconds, cells in (
+        (energy("rram-taox", "pulse"), 1.6, 50e-9, 1),
+        (energy("rram-taox", "synop"), 0.5, 10e-9, 2),
+    ):
+        for joules, siemens in zip(band, ((g_min + g_max) / 2, g_min, g_max), strict=True):
+            assert joules == pytest.approx(cells * voltage**2 * siemens * seconds, rel=1e-6)
+
+
+def test_taox_pulses_and_spread_follow_from_the_published_table() -> None:
+    built = catalogue.load_device("rram-taox").build()
+    assert isinstance(built, Crossbar)
+    # tanh(u/2)/(u/2) with tanh(u/2) the slope: pulses of mid-range size for the range of 128 states.
+    mean = sum(128 * slope / math.atanh(slope) for slope in (built.slope_up, built.slope_down)) / 2
+    assert built.pulses == pytest.approx(mean, rel=1e-3)
+    assert built.cycle_spread / built.pulses == pytest.approx(0.037, rel=1e-3)
+
+
+def test_ecram_steps_are_the_published_linear_steps() -> None:
+    """Both step laws, as functions of the weight, from aihwkit's parameters and from the profile's."""
+    built = catalogue.load_device("ecram").build()
+    assert isinstance(built, Crossbar)
+    w_min, w_max, step, gamma_up, gamma_down = -0.8276, 1.1724, 0.002, 0.1153, 0.5085
+    middle, half = (w_max + w_min) / 2, (w_max - w_min) / 2
+    for x in (-1.0, -0.5, 0.0, 0.5, 1.0):
+        w = middle + half * x
+        up, down = step * (1 - gamma_up / w_max * w), step * (1 - gamma_down / w_min * w)
+        up_0, down_0 = step * (1 - gamma_up / w_max * middle), step * (1 - gamma_down / w_min * middle)
+        assert 1 - built.slope_up * x == pytest.approx(up / up_0, abs=2e-4)
+        assert 1 + built.slope_down * x == pytest.approx(down / down_0, abs=2e-4)
+        assert 2 * half / built.pulses == pytest.approx((up_0 + down_0) / 2, rel=1e-3)
+
+
+def test_gpu_prices_are_power_over_peak_rate() -> None:
+    assert energy("gpu-h100", "synop") == pytest.approx(
+        (2 * 700 / 66.9e12, 2 * 700 / 989e12, 40 * 700 / 66.9e12), rel=5e-3
+    )
+    seconds = catalogue.load_device("gpu-h100").prices().time_seconds
+    assert seconds["synop"] == pytest.approx((2 / 66.9e12, 2 / 989e12, 40 / 66.9e12), rel=5e-3)
+    assert seconds["weight_write"].value == pytest.approx(8 / 3.35e12, rel=5e-3)
+
+
+def test_digital_prices_are_arithmetic_and_memory() -> None:
+    mac, small, large = 0.9 + 3.7, 10 / 8, 100 / 8
+    for event, octets, value_low in (("synop", 4, mac), ("contrast_mac", 8, mac), ("weight_write", 12, None)):
+        band = energy("digital-45nm", event)
+        assert band.value == pytest.approx((mac + octets * small) * 1e-12)
+        assert band.high == pytest.approx((mac + octets * large) * 1e-12)
+        assert band.low == pytest.approx(band.value if value_low is None else value_low * 1e-12)
