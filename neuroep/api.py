@@ -39,7 +39,7 @@ def train(
     epochs: int | None = None,
     method: str = "ep",
     engine: str = "auto",
-    threads: int | None = None,
+    threads: int = 1,
 ) -> Outcome:
     """Train one model by one method on one device.
 
@@ -57,8 +57,8 @@ def train(
         ``"ep"`` or ``"backprop"`` (in torch, always with ideal weights).
     engine : str
         ``"auto"``, ``"cpu"`` or ``"reference"``.
-    threads : int, optional
-        By default all cores.
+    threads : int
+        Of the engine or of torch.
 
     Returns
     -------

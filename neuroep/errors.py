@@ -38,6 +38,10 @@ class UnknownName(BadInput):
         super().__init__(f"no {kind} is called {name!r}{hint}", where, ", ".join(names))
 
 
+class MissingData(BadInput):
+    """A data set that could be used if its files were on this machine."""
+
+
 class NotAvailable(NeuroepError):
     """Something this machine or installation doesn't have, with the remedy."""
 

@@ -11,7 +11,7 @@ from neuroep.cost.reuse import Access, ClockTracker, lru_reuse
 from neuroep.cost.traces import backprop_step
 from neuroep.data import Dataset, load_data, targets
 from neuroep.engines import create
-from neuroep.errors import BadInput
+from neuroep.errors import MissingData
 from neuroep.hardware.device import Ideal
 from neuroep.learning.access import ep_step_trace
 from neuroep.learning.trainer import Progress, Samples, Trainer, free_outputs
@@ -64,7 +64,7 @@ def sample_batch(model: ModelSpec, network: Network, batch: int, seed: int) -> t
     """Return a batch of the model's data, or uniform random inputs where the data aren't here, and which."""
     try:
         dataset: Dataset | None = load_data(model.data, seed=seed)
-    except BadInput:
+    except MissingData:
         dataset = None
     rng = stream(seed, "batch")
     if dataset is None or dataset.x_train.shape[1] != network.sizes[0]:

@@ -22,6 +22,8 @@ from neuroep.specs import DeviceSpec, ModelSpec
 from neuroep.weights import Weights
 
 IDEAL = "ideal"
+#: Kinds of profile that model what hardware does to a weight; the others only price.
+HARDWARE = ("quantized", "crossbar")
 
 
 class Job(NamedTuple):
@@ -62,8 +64,8 @@ class Experiment:
         Whether to train the twin.
     engine : str
         Where EP runs.
-    threads : int, optional
-        For EP and for torch; by default all cores.
+    threads : int
+        For EP and for torch alike.
     """
 
     model: ModelSpec
@@ -73,7 +75,7 @@ class Experiment:
     epochs: int | None = None
     backprop: bool = True
     engine: str = "auto"
-    threads: int | None = None
+    threads: int = 1
 
     def __post_init__(self) -> None:
         for kind, given in (("device", [d.name for d in self.devices]), ("seed", [str(s) for s in self.seeds])):
@@ -82,21 +84,21 @@ class Experiment:
                 raise BadInput(f"{kind} {doubled[0]} is named twice", f"--{kind}", "each once")
         if not self.seeds or min(self.seeds) < 0:
             raise BadInput(f"seeds {self.seeds}", "--seed", "one or more whole numbers from 0")
-        if self.threads is not None and self.threads < 1:
+        if any(spec.name == IDEAL and spec.kind in HARDWARE for spec in self.devices):
+            raise BadInput("a hardware profile is called 'ideal', as no hardware is", "--device", "another file name")
+        if self.threads < 1:
             raise BadInput(f"{self.threads} threads", "--threads", "1 or more")
         if self.epochs is not None and self.epochs < 1:
             raise BadInput(f"{self.epochs} epochs", "--epochs", "1 or more")
 
     def hardware(self, name: str) -> Device:
         """Return the device model a training of that name runs on."""
-        if name == IDEAL:
-            return Ideal()
-        built = next(spec for spec in self.devices if spec.name == name).build()
+        built = next((spec.build() for spec in self.devices if self.trained_on(spec) == name), None)
         return Ideal() if built is None else built
 
     def trained_on(self, spec: DeviceSpec) -> str:
         """Return the name under which a profile's training runs: its own, or ideal if it only has prices."""
-        return spec.name if spec.kind in ("quantized", "crossbar") else IDEAL
+        return spec.name if spec.kind in HARDWARE else IDEAL
 
     def jobs(self) -> list[Job]:
         """Return every training, seed by seed, the ideal device first."""
@@ -139,7 +141,7 @@ class Experiment:
         plain: dict[str, Any] = msgspec.to_builtins(
             {
                 "model": self.model.name,
-                "network": self.model.network(),
+                "network": self.model.network().as_dict(),
                 "recipes": {device: self.recipe(device) for device in dict.fromkeys(job.device for job in self.jobs())},
                 "devices": {spec.name: spec.table for spec in self.devices},
                 "data": {"name": dataset.name, "sha256": dataset.sha256},

@@ -107,7 +107,7 @@ def _run_backprop(
 
     network, training = experiment.model.network(), recipe.backprop
     progress = Progress.fresh(stock.weights) if saved is None else _progress(stock.weights, *saved)
-    threads = experiment.threads or 0
+    threads = experiment.threads
 
     def keep(epoch: twin.TwinEpoch, model: twin.Twin) -> bool:
         kept, validation = stock.validation, None

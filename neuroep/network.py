@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -109,6 +110,12 @@ class Network:
                 "layers",
                 ", ".join(a.label for a in allowed) + " (their nudged update is exact)",
             )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the network as plain data, activations and cost by name."""
+        layers = [asdict(layer) | {"activation": layer.activation.label} for layer in self.layers]
+        couplings = [asdict(coupling) for coupling in self.couplings]
+        return {"layers": layers, "couplings": couplings, "cost": self.cost.label, "feedback": self.feedback}
 
     @property
     def sizes(self) -> tuple[int, ...]:

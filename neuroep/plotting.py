@@ -81,6 +81,9 @@ def panels(width: float, height: float, rows: int, columns: int) -> tuple[Figure
     return figure, list(figure.subplots(rows, columns, squeeze=False).flat)
 
 
+LETTERS_PER_INCH = 13.0
+
+
 def legend_below(figure: Figure, all_axes: Sequence[Axes]) -> None:
     """One legend for all panels, each name once, under them."""
     entries: dict[str, Any] = {}
@@ -88,7 +91,8 @@ def legend_below(figure: Figure, all_axes: Sequence[Axes]) -> None:
         for handle, name in zip(*axes.get_legend_handles_labels(), strict=True):
             entries.setdefault(name, handle)
     if entries:
-        columns = min(len(entries), 5)
+        letters = max(len(name) for name in entries) + 8  # the handle takes about eight
+        columns = max(1, min(len(entries), int(LETTERS_PER_INCH * figure.get_figwidth() / letters)))
         figure.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=columns)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from neuroep.bridges.weights_file import METADATA, tensors_of
 from neuroep.cost.energy import INFERENCE, TRAINING_STEP, Bill, price
 from neuroep.cost.reuse import ClockTracker
 from neuroep.cost.traces import backprop_step
@@ -19,8 +20,6 @@ from neuroep.quantities import Band
 from neuroep.report import write_report
 from neuroep.specs import DeviceSpec
 from neuroep.store import RunFolder, versions
-
-PARAMETERS = "W{k} is stored (n_below, n_above), b{k} (n_above,)"
 
 
 class Listener(Protocol):
@@ -94,7 +93,7 @@ def run(
             heard.finished(outcomes[job])
         result = assemble(experiment, dataset, spec, outcomes)
         history = history_rows(outcomes.values())
-        folder.write_weights(_tensors(outcomes.values()), {"layout": PARAMETERS})
+        folder.write_weights(_tensors(outcomes.values()), METADATA)
         folder.write_history(history)
         folder.write_result(result)
         write_report(result, history, folder.path)
@@ -107,12 +106,10 @@ def _epochs(experiment: Experiment, job: Job) -> int:
 
 
 def _tensors(outcomes: Iterable[Outcome]) -> dict[str, Any]:
-    return {
-        f"{o.job.method}/{o.job.device}/{o.job.seed}/{letter}{k}": array
-        for o in outcomes
-        for k in range(1, o.weights.depth + 1)
-        for letter, array in (("W", o.weights.coupling(k)), ("b", o.weights.bias(k)))
-    }
+    tensors: dict[str, Any] = {}
+    for o in outcomes:
+        tensors |= tensors_of(o.weights, f"{o.job.method}/{o.job.device}/{o.job.seed}")
+    return tensors
 
 
 def history_rows(outcomes: Iterable[Outcome]) -> list[dict[str, Any]]:

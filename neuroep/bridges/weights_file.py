@@ -2,21 +2,36 @@
 
 Tensors are called W1, b1, W2, b2, ...; W_k is stored as neuroep keeps it, (n_{k−1}, n_k) = (in, out), the
 transpose of torch's ``Linear.weight``. The file's metadata says so (``layout = "in,out"``).
+
+A run's folder keeps the weights of all its trainings in one such file, each tensor's name opening with its job,
+``method/device/seed/``, e.g. ``ep/ecram/0/W1``.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import cast
 
 import numpy as np
+from numpy.typing import NDArray
 
-from neuroep.errors import BadInput
+from neuroep.disk import load_tensors, save_tensors
+from neuroep.errors import BadInput, UnknownName
 from neuroep.network import Network
 from neuroep.weights import FloatArray, Weights
 
-_METADATA = {"format": "neuroep-weights", "layout": "in,out"}
+#: What every file of weights says of itself.
+METADATA = {"layout": "in,out"}  # a single key: safetensors orders several by chance
 _DTYPES = ("float32", "float64")
+
+
+def tensors_of(weights: Weights, job: str = "") -> dict[str, FloatArray]:
+    """Return the named tensors of weights, under a job's name if one is given."""
+    prefix = f"{job}/" if job else ""
+    tensors = {f"{prefix}W{k}": weights.coupling(k) for k in range(1, weights.depth + 1)}
+    return tensors | {f"{prefix}b{k}": weights.bias(k) for k in range(1, weights.depth + 1)}
 
 
 def save_weights(weights: Weights, path: str | os.PathLike[str]) -> None:
@@ -34,35 +49,20 @@ def save_weights(weights: Weights, path: str | os.PathLike[str]) -> None:
     BadInput
         If the file can't be written there.
     """
-    from safetensors.numpy import save
-
-    tensors = {f"W{k}": weights.coupling(k) for k in range(1, weights.depth + 1)}
-    tensors |= {f"b{k}": weights.bias(k) for k in range(1, weights.depth + 1)}
-    data = save({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}, metadata=_METADATA)
-    try:
-        _replace(Path(path), data)
-    except OSError as error:
-        raise BadInput(f"can't be written ({error.strerror})", str(path), "a file in a writable folder") from error
+    save_tensors(Path(path), tensors_of(weights), METADATA)
 
 
-def _replace(path: Path, data: bytes) -> None:
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        scratch.write_bytes(data)
-        os.replace(scratch, path)
-    finally:
-        scratch.unlink(missing_ok=True)
-
-
-def load_weights(path: str | os.PathLike[str], network: Network | None = None) -> Weights:
-    """Read weights that :func:`save_weights` wrote.
+def load_weights(path: str | os.PathLike[str], network: Network | None = None, job: str = "") -> Weights:
+    """Read weights that :func:`save_weights` or a run wrote.
 
     Parameters
     ----------
     path : path
-        The file.
+        The file, or a run's folder.
     network : Network, optional
         Its layer sizes must be those of the file.
+    job : str, optional
+        Which training of a run, ``method/device/seed``, e.g. ``"ep/ecram/0"``.
 
     Returns
     -------
@@ -74,39 +74,43 @@ def load_weights(path: str | os.PathLike[str], network: Network | None = None) -
     BadInput
         If the file is missing, truncated or of another kind, or its tensors don't fit each other or the
         network.
+    UnknownName
+        If there is no such job.
     """
-    tensors = _read(str(path))
+    file = Path(path) / "weights.safetensors" if Path(path).is_dir() else Path(path)
+    tensors = _of_job(_read(file), job, str(file))
     depth = len(tensors) // 2
     expected = {f"{letter}{k}" for letter in "Wb" for k in range(1, depth + 1)}
     if not tensors or set(tensors) != expected:
-        raise BadInput(f"tensors {', '.join(sorted(tensors)) or '(none)'}", str(path), "W1, b1, W2, b2, ...")
+        raise BadInput(f"tensors {', '.join(sorted(tensors)) or '(none)'}", str(file), "W1, b1, W2, b2, ...")
     for name, tensor in tensors.items():
-        _check_tensor(f"{path}: {name}", tensor, 2 if name.startswith("W") else 1)
+        _check_tensor(f"{file}: {name}", tensor, 2 if name.startswith("W") else 1)
     if len({tensor.dtype for tensor in tensors.values()}) > 1:
-        raise BadInput("tensors of different types", str(path), "all float32 or all float64")
+        raise BadInput("tensors of different types", str(file), "all float32 or all float64")
     weights = Weights.from_arrays(*([tensors[f"{letter}{k}"] for k in range(1, depth + 1)] for letter in "Wb"))
     if network is not None and weights.sizes != network.sizes:
-        raise BadInput(f"layer sizes {weights.sizes}", str(path), f"{network.sizes}, those of the network")
+        raise BadInput(f"layer sizes {weights.sizes}", str(file), f"{network.sizes}, those of the network")
     return weights
 
 
-def _read(path: str) -> dict[str, FloatArray]:
-    from safetensors import SafetensorError, safe_open
-
-    if not Path(path).is_file():
-        raise BadInput("no such file", path, "a file written by neuroep")
-    try:
-        with safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-        raise BadInput(f"not a readable safetensors file ({error})", path, "a file written by neuroep") from error
-    if metadata.get("layout") != _METADATA["layout"]:
-        raise BadInput("the file doesn't say that W is stored as (in, out)", path, "a file written by neuroep")
+def _read(path: Path) -> Mapping[str, NDArray[np.generic]]:
+    if not path.is_file():
+        raise BadInput("no such file", str(path), "a file written by neuroep")
+    tensors, metadata = load_tensors(path)
+    if metadata.get("layout") != METADATA["layout"]:
+        raise BadInput("the file doesn't say that W is stored as (in, out)", str(path), "a file written by neuroep")
     return tensors
 
 
-def _check_tensor(where: str, tensor: FloatArray, dimensions: int) -> None:
+def _of_job(tensors: Mapping[str, NDArray[np.generic]], job: str, where: str) -> dict[str, FloatArray]:
+    jobs = {name.rpartition("/")[0] for name in tensors}
+    if jobs and job not in jobs:
+        raise UnknownName("job", job, jobs, where)
+    found = {name.rpartition("/")[2]: t for name, t in tensors.items() if name.rpartition("/")[0] == job}
+    return cast(dict[str, FloatArray], found)
+
+
+def _check_tensor(where: str, tensor: NDArray[np.generic], dimensions: int) -> None:
     if tensor.dtype.name not in _DTYPES:
         raise BadInput(f"type {tensor.dtype.name}", where, " or ".join(_DTYPES))
     if tensor.ndim != dimensions or 0 in tensor.shape:

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from neuroep.commands.console import say, show_json, show_table
+
+if TYPE_CHECKING:
+    from neuroep.network import Network
+
+#: Nudging under which few units of the usual networks cross a kink.
+SMALL_BETA = 0.001
 
 
 def add(commands: Any) -> None:
@@ -53,6 +59,14 @@ def act(options: argparse.Namespace) -> int:
     )
     rows = [(r.against, str(r.layer), f"{r.cosine:.6f}", f"{r.relative_error:.2e}") for r in found.rows]
     show_table(title, ("against", "coupling", "cosine", "relative error"), rows)
+    if found.beta > SMALL_BETA and _has_kinks(model.network()):
+        say(f"units with kinks: a nudge of β = {found.beta:g} can cross them; try --beta {SMALL_BETA}")
     if found.settled < 1.0:
         say("some samples did not settle: their gradients are not those of an equilibrium; try a smaller --feedback")
     return 0
+
+
+def _has_kinks(network: Network) -> bool:
+    from neuroep.network import Activation
+
+    return any(layer.activation in (Activation.HARD_SIGMOID, Activation.RELU6) for layer in network.layers[1:])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from neuroep.commands.console import say, show_json, show_table
@@ -63,20 +62,13 @@ def model_object(spec: ModelSpec) -> dict[str, Any]:
     """Return a model as plain data: network and recipes with every default filled in, and the accuracies reached."""
     import msgspec
 
-    network = spec.network()
-    layers = [asdict(layer) | {"activation": layer.activation.label} for layer in network.layers]
     built: dict[str, Any] = msgspec.to_builtins(
         {
             "name": spec.name,
             "path": str(spec.path),
             "summary": spec.summary,
             "data": spec.data,
-            "network": {
-                "layers": layers,
-                "couplings": network.couplings,
-                "cost": network.cost.label,
-                "feedback": network.feedback,
-            },
+            "network": spec.network().as_dict(),
             "recipe": spec.recipe(),
             "on": {device: spec.recipe(device) for device in spec.devices},
             "measured": spec.measured,

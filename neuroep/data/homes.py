@@ -11,7 +11,7 @@ from neuroep.data.dataset import Dataset
 from neuroep.data.files import OWN_LICENCE
 from neuroep.data.generated import DIGITS_LICENCE, NO_LICENCE
 from neuroep.data.idx import PARTS, find_parts, load_folder
-from neuroep.errors import BadInput, NotAvailable, UnknownName
+from neuroep.errors import BadInput, MissingData, NotAvailable, UnknownName
 
 VARIABLE = "NEUROEP_DATA"
 
@@ -125,14 +125,16 @@ def load_published(name: str, folder: Path | None = None) -> Dataset:
 
     Raises
     ------
+    MissingData
+        If it isn't here.
     BadInput
-        If it isn't here, its files are bad, or they are another published set's.
+        If its files are bad, or they are another published set's.
     """
     place = find(name, folder)
     if place is None:
         looked = ", ".join(str(place) for place in places(name, folder))
         remedy = f"`neuroep data fetch {name}`, or ${VARIABLE} set to the folder that holds it"
-        raise BadInput(f"no files of {name} in any of: {looked}", "data", remedy)
+        raise MissingData(f"no files of {name} in any of: {looked}", "data", remedy)
     dataset, digests = load_folder(name, place, HOMES[name].licence)
     if digests == HOMES[name].contents:
         return dataset

@@ -1,80 +1,135 @@
-"""Matrix products inside compiled kernels, by the BLAS that scipy ships.
+"""Matrix products inside compiled kernels, by a BLAS found at run time.
 
-Called through numba's own helper, which is what ``numpy.dot`` compiles to, because accumulating products
-(beta ≠ 0) and transposed reads without a copy have no spelling in numpy. Matrices are C-ordered and live
-in flat buffers; each function takes the offset at which its operand starts.
+Kernels get the address of a Fortran ``sgemm``/``dgemm`` as an argument, so that they can be cached on disk,
+accumulate (beta ≠ 0) and read a matrix transposed without a copy: what ``numpy.dot`` can't. Torch's library
+exports the MKL it is built with on x86, which is the faster one there; scipy's own BLAS is the other.
+Matrices are C-ordered and live in flat buffers.
 """
 
 from __future__ import annotations
 
+import ctypes
+import importlib.util
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
 import numpy as np
+from llvmlite import ir
 from numba import njit, types
-from numba.core.extending import overload
+from numba.core import cgutils
+from numba.extending import intrinsic
+from numpy.typing import DTypeLike
 
 from neuroep.weights import FloatArray
 
-_XXGEMM = types.ExternalFunction(
-    "numba_xxgemm",
-    types.intc(
-        types.char, types.char, types.char, types.intp, types.intp, types.intp,
-        types.voidptr, types.voidptr, types.intp, types.voidptr, types.intp, types.voidptr, types.voidptr, types.intp,
-    ),
-)  # fmt: skip
 _N, _T = ord("n"), ord("t")
 
 
-def _kind(array: FloatArray) -> int:
-    """BLAS letter of the array's type, decided while compiling."""
-    raise AssertionError(f"only within compiled code: {array.dtype}")
+class Blas(NamedTuple):
+    """Where a BLAS is, and how to hold it to one thread.
+
+    Attributes
+    ----------
+    name : str
+        ``"torch"`` or ``"scipy"``.
+    sgemm, dgemm : int
+        Addresses.
+    set_threads : callable or None
+        Sets the calling thread's number of BLAS threads and returns the number before; None where
+        threadpoolctl has to do it.
+    """
+
+    name: str
+    sgemm: int
+    dgemm: int
+    set_threads: Callable[[int], int] | None
+
+    def gemm(self, dtype: DTypeLike) -> int:
+        """Return the address for a floating-point type."""
+        return self.sgemm if np.dtype(dtype) == np.float32 else self.dgemm
 
 
-@overload(_kind, inline="always")
-def _kind_overload(array):  # type: ignore[no-untyped-def]
-    letter = ord("s") if array.dtype == types.float32 else ord("d")
-
-    def implementation(array):  # type: ignore[no-untyped-def]
-        return letter
-
-    return implementation
+@cache
+def find_blas() -> Blas:
+    """Return the BLAS of torch's library where it exports one, else scipy's."""
+    return _from_torch() or _from_scipy()
 
 
-@njit(inline="always")
-def _gemm(
-    ta: int, tb: int, m: int, n: int, k: int, factors: FloatArray,
-    a: FloatArray, lda: int, b: FloatArray, ldb: int, c: FloatArray, ldc: int,
-) -> None:  # fmt: skip
-    """Column-major c ← factors[0] · op(a) op(b) + factors[1] · c."""
-    _XXGEMM(_kind(c), ta, tb, m, n, k, factors.ctypes, a.ctypes, lda, b.ctypes, ldb, factors[1:].ctypes, c.ctypes, ldc)
+def _from_torch() -> Blas | None:
+    spec = importlib.util.find_spec("torch")
+    if spec is None or spec.origin is None:
+        return None
+    # loading the library alone takes a tenth of a second, importing torch most of one
+    file = Path(spec.origin).parent / "lib" / "libtorch_cpu.so"
+    try:
+        library = ctypes.CDLL(str(file))
+        functions = [getattr(library, name) for name in ("sgemm_", "dgemm_")]
+        set_threads = library.MKL_Set_Num_Threads_Local
+    except (OSError, AttributeError):
+        return None
+    single, double = (ctypes.cast(function, ctypes.c_void_p).value or 0 for function in functions)
+    return Blas("torch", single, double, set_threads)
 
 
-@njit(inline="always")
-def factors_like(array: FloatArray, alpha: float, beta: float) -> FloatArray:
-    """Return (alpha, beta) in the type of an array, as BLAS wants them: by address."""
-    factors = np.empty(2, array.dtype)
-    factors[0] = alpha
-    factors[1] = beta
-    return factors
+def _from_scipy() -> Blas:
+    from numba.extending import get_cython_function_address
+
+    single, double = (get_cython_function_address("scipy.linalg.cython_blas", name) for name in ("sgemm", "dgemm"))
+    return Blas("scipy", single, double, None)
+
+
+def _define_gemm(typingctx, address, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc):  # type: ignore[no-untyped-def]
+    """Column-major c ← alpha · op(a) op(b) + beta · c, by the Fortran function at an address."""
+    whole = types.int32
+    signature = types.void(
+        types.intp, types.int8, types.int8, whole, whole, whole, c.dtype, a, whole, b, whole, c.dtype, c, whole
+    )
+
+    def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        def place(value: Any) -> Any:
+            slot = cgutils.alloca_once_value(builder, value)  # type: ignore[no-untyped-call]
+            return builder.bitcast(slot, cgutils.voidptr_t)
+
+        def data(position: int) -> Any:
+            array = context.make_array(signature.args[position])(context, builder, values[position])
+            return builder.bitcast(array.data, cgutils.voidptr_t)
+
+        arrays = (7, 9, 12)
+        arguments = [data(i) if i in arrays else place(values[i]) for i in range(1, len(values))]
+        kind = ir.FunctionType(ir.VoidType(), [cgutils.voidptr_t] * len(arguments))
+        builder.call(builder.inttoptr(values[0], kind.as_pointer()), arguments)
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
+_gemm: Any = intrinsic(_define_gemm)
 
 
 @njit(inline="always")
 def product_up(
-    rows: int, below: int, size: int, source: FloatArray, weights: FloatArray, out: FloatArray, factors: FloatArray
-) -> None:
-    """out (rows, size) ← source (rows, below) · weights (below, size)."""
-    _gemm(_N, _N, size, rows, below, factors, weights, size, source, below, out, size)
+    gemm: int, rows: int, below: int, size: int, source: FloatArray, weights: FloatArray, scale: float, keep: float,
+    out: FloatArray,
+) -> None:  # fmt: skip
+    """out (rows, size) ← keep · out + scale · source (rows, below) · weights (below, size)."""
+    _gemm(gemm, _N, _N, size, rows, below, scale, weights, size, source, below, keep, out, size)
 
 
 @njit(inline="always")
 def product_down(
-    rows: int, size: int, above: int, source: FloatArray, weights: FloatArray, out: FloatArray, factors: FloatArray
-) -> None:
-    """out (rows, size) ← source (rows, above) · weights (size, above)ᵀ."""
-    _gemm(_T, _N, size, rows, above, factors, weights, above, source, above, out, size)
+    gemm: int, rows: int, size: int, above: int, source: FloatArray, weights: FloatArray, scale: float, keep: float,
+    out: FloatArray,
+) -> None:  # fmt: skip
+    """out (rows, size) ← keep · out + scale · source (rows, above) · weights (size, above)ᵀ."""
+    _gemm(gemm, _T, _N, size, rows, above, scale, weights, above, source, above, keep, out, size)
 
 
 @njit(inline="always")
 def product_outer(
-    rows: int, below: int, size: int, a: FloatArray, b: FloatArray, out: FloatArray, factors: FloatArray, stride: int
-) -> None:
-    """out (below, size) ← factors[0] · aᵀ · b (rows, size) + factors[1] · out; rows of a lie `stride` apart."""
-    _gemm(_N, _T, size, below, rows, factors, b, size, a, stride, out, size)
+    gemm: int, rows: int, below: int, size: int, a: FloatArray, stride: int, b: FloatArray, scale: float, keep: float,
+    out: FloatArray,
+) -> None:  # fmt: skip
+    """out (below, size) ← keep · out + scale · aᵀ · b (rows, size); rows of a lie `stride` apart."""
+    _gemm(gemm, _N, _T, size, below, rows, scale, b, size, a, stride, keep, out, size)

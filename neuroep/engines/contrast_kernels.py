@@ -38,8 +38,7 @@ def accumulate_sums(rows: int, n: int, weighted: FloatArray, scale: float, keep:
 @njit(cache=True, nogil=True)
 def outer_rows(
     rows: int, below: int, n: int, states: FloatArray, weighted: FloatArray, scale: float, keep: float,
-    out: FloatArray, lo: int, hi: int,
+    out: FloatArray, gemm: int, lo: int, hi: int,
 ) -> None:  # fmt: skip
     """out (below, n) ← keep · out + scale · statesᵀ · weighted, its rows lo..hi−1."""
-    factors = blas.factors_like(out, scale, keep)
-    blas.product_outer(rows, hi - lo, n, states[lo:], weighted, out[lo * n :], factors, below)
+    blas.product_outer(gemm, rows, hi - lo, n, states[lo:], below, weighted, scale, keep, out[lo * n :])

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from itertools import pairwise
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import threadpool_limits
 
 from neuroep.circuit import Circuit
 from neuroep.engines import contrast_kernels, kernels
 from neuroep.engines.base import Accumulation, Nudge, Plan
+from neuroep.engines.blas import find_blas
 from neuroep.equilibrium import Equilibrium
 from neuroep.errors import BadInput
 from neuroep.ledger import Event, Ledger, Phase
@@ -38,7 +39,7 @@ class _Workspace(NamedTuple):
     state_layers: tuple[FloatArray, ...]
     up_layers: tuple[FloatArray, ...]
     scratch: FloatArray
-    offsets: kernels.IntArray
+    blocks: tuple[tuple[int, int], ...]
     counts: kernels.IntArray
 
 
@@ -63,33 +64,51 @@ class CpuEngine:
         self.threads = cores if threads is None else threads
         if not 1 <= self.threads <= MOST_THREADS:
             raise BadInput(f"{threads} threads", "threads", f"1 to {MOST_THREADS}")
-        self._pool = ThreadPoolExecutor(max(1, self.threads - 1))
+        self._pool = ThreadPoolExecutor(max(1, self.threads - 1), initializer=self._hold)
+        self._cuts: dict[tuple[int, int, int], tuple[tuple[int, int], ...]] = {}
         self._workspaces: dict[tuple[object, ...], _Workspace] = {}
-        self._blas = ThreadpoolController().select(user_api="blas")
+        self._blas = find_blas()
 
-    def session(self) -> AbstractContextManager[object]:
+    def _hold(self) -> None:
+        """Hold a thread of the pool to one BLAS thread, for good."""
+        if self._blas.set_threads is not None:
+            self._blas.set_threads(1)
+
+    @contextmanager
+    def session(self) -> Iterator[None]:
         """Hold BLAS to one thread while a block of work lasts: the threads are the engine's own."""
-        return cast(AbstractContextManager[object], self._blas.limit(limits=1))
+        if self._blas.set_threads is None:
+            with threadpool_limits(1, user_api="blas"):
+                yield
+            return
+        before = self._blas.set_threads(1)
+        try:
+            yield
+        finally:
+            self._blas.set_threads(before)
 
-    def _offsets(self, batch: int, work: int) -> kernels.IntArray:
-        """Return where the blocks of a batch start; one block a thread at least, when the work is worth it."""
-        parts = -(-batch // BLOCK)
-        if self.threads > 1 and work * batch >= PARALLEL_WORK:
-            parts = -(-max(parts, self.threads) // self.threads) * self.threads
-        parts = max(1, min(parts, batch))
-        return np.array([batch * i // parts for i in range(parts + 1)], dtype=np.int64)
+    def _blocks(self, rows: int, work: int, most: int = BLOCK) -> tuple[tuple[int, int], ...]:
+        """Return the ends of the blocks of some rows; one a thread at least, when the work of a row is worth it."""
+        key = (rows, work, most)
+        if key not in self._cuts:
+            parts = -(-rows // most)
+            if self.threads > 1 and work * rows >= PARALLEL_WORK:
+                parts = -(-max(parts, self.threads) // self.threads) * self.threads
+            parts = max(1, min(parts, rows))
+            ends = [rows * i // parts for i in range(parts + 1)]
+            self._cuts[key] = tuple(pairwise(ends))
+        return self._cuts[key]
 
     def _share(
-        self, call: Callable[..., None], offsets: kernels.IntArray, arguments: Callable[[int], tuple[Any, ...]]
+        self, call: Callable[..., None], blocks: Sequence[tuple[int, int]], arguments: Callable[[int], tuple[Any, ...]]
     ) -> None:
-        """Call once a block, with the block's arguments and ends: others' blocks on the pool, ours here."""
-        calls = [(*arguments(i), int(offsets[i]), int(offsets[i + 1])) for i in range(len(offsets) - 1)]
-        if self.threads == 1:
-            for each in calls:
-                call(*each)
+        """Call once a block, with the block's arguments and ends: the first here, others on the pool."""
+        if self.threads == 1 or len(blocks) == 1:
+            for i, ends in enumerate(blocks):
+                call(*arguments(i), *ends)
             return
-        others = [self._pool.submit(call, *each) for each in calls[1:]]
-        call(*calls[0])
+        others = [self._pool.submit(call, *arguments(i), *blocks[i]) for i in range(1, len(blocks))]
+        call(*arguments(0), *blocks[0])
         for other in others:
             other.result()
 
@@ -99,22 +118,22 @@ class CpuEngine:
             sizes, dtype = ledger.sizes, circuit.up.dtype
             flat, current, down = (np.zeros(batch * sum(sizes[1:]), dtype=dtype) for _ in range(3))
             hidden = sum(a * b for a, b in pairwise(sizes[1:]))
-            offsets = self._offsets(batch, hidden)
-            widest = int(np.diff(offsets).max()) * max(sizes[1:])
-            scratch = np.zeros((len(offsets) - 1, 2 * widest), dtype=dtype)
-            counts = np.zeros((len(offsets) - 1, *ledger.counts.shape[1:]), dtype=np.int64)
+            blocks = self._blocks(batch, hidden)
+            widest = max(hi - lo for lo, hi in blocks) * max(sizes[1:])
+            scratch = np.zeros((len(blocks), 2 * widest), dtype=dtype)
+            counts = np.zeros((len(blocks), *ledger.counts.shape[1:]), dtype=np.int64)
             states, up = _layers(flat, batch, sizes), _layers(current, batch, sizes)
-            self._workspaces[key] = _Workspace(flat, current, down, states, up, scratch, offsets, counts)
+            self._workspaces[key] = _Workspace(flat, current, down, states, up, scratch, blocks, counts)
         return self._workspaces[key]
 
     def drive(self, circuit: Circuit, x: FloatArray, noise_key: int, ledger: Ledger, phase: Phase) -> FloatArray:
         """See Engine."""
         n0, n1 = int(circuit.sizes[0]), int(circuit.sizes[1])
-        offsets = self._offsets(len(x), n0 * n1)
+        blocks = self._blocks(len(x), n0 * n1)
         out = np.empty(len(x) * n1, dtype=circuit.up.dtype)
         lines = np.empty(x.size if circuit.dac_bits else 0, dtype=circuit.up.dtype)
-        flat, key = x.reshape(-1), np.uint64(noise_key)
-        self._share(kernels.drive_block, offsets, lambda _: (circuit, flat, lines, out, key))
+        flat, key, gemm = x.reshape(-1), np.uint64(noise_key), self._blas.gemm(out.dtype)
+        self._share(kernels.drive_block, blocks, lambda _: (circuit, flat, lines, out, key, gemm))
         ledger.add(phase, Event.READ_UP, 1, len(x))
         return out.reshape(len(x), n1)
 
@@ -151,21 +170,21 @@ class CpuEngine:
         self, circuit: Circuit, work: _Workspace, up_fresh: kernels.BoolArray, down_fresh: kernels.BoolArray,
         nudge: Nudge, plan: Plan, noise_key: int, ledger: Ledger, phase: Phase,
     ) -> Equilibrium:  # fmt: skip
-        blocks, batch = len(work.offsets) - 1, len(nudge.beta)
+        blocks, batch = len(work.blocks), len(nudge.beta)
         up_flags, down_flags = np.tile(up_fresh, (blocks, 1)), np.tile(down_fresh, (blocks, 1))
         residual = np.empty(batch, dtype=work.states.dtype)
         steps, codes = np.empty(batch, dtype=np.int64), np.empty(batch, dtype=np.int64)
         work.counts[...] = 0
-        key, nudged = np.uint64(noise_key), phase is Phase.NUDGED
+        key, nudged, gemm = np.uint64(noise_key), phase is Phase.NUDGED, self._blas.gemm(residual.dtype)
 
         def arguments(i: int) -> tuple[Any, ...]:
             return (
                 circuit, plan.order, plan.sweeps, plan.tolerance, key, nudged, nudge.targets, nudge.beta, work.states,
                 work.up, work.down, work.scratch[i], up_flags[i], down_flags[i], residual, steps, codes,
-                work.counts[i], batch,
+                work.counts[i], batch, gemm,
             )  # fmt: skip
 
-        self._share(kernels.settle_block, work.offsets, arguments)
+        self._share(kernels.settle_block, work.blocks, arguments)
         ledger.counts[phase] += work.counts.sum(axis=0)
         return Equilibrium(work.state_layers, work.up_layers, up_flags[0], residual, steps, codes)
 
@@ -211,11 +230,10 @@ class CpuEngine:
     def _outer(self, k: int, below: FloatArray, weighted: FloatArray, sign: float, into: Accumulation) -> None:
         rows, n_below = below.shape
         out, size, scale = into.out.coupling(k), into.out.sizes[k], sign * into.rates[k - 1]
-        parts = self.threads if rows * out.size >= PARALLEL_WORK else 1
-        ends = np.array([n_below * i // parts for i in range(parts + 1)], dtype=np.int64)
-        flat_below, flat_out = below.reshape(-1), out.reshape(-1)
+        blocks = self._blocks(n_below, rows * size, n_below)
+        flat_below, flat_out, gemm = below.reshape(-1), out.reshape(-1), self._blas.gemm(out.dtype)
         self._share(
-            contrast_kernels.outer_rows, ends,
-            lambda _: (rows, n_below, size, flat_below, weighted, scale, into.keep, flat_out),
+            contrast_kernels.outer_rows, blocks,
+            lambda _: (rows, n_below, size, flat_below, weighted, scale, into.keep, flat_out, gemm),
         )  # fmt: skip
         contrast_kernels.accumulate_sums(rows, size, weighted, scale, into.keep, into.out.bias(k))

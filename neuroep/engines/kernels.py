@@ -124,7 +124,7 @@ def add_noise(
 @njit(cache=True)
 def read(
     circuit: Circuit, k: int, upward: bool, rows: int, weights: FloatArray, source: FloatArray, lines: FloatArray,
-    sums: FloatArray, ids: IntArray, offset: int, key: int, sweep: int, factors: FloatArray,
+    sums: FloatArray, ids: IntArray, offset: int, key: int, sweep: int, gemm: int,
 ) -> None:  # fmt: skip
     """One read of coupling k: converters, product, noise, converters. `lines` is scratch for the DAC."""
     below, size = circuit.sizes[k - 1], circuit.sizes[k]
@@ -134,9 +134,9 @@ def read(
         quantize_into(source, rows * into, circuit.dac_bits, circuit.dac_bound[k - 1 if upward else k], lines)
         driven = lines
     if upward:
-        blas.product_up(rows, below, size, driven, weights, sums, factors)
+        blas.product_up(gemm, rows, below, size, driven, weights, 1.0, 0.0, sums)
     else:
-        blas.product_down(rows, below, size, driven, weights, sums, factors)
+        blas.product_down(gemm, rows, below, size, driven, weights, 1.0, 0.0, sums)
     if circuit.read_noise[k] > 0.0:
         number = (sweep * len(circuit.sizes) + k) * 2 + (1 if upward else 0)
         add_noise(sums, rows, out, ids, offset, circuit.read_noise[k], key, number)
@@ -181,7 +181,7 @@ def settle_block(
     circuit: Circuit, order: IntArray, sweeps: int, tolerance: float, key: int, nudged: bool,
     targets: FloatArray, beta: FloatArray, states: FloatArray, up: FloatArray, down: FloatArray,
     scratch: FloatArray, up_fresh: BoolArray, down_fresh: BoolArray, residual: FloatArray, steps: IntArray,
-    codes: IntArray, counts: IntArray, batch: int, lo: int, hi: int,
+    codes: IntArray, counts: IntArray, batch: int, gemm: int, lo: int, hi: int,
 ) -> None:  # fmt: skip
     """Settle rows lo..hi−1 of a batch in place. Freshness flags come in and go out as in Equilibrium."""
     depth, active = len(circuit.sizes) - 1, hi - lo
@@ -194,7 +194,6 @@ def settle_block(
         weight_starts[k + 1] = weight_starts[k] + circuit.sizes[k - 1] * circuit.sizes[k]
     ids, squares = np.arange(active), np.zeros(active, states.dtype)
     row_targets, row_beta = targets[lo:hi], beta[lo:hi]
-    factors = blas.factors_like(states, 1.0, 0.0)
     counts[_SAMPLE, 0] += active
     for sweep in range(1, sweeps + 1):
         squares[:active] = 0.0
@@ -205,7 +204,7 @@ def settle_block(
             if not up_fresh[k - 1]:
                 weights = circuit.up[weight_starts[k] :]
                 read(circuit, k, True, active, weights, states[starts[k - 1] :], scratch, u, ids, lo, key, sweep,
-                     factors)  # fmt: skip
+                     gemm)  # fmt: skip
                 up_fresh[k - 1] = True
                 counts[_READ_UP, k] += active
             if k < depth and not down_fresh[k - 1] and (k < last or nudged):
@@ -214,7 +213,7 @@ def settle_block(
                     source = scratch[len(scratch) // 2 :]
                     feedback_lines(active, circuit.sizes[k + 1], states[starts[k + 1] :], row_targets, row_beta, ids,
                                    source)  # fmt: skip
-                read(circuit, k + 1, False, active, weights, source, scratch, d, ids, lo, key, sweep, factors)
+                read(circuit, k + 1, False, active, weights, source, scratch, d, ids, lo, key, sweep, gemm)
                 down_fresh[k - 1] = True
                 counts[_READ_DOWN, k + 1] += active
             if k == depth:
@@ -247,10 +246,9 @@ def settle_block(
 
 @njit(cache=True, nogil=True)
 def drive_block(
-    circuit: Circuit, x: FloatArray, lines: FloatArray, out: FloatArray, key: int, lo: int, hi: int
+    circuit: Circuit, x: FloatArray, lines: FloatArray, out: FloatArray, key: int, gemm: int, lo: int, hi: int
 ) -> None:
     """Read rows lo..hi−1 of the clamped input through W_1."""
     n0, n1 = circuit.sizes[0], circuit.sizes[1]
-    factors = blas.factors_like(out, 1.0, 0.0)
     read(circuit, 1, True, hi - lo, circuit.up, x[lo * n0 :], lines[lo * n0 :], out[lo * n1 :], np.arange(hi - lo),
-         lo, key, 0, factors)  # fmt: skip
+         lo, key, 0, gemm)  # fmt: skip

@@ -161,8 +161,10 @@ class Crossbar:
             np.clip(request, -self.pulses, self.pulses, out=request)
             plus = self._send(mounted, "plus", part, request, rng)
             minus = self._send(mounted, "minus", part, -request, rng)
-            _count(ledger, k, plus, minus)
+            before = mounted.circuit.up[part].copy()
             _refresh(mounted, k, part)
+            ledger.add(Phase.UPDATE, Event.WRITE, k, int(np.count_nonzero(before != mounted.circuit.up[part])))
+            _count_pulses(ledger, k, np.concatenate([plus, minus]))
         update_biases(mounted.circuit, update)
 
     def direct(self, mounted: Mounted, ledger: Ledger) -> Weights | None:
@@ -238,9 +240,7 @@ def _refresh(mounted: Mounted, k: int, part: slice) -> None:
     weights *= 0.5 * float(cast(NDArray[np.float64], mounted.state["w_max"])[k - 1])
 
 
-def _count(ledger: Ledger, k: int, plus: FloatArray, minus: FloatArray) -> None:
-    trains = np.concatenate([plus, minus])
-    ledger.add(Phase.UPDATE, Event.WRITE, k, trains.size)
+def _count_pulses(ledger: Ledger, k: int, trains: FloatArray) -> None:
     ledger.add(Phase.UPDATE, Event.PULSE, k, int(np.abs(trains).sum(dtype=np.float64)))
     if trains.size:
         ledger.add(Phase.UPDATE, Event.PULSE_SLOT, k, int(max(trains.max(), 0.0) - min(trains.min(), 0.0)))

@@ -193,7 +193,7 @@ class Trainer:
         nudges = self._nudges(len(x), place)
         keys = step_keys(circuit, self.seed, *place)
         free, nudged = settle_phases(self.engine, circuit, x, targets, self.plans, nudges, keys, progress.ledger)
-        self._check(place, free, nudged)
+        self._check(place, nudged)
         direct = self.device.direct(self.mounted, progress.ledger) if self._plain else None
         into = (
             Accumulation(progress.velocity, (1.0,) * len(rates), training.momentum)
@@ -220,7 +220,8 @@ class Trainer:
         return self.training.momentum == 0.0 and self.training.weight_decay == 0.0
 
     @staticmethod
-    def _check(place: tuple[int, int], *equilibria: Equilibrium) -> None:
-        if any(e.code.max() == ResultCode.DIVERGED for e in equilibria):
+    def _check(place: tuple[int, int], nudged: Equilibrium) -> None:
+        """Refuse to learn from states that aren't finite; a free phase that diverged takes the nudged ones along."""
+        if nudged.code.max() == ResultCode.DIVERGED:
             where = f"epoch {place[0] + 1}, step {place[1] + 1}"
             raise Diverged(f"settling diverged in {where}: lower the learning rates or the feedback gain")

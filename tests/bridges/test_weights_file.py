@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from neuroep.bridges.weights_file import load_weights, save_weights
-from neuroep.errors import BadInput
-from neuroep.network import chain
+from neuroep.bridges.weights_file import METADATA, load_weights, save_weights, tensors_of
+from neuroep.disk import save_tensors
+from neuroep.errors import BadInput, UnknownName
+from neuroep.network import chain, initial_weights
 from neuroep.rng import stream
 from neuroep.weights import Weights
 
@@ -81,14 +82,14 @@ def test_a_truncated_file_is_refused(tmp_path: Path, kept: int) -> None:
     path = tmp_path / "w.safetensors"
     save_weights(drawn(), path)
     path.write_bytes(path.read_bytes()[:kept])
-    with pytest.raises(BadInput, match="not a readable safetensors file"):
+    with pytest.raises(BadInput, match="truncated or damaged"):
         load_weights(path)
 
 
 def test_another_kind_of_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "w.safetensors"
     np.save(path.with_suffix(".npy"), np.zeros(3))
-    with pytest.raises(BadInput, match="not a readable safetensors file"):
+    with pytest.raises(BadInput, match="truncated or damaged"):
         load_weights(path.with_suffix(".npy"))
 
 
@@ -127,3 +128,14 @@ def test_another_network_is_refused(tmp_path: Path) -> None:
     save_weights(drawn(), tmp_path / "w.safetensors")
     with pytest.raises(BadInput, match=r"layer sizes \(4, 3, 2\)"):
         load_weights(tmp_path / "w.safetensors", chain((4, 5, 2)))
+
+
+def test_a_runs_weights_are_read_by_job(tmp_path: Path) -> None:
+    first, second = (initial_weights(chain((4, 3, 2)), stream(seed, "weights")) for seed in (0, 1))
+    tensors = tensors_of(first, "ep/ideal/0") | tensors_of(second, "backprop/ideal/0")
+    save_tensors(tmp_path / "weights.safetensors", tensors, METADATA)
+    assert load_weights(tmp_path, job="backprop/ideal/0").couplings.tolist() == second.couplings.tolist()
+    with pytest.raises(UnknownName, match="did you mean 'ep/ideal/0'"):
+        load_weights(tmp_path, job="ep/ideal/1")
+    with pytest.raises(UnknownName, match="backprop/ideal/0, ep/ideal/0"):
+        load_weights(tmp_path)

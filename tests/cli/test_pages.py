@@ -1,0 +1,102 @@
+"""What the README and the guide tell people to type works."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from calling import call, save_npz
+
+from neuroep.cli import build_parser
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = ("README.md", "docs/guide.md")
+#: Commands that are quick for any model; others are run where a comment "# quick" stands behind them.
+QUICK = ("models", "devices", "cost", "check")
+
+
+def page(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def blocks(text: str, *languages: str) -> list[tuple[str, str]]:
+    """The code blocks in these languages, each with what else its first line says."""
+    found = re.findall(r"^```(\w*) ?([^\n]*)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    return [(rest, code) for language, rest, code in found if language in languages]
+
+
+def commands(name: str) -> list[str]:
+    """Every line of a shell block that calls neuroep."""
+    text = "\n".join(code for _, code in blocks(page(name), "sh", "bash", "console", ""))
+    lines = [line.strip().removeprefix("$ ") for line in text.splitlines()]
+    return [line for line in lines if line.startswith("neuroep ")]
+
+
+def is_quick(line: str) -> bool:
+    words = line.split()
+    return line.endswith("# quick") or (words[1] in QUICK and not {"fashion-mlp", "fashion-deep"} & set(words))
+
+
+@pytest.fixture
+def users_files(tmp_path: Path) -> None:
+    """The files that the pages speak of as the user's own."""
+    save_npz(tmp_path / "mine.npz")
+    for name in PAGES:
+        for file, text in blocks(page(name), "toml"):
+            if file:
+                (tmp_path / file).write_text(text, encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_command_parses(name: str) -> None:
+    lines = commands(name)
+    assert lines
+    for line in lines:
+        build_parser().parse_args(shlex.split(line, comments=True)[1:])
+
+
+@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.usefixtures("users_files")
+def test_quick_commands_run(name: str) -> None:
+    lines = [line for line in commands(name) if is_quick(line)]
+    assert lines
+    for line in lines:
+        called = call(*shlex.split(line, comments=True)[1:])
+        assert called.status == 0, (line, called.err)
+
+
+@pytest.mark.usefixtures("users_files")
+def test_the_guide_s_runs_run() -> None:
+    lines = [line for line in commands("docs/guide.md") if line.startswith("neuroep run ")]
+    assert lines
+    for line in lines:
+        called = call(*shlex.split(line)[1:])
+        assert called.status == 0, (line, called.err)
+
+
+def test_the_guide_s_python_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    code = "\n".join(code for _, code in blocks(page("docs/guide.md"), "python"))
+    exec(compile(code, "docs/guide.md", "exec"), {})
+    assert "synop" in capsys.readouterr().out
+    assert Path("digits.safetensors").exists()
+
+
+@pytest.mark.parametrize("name", [*PAGES, "docs/index.md", "docs/json.md", "examples/README.md"])
+def test_links_and_scripts_are_there(name: str) -> None:
+    text, folder = page(name), (ROOT / name).parent
+    links = [link.partition("#")[0] for link in re.findall(r"\]\(([^)]+)\)", text) if "://" not in link]
+    assert all((folder / link).exists() for link in links if link)
+    assert all((ROOT / script).exists() for script in re.findall(r"\bexamples/\w+\.py\b", text))
+
+
+def test_the_index_lists_every_page_and_command() -> None:
+    text = page("docs/index.md")
+    pages = {path.name for path in (ROOT / "docs").glob("*.md")} - {"index.md"}
+    assert pages <= set(re.findall(r"\]\((\w+\.md)\)", text))
+    choices = next(action.choices for action in build_parser()._actions if action.dest == "command")
+    assert choices
+    assert set(choices) == {
+        words.split()[0] for words in re.findall(r"`neuroep (\w[^`]*)`", text) if words[0].islower()
+    }
