@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from neuroep.engines.base import Accumulation, Engine, Nudge, Plan
+from neuroep.engines.base import Accumulation, Engine, Keys, Nudge, Plan, Plans
 from neuroep.errors import UnknownName
 
 NAMES = ("auto", "cpu", "reference")
@@ -27,4 +27,4 @@ def create(name: str = "auto", threads: int | None = None) -> Engine:
     return CpuEngine(threads)
 
 
-__all__ = ["NAMES", "Accumulation", "Engine", "Nudge", "Plan", "create"]
+__all__ = ["NAMES", "Accumulation", "Engine", "Keys", "Nudge", "Plan", "Plans", "create"]

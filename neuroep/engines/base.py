@@ -33,6 +33,13 @@ class Plan(NamedTuple):
     tolerance: float
 
 
+class Plans(NamedTuple):
+    """How the free and the nudged phases settle."""
+
+    free: Plan
+    nudged: Plan
+
+
 class Nudge(NamedTuple):
     """The nudged copies of a minibatch, row by row.
 
@@ -48,6 +55,14 @@ class Nudge(NamedTuple):
 
     targets: FloatArray
     beta: FloatArray
+
+
+class Keys(NamedTuple):
+    """Seeds of the read noise of one step's reads: of the input, of the free phase, of the nudged phases."""
+
+    drive: int
+    free: int
+    nudged: int
 
 
 class Accumulation(NamedTuple):
@@ -92,6 +107,12 @@ class Engine(Protocol):
         self, circuit: Circuit, free: Equilibrium, nudge: Nudge, plan: Plan, noise_key: int, ledger: Ledger
     ) -> Equilibrium:
         """Settle nudged copies of a minibatch, each from the free equilibrium."""
+        ...
+
+    def phases(
+        self, circuit: Circuit, x: FloatArray, plans: Plans, nudge: Nudge, keys: Keys, ledger: Ledger
+    ) -> tuple[Equilibrium, Equilibrium]:
+        """Drive, settle free and settle nudged: what the three calls give, one after another."""
         ...
 
     def contrast(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from numba import njit
 
+from neuroep.circuit import Circuit
 from neuroep.engines import blas
 from neuroep.weights import FloatArray
 
@@ -36,9 +37,35 @@ def accumulate_sums(rows: int, n: int, weighted: FloatArray, scale: float, keep:
 
 
 @njit(cache=True, nogil=True)
-def outer_rows(
-    rows: int, below: int, n: int, states: FloatArray, weighted: FloatArray, scale: float, keep: float,
-    out: FloatArray, gemm: int, lo: int, hi: int,
+def contrast_part(
+    circuit: Circuit, last: int, x: FloatArray, states: FloatArray, coefficients: FloatArray, rates: FloatArray,
+    keep: float, couplings: FloatArray, biases: FloatArray, scratch: FloatArray, batch: int, gemm: int,
+    part: int, parts: int,
 ) -> None:  # fmt: skip
-    """out (below, n) ← keep · out + scale · statesᵀ · weighted, its rows lo..hi−1."""
-    blas.product_outer(gemm, rows, hi - lo, n, states[lo:], below, weighted, scale, keep, out[lo * n :])
+    """Accumulate the contrast of couplings 1..last; of each, this part's share of the rows of W_k.
+
+    The clamped input is alike in every copy of the minibatch, so the copies are summed before its product.
+    """
+    rows, below, weights, units = len(coefficients), x, 0, 0
+    for k in range(1, last + 1):
+        size, n = circuit.sizes[k - 1], circuit.sizes[k]
+        s, used = states[rows * units :], batch if k == 1 else rows
+        weigh_rows(used, n, rows // used, s, coefficients, scratch)
+        scale = -rates[k - 1] / circuit.feedback ** (last - k)
+        lo, hi = size * part // parts, size * (part + 1) // parts
+        if hi > lo:
+            blas.product_outer(gemm, used, hi - lo, n, below[lo:], size, scratch, scale, keep,
+                               couplings[weights + lo * n :])  # fmt: skip
+        if part == 0:
+            accumulate_sums(used, n, scratch, scale, keep, biases[units:])
+        below, weights, units = s, weights + size * n, units + n
+
+
+@njit(cache=True, nogil=True)
+def outer(
+    rows: int, below: int, n: int, states: FloatArray, weighted: FloatArray, scale: float, keep: float,
+    coupling: FloatArray, bias: FloatArray, gemm: int,
+) -> None:  # fmt: skip
+    """Accumulate one coupling and its biases from weighted rows."""
+    blas.product_outer(gemm, rows, below, n, states, below, weighted, scale, keep, coupling)
+    accumulate_sums(rows, n, weighted, scale, keep, bias)

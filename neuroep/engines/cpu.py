@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from neuroep.circuit import Circuit
 from neuroep.engines import contrast_kernels, kernels
-from neuroep.engines.base import Accumulation, Nudge, Plan
+from neuroep.engines.base import Accumulation, Keys, Nudge, Plan, Plans
 from neuroep.engines.blas import find_blas
 from neuroep.equilibrium import Equilibrium
 from neuroep.errors import BadInput
@@ -33,14 +33,23 @@ MOST_THREADS = 256
 class _Workspace(NamedTuple):
     """Buffers of one phase, kept from step to step, and their views (batch, n_k) layer by layer."""
 
-    states: FloatArray
-    up: FloatArray
-    down: FloatArray
-    state_layers: tuple[FloatArray, ...]
-    up_layers: tuple[FloatArray, ...]
+    buffers: kernels.Buffers
+    states: tuple[FloatArray, ...]
+    up: tuple[FloatArray, ...]
+    nothing: Nudge
     scratch: FloatArray
     blocks: tuple[tuple[int, int], ...]
     counts: kernels.IntArray
+
+    def equilibrium(self, fresh: kernels.BoolArray) -> Equilibrium:
+        """Return what has settled here; states and sums belong to the engine, the rest is the caller's."""
+        found = self.buffers
+        quality = found.residual.copy(), found.steps.copy(), found.codes.copy()
+        return Equilibrium(self.states, self.up, fresh, *quality)
+
+
+def _hidden_work(sizes: Sequence[int]) -> int:
+    return sum(a * b for a, b in pairwise(sizes[1:]))
 
 
 def _layers(buffer: FloatArray, batch: int, sizes: Sequence[int]) -> tuple[FloatArray, ...]:
@@ -112,18 +121,20 @@ class CpuEngine:
         for other in others:
             other.result()
 
-    def _workspace(self, circuit: Circuit, batch: int, slot: str, ledger: Ledger) -> _Workspace:
+    def _workspace(self, circuit: Circuit, batch: int, slot: str, ledger: Ledger, work: int) -> _Workspace:
+        """Return the buffers of a phase; `work` is the multiplications of a row."""
         key = (slot, batch, ledger.sizes, circuit.up.dtype)
         if key not in self._workspaces:
             sizes, dtype = ledger.sizes, circuit.up.dtype
-            flat, current, down = (np.zeros(batch * sum(sizes[1:]), dtype=dtype) for _ in range(3))
-            hidden = sum(a * b for a, b in pairwise(sizes[1:]))
-            blocks = self._blocks(batch, hidden)
-            widest = max(hi - lo for lo, hi in blocks) * max(sizes[1:])
-            scratch = np.zeros((len(blocks), 2 * widest), dtype=dtype)
-            counts = np.zeros((len(blocks), *ledger.counts.shape[1:]), dtype=np.int64)
-            states, up = _layers(flat, batch, sizes), _layers(current, batch, sizes)
-            self._workspaces[key] = _Workspace(flat, current, down, states, up, scratch, blocks, counts)
+            flat = [np.zeros(batch * sum(sizes[1:]), dtype=dtype) for _ in range(3)]
+            rows = [np.zeros(batch, dtype=kind) for kind in (dtype, np.int64, np.int64)]
+            buffers = kernels.Buffers(flat[0], flat[1], flat[2], rows[0], rows[1], rows[2])
+            blocks = self._blocks(batch, work)
+            scratch = np.zeros((len(blocks), 2 * max(hi - lo for lo, hi in blocks) * max(sizes[1:])), dtype=dtype)
+            counts = np.zeros((len(blocks), 2, *ledger.counts.shape[1:]), dtype=np.int64)
+            nothing = Nudge(np.zeros((batch, sizes[-1]), dtype=dtype), np.zeros(batch, dtype=dtype))
+            states, up = _layers(flat[0], batch, sizes), _layers(flat[1], batch, sizes)
+            self._workspaces[key] = _Workspace(buffers, states, up, nothing, scratch, blocks, counts)
         return self._workspaces[key]
 
     def drive(self, circuit: Circuit, x: FloatArray, noise_key: int, ledger: Ledger, phase: Phase) -> FloatArray:
@@ -142,27 +153,22 @@ class CpuEngine:
     ) -> Equilibrium:
         """See Engine."""
         batch, depth = len(drive), len(circuit.sizes) - 1
-        work = self._workspace(circuit, batch, "free", ledger)
-        work.states[:] = 0.0
-        work.down[:] = 0.0
-        work.up[: drive.size] = drive.reshape(-1)
-        work.up[drive.size :] = 0.0
-        dtype = circuit.up.dtype
-        nothing = Nudge(np.zeros((batch, int(circuit.sizes[-1])), dtype=dtype), np.zeros(batch, dtype=dtype))
+        work = self._workspace(circuit, batch, "free", ledger, _hidden_work(ledger.sizes))
+        kernels.clear_rows(circuit, work.buffers, batch, 0, batch)
+        work.buffers.up[: drive.size] = drive.reshape(-1)
         fresh = np.ones(depth, dtype=np.bool_)
-        return self._settle(circuit, work, fresh, fresh, nothing, plan, noise_key, ledger, phase)
+        return self._settle(circuit, work, fresh, fresh, work.nothing, plan, noise_key, ledger, phase)
 
     def settle_nudged(
         self, circuit: Circuit, free: Equilibrium, nudge: Nudge, plan: Plan, noise_key: int, ledger: Ledger
     ) -> Equilibrium:
         """See Engine."""
-        batch = len(nudge.beta)
-        work = self._workspace(circuit, batch, "nudged", ledger)
+        work = self._workspace(circuit, len(nudge.beta), "nudged", ledger, _hidden_work(ledger.sizes))
         rows = len(free.residual)
         for k, (state, current) in enumerate(zip(free.states, free.currents, strict=True)):
             n = state.shape[1]
-            work.state_layers[k].reshape(-1, rows, n)[...] = state
-            work.up_layers[k].reshape(-1, rows, n)[...] = current
+            work.states[k].reshape(-1, rows, n)[...] = state
+            work.up[k].reshape(-1, rows, n)[...] = current
         stale = np.zeros(len(free.states), dtype=np.bool_)
         return self._settle(circuit, work, free.fresh, stale, nudge, plan, noise_key, ledger, Phase.NUDGED)
 
@@ -170,23 +176,44 @@ class CpuEngine:
         self, circuit: Circuit, work: _Workspace, up_fresh: kernels.BoolArray, down_fresh: kernels.BoolArray,
         nudge: Nudge, plan: Plan, noise_key: int, ledger: Ledger, phase: Phase,
     ) -> Equilibrium:  # fmt: skip
-        blocks, batch = len(work.blocks), len(nudge.beta)
+        blocks = len(work.blocks)
         up_flags, down_flags = np.tile(up_fresh, (blocks, 1)), np.tile(down_fresh, (blocks, 1))
-        residual = np.empty(batch, dtype=work.states.dtype)
-        steps, codes = np.empty(batch, dtype=np.int64), np.empty(batch, dtype=np.int64)
         work.counts[...] = 0
-        key, nudged, gemm = np.uint64(noise_key), phase is Phase.NUDGED, self._blas.gemm(residual.dtype)
+        key, nudged, gemm = np.uint64(noise_key), phase is Phase.NUDGED, self._blas.gemm(circuit.up.dtype)
 
         def arguments(i: int) -> tuple[Any, ...]:
             return (
-                circuit, plan.order, plan.sweeps, plan.tolerance, key, nudged, nudge.targets, nudge.beta, work.states,
-                work.up, work.down, work.scratch[i], up_flags[i], down_flags[i], residual, steps, codes,
-                work.counts[i], batch, gemm,
+                circuit, plan, nudge, work.buffers, work.scratch[i], up_flags[i], down_flags[i], work.counts[i, 0],
+                key, nudged, gemm,
             )  # fmt: skip
 
         self._share(kernels.settle_block, work.blocks, arguments)
-        ledger.counts[phase] += work.counts.sum(axis=0)
-        return Equilibrium(work.state_layers, work.up_layers, up_flags[0], residual, steps, codes)
+        ledger.counts[phase] += work.counts[:, 0].sum(axis=0)
+        return work.equilibrium(up_flags[0])
+
+    def phases(
+        self, circuit: Circuit, x: FloatArray, plans: Plans, nudge: Nudge, keys: Keys, ledger: Ledger
+    ) -> tuple[Equilibrium, Equilibrium]:
+        """See Engine; here in one call a block of samples."""
+        sizes, batch = ledger.sizes, len(x)
+        work = sizes[0] * sizes[1] + _hidden_work(sizes)
+        free = self._workspace(circuit, batch, "free phase", ledger, work)
+        nudged = self._workspace(circuit, len(nudge.beta), "nudged phases", ledger, work)
+        flags = np.empty((len(free.blocks), 4, len(sizes) - 1), dtype=np.bool_)
+        lines = np.empty(x.size if circuit.dac_bits else 0, dtype=x.dtype)
+        flat, numbers, gemm = x.reshape(-1), np.array(keys, dtype=np.uint64), self._blas.gemm(x.dtype)
+        free.counts[...] = 0
+
+        def arguments(i: int) -> tuple[Any, ...]:
+            return (
+                circuit, flat, lines, plans.free, plans.nudged, free.nothing, nudge, free.buffers, nudged.buffers,
+                free.scratch[i], flags[i], free.counts[i], numbers, gemm,
+            )  # fmt: skip
+
+        self._share(kernels.phases_block, free.blocks, arguments)
+        ledger.add(Phase.FREE, Event.READ_UP, 1, batch)
+        ledger.counts[Phase.FREE : Phase.NUDGED + 1] += free.counts.sum(axis=0)
+        return free.equilibrium(flags[0, 0]), nudged.equilibrium(flags[0, 2])
 
     def contrast(
         self,
@@ -199,17 +226,28 @@ class CpuEngine:
     ) -> None:
         """See Engine."""
         last = len(states) if circuit.cost != Cost.CROSS_ENTROPY else len(states) - 1
-        below: FloatArray = x
+        rows, sizes = len(coefficients), into.out.sizes
+        work = rows * max(a * b for a, b in pairwise(sizes))
+        parts = self.threads if work >= PARALLEL_WORK else 1
+        flat, scratch = self._flat(states), np.empty((parts, rows * max(sizes[1:])), dtype=x.dtype)
+        inputs, rates, gemm = x.reshape(-1), np.array(into.rates, dtype=x.dtype), self._blas.gemm(x.dtype)
+
+        def arguments(part: int) -> tuple[Any, ...]:
+            return (
+                circuit, last, inputs, flat, coefficients, rates, into.keep, into.out.couplings, into.out.biases,
+                scratch[part], len(x), gemm,
+            )  # fmt: skip
+
+        self._share(contrast_kernels.contrast_part, [(part, parts) for part in range(parts)], arguments)
         for k in range(1, last + 1):
-            rows = len(below)  # the clamped input is alike in every copy, so the copies are summed first
-            weighted = np.empty(rows * states[k - 1].shape[1], dtype=x.dtype)
-            copies = len(coefficients) // rows
-            contrast_kernels.weigh_rows(
-                rows, states[k - 1].shape[1], copies, states[k - 1].reshape(-1), coefficients, weighted
-            )
-            self._outer(k, below, weighted, -1.0 / circuit.feedback ** (last - k), into)
-            ledger.add(Phase.UPDATE, Event.CONTRAST, k, rows)
-            below = states[k - 1]
+            ledger.add(Phase.UPDATE, Event.CONTRAST, k, len(x) if k == 1 else rows)
+
+    def _flat(self, states: Sequence[FloatArray]) -> FloatArray:
+        """Return states layer after layer; this engine's own are already laid out so."""
+        for work in self._workspaces.values():
+            if states is work.states:
+                return work.buffers.states
+        return np.concatenate([s.reshape(-1) for s in states])
 
     def readout_gradient(
         self,
@@ -224,16 +262,10 @@ class CpuEngine:
             return
         depth = len(free.states)
         error = ((free.output - targets) / len(targets)).reshape(-1)
-        self._outer(depth, free.states[-2], error, 1.0, into)
-        ledger.add(Phase.UPDATE, Event.CONTRAST, depth, len(targets))
-
-    def _outer(self, k: int, below: FloatArray, weighted: FloatArray, sign: float, into: Accumulation) -> None:
-        rows, n_below = below.shape
-        out, size, scale = into.out.coupling(k), into.out.sizes[k], sign * into.rates[k - 1]
-        blocks = self._blocks(n_below, rows * size, n_below)
-        flat_below, flat_out, gemm = below.reshape(-1), out.reshape(-1), self._blas.gemm(out.dtype)
-        self._share(
-            contrast_kernels.outer_rows, blocks,
-            lambda _: (rows, n_below, size, flat_below, weighted, scale, into.keep, flat_out, gemm),
+        rate, gemm, below = into.rates[depth - 1], self._blas.gemm(error.dtype), free.states[-2]
+        coupling, bias = into.out.coupling(depth).reshape(-1), into.out.bias(depth)
+        contrast_kernels.outer(
+            len(below), below.shape[1], free.output.shape[1], below.reshape(-1), error, rate, into.keep, coupling, bias,
+            gemm,
         )  # fmt: skip
-        contrast_kernels.accumulate_sums(rows, size, weighted, scale, into.keep, into.out.bias(k))
+        ledger.add(Phase.UPDATE, Event.CONTRAST, depth, len(targets))

@@ -8,6 +8,7 @@ active ones, so that every later product is smaller.
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from neuroep.circuit import Circuit
 from neuroep.engines import blas
+from neuroep.engines.base import Nudge, Plan
 from neuroep.equilibrium import ResultCode
 from neuroep.hardware.converters import quantize_scalar
 from neuroep.ledger import Event
@@ -30,6 +32,17 @@ _DIVERGED = int(ResultCode.DIVERGED)
 
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
+
+
+class Buffers(NamedTuple):
+    """What one phase of a batch settles in: flat states and sums, and each row's residual, steps and code."""
+
+    states: FloatArray
+    up: FloatArray
+    down: FloatArray
+    residual: FloatArray
+    steps: IntArray
+    codes: IntArray
 
 
 @njit(cache=True, fastmath=_FAST)
@@ -178,14 +191,13 @@ def swap_samples(
 
 @njit(cache=True, nogil=True)
 def settle_block(
-    circuit: Circuit, order: IntArray, sweeps: int, tolerance: float, key: int, nudged: bool,
-    targets: FloatArray, beta: FloatArray, states: FloatArray, up: FloatArray, down: FloatArray,
-    scratch: FloatArray, up_fresh: BoolArray, down_fresh: BoolArray, residual: FloatArray, steps: IntArray,
-    codes: IntArray, counts: IntArray, batch: int, gemm: int, lo: int, hi: int,
+    circuit: Circuit, plan: Plan, nudge: Nudge, work: Buffers, scratch: FloatArray, up_fresh: BoolArray,
+    down_fresh: BoolArray, counts: IntArray, key: int, nudged: bool, gemm: int, lo: int, hi: int,
 ) -> None:  # fmt: skip
     """Settle rows lo..hi−1 of a batch in place. Freshness flags come in and go out as in Equilibrium."""
-    depth, active = len(circuit.sizes) - 1, hi - lo
+    depth, active, batch = len(circuit.sizes) - 1, hi - lo, len(nudge.beta)
     last = depth - 1 if circuit.cost == scalars.CROSS_ENTROPY else depth
+    states, up, down, residual, steps = work.states, work.up, work.down, work.residual, work.steps
     starts, weight_starts = np.zeros(depth + 2, np.int64), np.zeros(depth + 2, np.int64)
     bias_start = np.zeros(depth + 2, np.int64)
     for k in range(1, depth + 1):
@@ -193,11 +205,11 @@ def settle_block(
         bias_start[k + 1] = bias_start[k] + circuit.sizes[k]
         weight_starts[k + 1] = weight_starts[k] + circuit.sizes[k - 1] * circuit.sizes[k]
     ids, squares = np.arange(active), np.zeros(active, states.dtype)
-    row_targets, row_beta = targets[lo:hi], beta[lo:hi]
+    row_targets, row_beta = nudge.targets[lo:hi], nudge.beta[lo:hi]
     counts[_SAMPLE, 0] += active
-    for sweep in range(1, sweeps + 1):
+    for sweep in range(1, plan.sweeps + 1):
         squares[:active] = 0.0
-        for k in order:
+        for k in plan.order:
             n, s = circuit.sizes[k], states[starts[k] :]
             u, d = up[starts[k] :], down[starts[k] :]
             bias = circuit.biases[bias_start[k] :]
@@ -230,7 +242,7 @@ def settle_block(
         for r in range(active - 1, -1, -1):
             residual[lo + ids[r]] = math.sqrt(squares[r])
             steps[lo + ids[r]] = sweep
-            if not residual[lo + ids[r]] > tolerance:
+            if not residual[lo + ids[r]] > plan.tolerance:
                 active -= 1
                 if r != active:
                     swap_samples(circuit, states, up, down, starts, ids, squares, r, active)
@@ -240,8 +252,8 @@ def settle_block(
         while ids[r] != r:
             swap_samples(circuit, states, up, down, starts, ids, squares, r, ids[r])
     for r in range(lo, hi):
-        met = _CONVERGED if residual[r] <= tolerance else _STEP_LIMIT
-        codes[r] = met if math.isfinite(residual[r]) else _DIVERGED
+        met = _CONVERGED if residual[r] <= plan.tolerance else _STEP_LIMIT
+        work.codes[r] = met if math.isfinite(residual[r]) else _DIVERGED
 
 
 @njit(cache=True, nogil=True)
@@ -252,3 +264,55 @@ def drive_block(
     n0, n1 = circuit.sizes[0], circuit.sizes[1]
     read(circuit, 1, True, hi - lo, circuit.up, x[lo * n0 :], lines[lo * n0 :], out[lo * n1 :], np.arange(hi - lo),
          lo, key, 0, gemm)  # fmt: skip
+
+
+@njit(cache=True, nogil=True)
+def clear_rows(circuit: Circuit, work: Buffers, batch: int, lo: int, hi: int) -> None:
+    """Set states and sums to zero, but for the drive in the first layer's sums."""
+    start = 0
+    for k in range(1, len(circuit.sizes)):
+        n = circuit.sizes[k]
+        first, end = start + lo * n, start + hi * n
+        work.states[first:end] = 0.0
+        work.down[first:end] = 0.0
+        if k > 1:
+            work.up[first:end] = 0.0
+        start += batch * n
+
+
+@njit(cache=True, nogil=True)
+def copy_rows(
+    circuit: Circuit, free: Buffers, nudged: Buffers, batch: int, rows: int, lo: int, hi: int, to: int
+) -> None:
+    """Let rows to.. of the nudged batch start where rows lo..hi−1 of the free one ended."""
+    units = 0
+    for k in range(1, len(circuit.sizes)):
+        n = circuit.sizes[k]
+        source, target, count = batch * units + lo * n, rows * units + to * n, (hi - lo) * n
+        nudged.states[target : target + count] = free.states[source : source + count]
+        nudged.up[target : target + count] = free.up[source : source + count]
+        units += n
+
+
+@njit(cache=True, nogil=True)
+def phases_block(
+    circuit: Circuit, x: FloatArray, lines: FloatArray, free_plan: Plan, nudged_plan: Plan, nothing: Nudge,
+    nudge: Nudge, free: Buffers, nudged: Buffers, scratch: FloatArray, flags: BoolArray, counts: IntArray,
+    keys: NDArray[np.uint64], gemm: int, lo: int, hi: int,
+) -> None:  # fmt: skip
+    """Drive, free phase and all nudged phases of samples lo..hi−1, while their states stay in cache.
+
+    `flags` has the free phase's two rows of freshness, then the nudged phases'; `counts` the free phase's, then theirs.
+    """
+    batch, rows = len(nothing.beta), len(nudge.beta)
+    drive_block(circuit, x, lines, free.up, keys[0], gemm, lo, hi)
+    clear_rows(circuit, free, batch, lo, hi)
+    flags[:2] = True
+    settle_block(circuit, free_plan, nothing, free, scratch, flags[0], flags[1], counts[0], keys[1], False, gemm, lo,
+                 hi)  # fmt: skip
+    for first in range(0, rows, batch):
+        flags[2] = flags[0]
+        flags[3] = False
+        copy_rows(circuit, free, nudged, batch, rows, lo, hi, first + lo)
+        settle_block(circuit, nudged_plan, nudge, nudged, scratch, flags[2], flags[3], counts[1], keys[2], True, gemm,
+                     first + lo, first + hi)  # fmt: skip

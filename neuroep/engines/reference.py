@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from neuroep.circuit import Circuit
 from neuroep.cost.traces import Recorder
-from neuroep.engines.base import Accumulation, Nudge, Plan
+from neuroep.engines.base import Accumulation, Keys, Nudge, Plan, Plans
 from neuroep.equilibrium import Equilibrium
 from neuroep.hardware.converters import quantize
 from neuroep.ledger import Event, Ledger, Phase
@@ -110,6 +110,14 @@ class ReferenceEngine:
         stale = np.zeros(len(states), dtype=bool)
         work = _Settling(states, up, [np.zeros_like(s) for s in states], free.fresh.copy(), stale)
         return self._settle(circuit, work, nudge, plan, noise_key, ledger, Phase.NUDGED)
+
+    def phases(
+        self, circuit: Circuit, x: FloatArray, plans: Plans, nudge: Nudge, keys: Keys, ledger: Ledger
+    ) -> tuple[Equilibrium, Equilibrium]:
+        """See Engine."""
+        drive = self.drive(circuit, x, keys.drive, ledger, Phase.FREE)
+        free = self.settle_free(circuit, drive, plans.free, keys.free, ledger, Phase.FREE)
+        return free, self.settle_nudged(circuit, free, nudge, plans.nudged, keys.nudged, ledger)
 
     def _settle(
         self,

@@ -2,35 +2,17 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from neuroep.circuit import Circuit
-from neuroep.engines import Accumulation, Engine, Nudge, Plan
+from neuroep.engines import Accumulation, Engine, Keys, Nudge, Plan, Plans
 from neuroep.equilibrium import Equilibrium
 from neuroep.learning.estimators import Scheme, scheme
-from neuroep.ledger import Ledger, Phase
+from neuroep.ledger import Ledger
 from neuroep.recipe import Phases
 from neuroep.rng import noise_key, stream
 from neuroep.solvers.sweeps import layer_order
 from neuroep.weights import FloatArray, Weights
-
-
-class Plans(NamedTuple):
-    """How the free and the nudged phases settle."""
-
-    free: Plan
-    nudged: Plan
-
-
-class Keys(NamedTuple):
-    """Seeds of the read noise of one step's reads: of the input, free phase, nudged phases."""
-
-    drive: int
-    free: int
-    nudged: int
-
 
 QUIET = Keys(0, 0, 0)
 
@@ -69,12 +51,9 @@ def settle_phases(
     targets : ndarray, shape (batch, n_L)
         y.
     """
-    drive = engine.drive(circuit, x, keys.drive, ledger, Phase.FREE)
-    free = engine.settle_free(circuit, drive, plan.free, keys.free, ledger, Phase.FREE)
     copies = len(nudges.beta) // len(x)
     repeated = targets if copies == 1 else np.concatenate([targets] * copies)
-    nudge = Nudge(repeated, nudges.beta)
-    return free, engine.settle_nudged(circuit, free, nudge, plan.nudged, keys.nudged, ledger)
+    return engine.phases(circuit, x, plan, Nudge(repeated, nudges.beta), keys, ledger)
 
 
 def accumulate_gradient(

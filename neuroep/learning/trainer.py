@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuroep.circuit import Circuit
-from neuroep.engines import Accumulation, Engine, Plan
+from neuroep.engines import Accumulation, Engine, Plan, Plans
 from neuroep.equilibrium import Equilibrium, ResultCode
 from neuroep.errors import BadInput, Diverged
 from neuroep.hardware.device import Device, Mounted, Update
 from neuroep.learning.estimators import Scheme, scheme
-from neuroep.learning.phases import Plans, accumulate_gradient, plans, settle_phases, step_keys
+from neuroep.learning.phases import accumulate_gradient, plans, settle_phases, step_keys
 from neuroep.ledger import Ledger, Phase
 from neuroep.physics.costs import cost, predicted_labels
 from neuroep.recipe import Estimator, Phases, Training
