@@ -14,7 +14,7 @@ from neuroep.estimate import estimate_cost as _estimate
 from neuroep.experiment import Experiment, Job
 from neuroep.hardware.device import Ideal
 from neuroep.jobs import Outcome, run_job
-from neuroep.learning.phases import ep_gradients as _gradients
+from neuroep.learning.readings import ep_gradients as _gradients
 from neuroep.network import Network
 from neuroep.recipe import Phases
 from neuroep.rng import stream

@@ -14,7 +14,8 @@ from neuroep.engines import create
 from neuroep.errors import MissingData
 from neuroep.hardware.device import Ideal
 from neuroep.learning.access import ep_step_trace
-from neuroep.learning.trainer import Progress, Samples, Trainer, free_outputs
+from neuroep.learning.continual import make_trainer
+from neuroep.learning.trainer import Progress, Samples, free_outputs
 from neuroep.ledger import Phase
 from neuroep.network import Network, initial_weights
 from neuroep.rng import stream
@@ -48,7 +49,8 @@ class Estimate(NamedTuple):
     events : dict
         Event counts of the step and of one inference of the same samples, by phase.
     memory : Memory
-        Of EP; `backprop_memory` of a backprop step on the same network.
+        Of EP, where the estimator is a difference of real equilibria at fixed weights, which is what is traced;
+        `backprop_memory` of a backprop step on the same network.
     """
 
     device: str
@@ -56,7 +58,7 @@ class Estimate(NamedTuple):
     batch: int
     bill: Bill
     events: dict[str, dict[str, int]]
-    memory: Memory
+    memory: Memory | None
     backprop_memory: Memory
 
 
@@ -100,7 +102,7 @@ def estimate_cost(model: ModelSpec, device: DeviceSpec, seed: int = 0, engine: s
     weights = initial_weights(network, stream(seed, "weights"))
     mounted = hardware.mount(network, weights, stream(seed, "mount", device.name))
     everything = np.arange(len(samples.x))
-    trainer = Trainer(
+    trainer = make_trainer(
         create(engine), hardware, mounted, recipe.phases, recipe.training, samples, lambda _: [everything], seed
     )
     progress = Progress.fresh(weights)
@@ -114,7 +116,7 @@ def estimate_cost(model: ModelSpec, device: DeviceSpec, seed: int = 0, engine: s
         len(samples.x),
         price(progress.ledger, device.prices()),
         {phase.name.lower(): progress.ledger.events(phase) for phase in Phase},
-        _memory(ep_step_trace(network, recipe.phases)),
+        _memory(ep_step_trace(network, recipe.phases)) if recipe.phases.estimator.is_difference else None,
         _memory(backprop_step(network.sizes)),
     )
 

@@ -12,7 +12,7 @@ from neuroep.engines import Engine, Plan, create
 from neuroep.equilibrium import ResultCode
 from neuroep.errors import BadInput
 from neuroep.hardware.device import Ideal, effective_weights
-from neuroep.learning.phases import ep_gradients
+from neuroep.learning.readings import ep_gradients
 from neuroep.learning.trainer import Samples, free_outputs
 from neuroep.ledger import Ledger, Phase
 from neuroep.network import initial_weights

@@ -14,6 +14,19 @@ class Estimator(StrEnum):
     ONE_SIDED = "one-sided"
     RANDOM_SIGN = "random-sign"
     CENTERED = "centered"
+    HOLOMORPHIC = "holomorphic"
+    CONTINUAL = "continual"
+    CONTINUAL_SYMMETRIC = "continual-symmetric"
+
+    @property
+    def is_difference(self) -> bool:
+        """Whether it is a finite difference of real equilibria at fixed weights."""
+        return self in (Estimator.ONE_SIDED, Estimator.RANDOM_SIGN, Estimator.CENTERED)
+
+    @property
+    def is_continual(self) -> bool:
+        """Whether weights change while the nudged phase runs."""
+        return self in (Estimator.CONTINUAL, Estimator.CONTINUAL_SYMMETRIC)
 
 
 class Order(StrEnum):
@@ -31,7 +44,8 @@ class Phases:
     Attributes
     ----------
     estimator : Estimator
-        One-sided, random-sign (one nudged phase) or centered (two).
+        One-sided, random-sign (one nudged phase), centered (two), holomorphic (`points` on a circle of complex β),
+        or continual, plain or symmetric.
     beta : float
         Nudging strength β > 0.
     free_sweeps, nudged_sweeps : int
@@ -40,6 +54,11 @@ class Phases:
         Order of the layers within a sweep.
     tolerance : float
         A sample stops when the norm of its velocity falls to this; 0 stops at an exact fixed point only.
+    points : int
+        Points N on the circle of the holomorphic estimator.
+    scaled : bool
+        Settle displacements scaled by the feedback gain instead of raw states, so that float32 resolves the nudge
+        at any depth; exact reads only.
     """
 
     estimator: Estimator = Estimator.CENTERED
@@ -49,6 +68,8 @@ class Phases:
     free_order: Order = Order.FORWARD
     nudged_order: Order = Order.BACKWARD
     tolerance: float = 0.0
+    points: int = 4
+    scaled: bool = False
 
     def __post_init__(self) -> None:
         if not 0.0 < self.beta < 1.0 and self.estimator is not Estimator.ONE_SIDED:
@@ -57,6 +78,14 @@ class Phases:
             raise BadInput(f"β = {self.beta}", "phases.beta", "β > 0")
         if min(self.free_sweeps, self.nudged_sweeps) < 1:
             raise BadInput("a phase without sweeps", "phases", "free_sweeps and nudged_sweeps of at least 1")
+        if self.points < 2:
+            raise BadInput(f"{self.points} point(s) on the circle", "phases.points", "2 or more")
+        if self.scaled and not self.estimator.is_difference:
+            raise BadInput(
+                f"scaled displacements with the {self.estimator.value} estimator",
+                "phases.scaled",
+                "one-sided, random-sign or centered",
+            )
         if not 0.0 <= self.tolerance < 1.0:
             raise BadInput(f"tolerance {self.tolerance}", "phases.tolerance", "0 <= tolerance < 1")
 
@@ -125,3 +154,11 @@ class Recipe:
     phases: Phases
     training: Training
     backprop: Training
+
+    def __post_init__(self) -> None:
+        if self.phases.estimator.is_continual and (self.training.momentum or self.training.weight_decay):
+            raise BadInput(
+                f"momentum or weight decay with the {self.phases.estimator.value} estimator",
+                "training",
+                "momentum = 0 and weight_decay = 0",
+            )

@@ -153,14 +153,17 @@ def _outcomes(
     return [o for job, o in outcomes.items() if (job.method, job.device) == (method, device)]
 
 
-def _weighted_ard(experiment: Experiment, method: str, device: str) -> float:
+def _weighted_ard(experiment: Experiment, method: str, device: str) -> float | None:
     network = experiment.model.network()
     if method == "backprop":
         return ClockTracker().follow(backprop_step(network.sizes)).weighted_ard
-    return ClockTracker().follow(ep_step_trace(network, experiment.recipe(device).phases)).weighted_ard
+    phases = experiment.recipe(device).phases
+    if not phases.estimator.is_difference:
+        return None
+    return ClockTracker().follow(ep_step_trace(network, phases)).weighted_ard
 
 
-def _row(outcome: Outcome, profile: DeviceSpec | None, bill: Bill | None, ard: float) -> dict[str, Any]:
+def _row(outcome: Outcome, profile: DeviceSpec | None, bill: Bill | None, ard: float | None) -> dict[str, Any]:
     def band(found: Band | None) -> dict[str, float] | None:
         return None if found is None else found._asdict()
 

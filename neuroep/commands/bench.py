@@ -1,52 +1,95 @@
-"""`neuroep bench`: EP's training step beside torch's backprop step."""
+"""`neuroep bench`: EP's training step beside torch's backprop step, and how EP's cost grows."""
 
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 from neuroep.commands.console import say, show_json, show_table
 
-NAMES = ("step",)
+if TYPE_CHECKING:
+    from neuroep.scaling import Figure
+    from neuroep.timing import StepTime
+
+NAMES = ("step", "settling", "threads", "growth", "memory", "all")
 
 
 def add(commands: Any) -> None:
     """Add the command's arguments."""
-    parser = commands.add_parser("bench", help="side-by-side timing against torch backprop")
-    parser.add_argument("name", nargs="?", default="step", help=f"what to time: {', '.join(NAMES)}")
+    parser = commands.add_parser("bench", help="side-by-side timing against torch backprop, and scaling")
+    parser.add_argument("name", nargs="?", default="step", help=f"what to time (default step): {', '.join(NAMES)}")
     parser.add_argument("--model", nargs="+", default=["fashion-mlp", "fashion-deep"], metavar="M", help="models")
     parser.add_argument("--batch", type=int, nargs="+", metavar="B", help="batch sizes (default: the recipe's own)")
     parser.add_argument("--threads", type=int, nargs="+", metavar="N", help="thread counts (default: 1 and 2)")
     parser.add_argument("--steps", type=int, default=300, metavar="N", help="timed steps of each (default 300)")
-    parser.add_argument("--engine", default="auto", help="auto, cpu or reference")
+    parser.add_argument("--engine", default="auto", help="of the step: auto, cpu or reference")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(act=act)
 
 
 def act(options: argparse.Namespace) -> int:
     """Carry out the command."""
-    import os
-
-    from neuroep.catalogue import load_model
     from neuroep.errors import BadInput, UnknownName
-    from neuroep.timing import machine, step_times
+    from neuroep.timing import machine
 
     if options.name not in NAMES:
         raise UnknownName("benchmark", options.name, NAMES)
-    if options.steps < 1 or min(options.batch or [1]) < 1:
-        raise BadInput("no steps or an empty batch", "bench", "--steps and --batch of at least 1")
-    threads = options.threads or [1, 2][: os.cpu_count() or 1]
-    models = [load_model(name) for name in options.model]
-    rows = list(step_times(models, options.batch or [None], threads, options.steps, options.engine))
+    if options.steps < 1 or min(options.batch or [1]) < 1 or min(options.threads or [1]) < 1:
+        raise BadInput("no steps, threads or samples", "bench", "--steps, --threads and --batch of at least 1")
+    wanted = NAMES[:-1] if options.name == "all" else (options.name,)
+    steps = list(_steps(options)) if "step" in wanted else []
+    figures = [figure for name in wanted if name != "step" for figure in _measures()[name]()]
     host = machine()
     if options.json:
-        show_json({"machine": host, "rows": [row._asdict() for row in rows]})
+        rows = [row._asdict() for row in steps] + [figure._asdict() for figure in figures]
+        show_json({"machine": host, "rows": rows})
         return 0
+    if steps:
+        show_steps(steps, options.steps)
+    if figures:
+        show_figures(figures)
+    say(f"{host['cpu']}, {host['cores']} cores, torch {host['versions']['torch']}, numba {host['versions']['numba']}")
+    return 0
+
+
+def _steps(options: argparse.Namespace) -> Iterator[StepTime]:
+    import os
+
+    from neuroep.catalogue import load_model
+    from neuroep.timing import step_times
+
+    threads = options.threads or [1, 2][: os.cpu_count() or 1]
+    models = [load_model(name) for name in options.model]
+    return step_times(models, options.batch or [None], threads, options.steps, options.engine)
+
+
+def _measures() -> dict[str, Callable[[], Iterator[Figure]]]:
+    from neuroep import scaling
+
+    return {
+        "settling": scaling.settling_rate,
+        "threads": scaling.threads,
+        "growth": scaling.growth,
+        "memory": scaling.memory,
+    }
+
+
+def show_steps(steps: list[StepTime], least: int) -> None:
+    """Print the step times, EP beside backprop."""
     header = ("model", "engine", "batch", "threads", "EP ms", "backprop ms", "EP ÷ backprop")
     cells = [
         (r.model, r.engine, str(r.batch), str(r.threads), f"{r.ep_ms:.3f}", f"{r.backprop_ms:.3f}", f"{r.ratio:.2f}")
-        for r in rows
+        for r in steps
     ]
-    show_table(f"training step, medians of {options.steps} or more", header, cells, text=2)
-    say(f"{host['cpu']}, {host['cores']} cores, torch {host['versions']['torch']}, numba {host['versions']['numba']}")
-    return 0
+    show_table(f"training step, medians of {least} or more", header, cells, text=2)
+
+
+def show_figures(figures: list[Figure]) -> None:
+    """Print figures of scaling, one a line."""
+    cells = [
+        (f.name, f.network if len(f.network) < 40 else f"{f.network[:16]}…{f.network[-8:]}", f.varied, f"{f.at:g}",
+         f"{f.value:.3f}", f.unit)
+        for f in figures
+    ]  # fmt: skip
+    show_table("scaling, medians", ("figure", "network", "against", "at", "value", "unit"), cells, text=3)

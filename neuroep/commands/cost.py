@@ -60,7 +60,10 @@ def cost_object(found: Estimate) -> dict[str, Any]:
         "energy_joules": found.bill.as_dict(),
         "time_seconds": found.bill.time_as_dict(),
         "events": found.events,
-        "memory": {"ep": found.memory._asdict(), "backprop": found.backprop_memory._asdict()},
+        "memory": {
+            "ep": None if found.memory is None else found.memory._asdict(),
+            "backprop": found.backprop_memory._asdict(),
+        },
     }
 
 
@@ -104,6 +107,7 @@ def show_memory(found: Estimate) -> None:
     rows = [
         (name, *(f"{value:,.0f}" for value in memory))
         for name, memory in (("EP", found.memory), ("backprop", found.backprop_memory))
+        if memory is not None
     ]
     header = ("method", "reads", "writes", "floats", "weighted ARD", "LRU weighted ARD", "clock DMC")
     show_table("memory traffic of a training step, one sample", header, rows)

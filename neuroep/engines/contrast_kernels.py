@@ -69,3 +69,13 @@ def outer(
     """Accumulate one coupling and its biases from weighted rows."""
     blas.product_outer(gemm, rows, below, n, states, below, weighted, scale, keep, coupling)
     accumulate_sums(rows, n, weighted, scale, keep, bias)
+
+
+@njit(cache=True, nogil=True)
+def both_products(
+    gemm: int, rows: int, below: int, size: int, states: FloatArray, weights: FloatArray, above: FloatArray,
+    back: FloatArray,
+) -> None:  # fmt: skip
+    """Read states up and the sums down again: the bare products of settling, for benchmarks."""
+    blas.product_up(gemm, rows, below, size, states, weights, 1.0, 0.0, above)
+    blas.product_down(gemm, rows, below, size, above, weights, 1.0, 0.0, back)

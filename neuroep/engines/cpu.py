@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from neuroep.circuit import Circuit
 from neuroep.engines import contrast_kernels, kernels
@@ -77,6 +77,7 @@ class CpuEngine:
         self._cuts: dict[tuple[int, int, int], tuple[tuple[int, int], ...]] = {}
         self._workspaces: dict[tuple[object, ...], _Workspace] = {}
         self._blas = find_blas()
+        self._others = ThreadpoolController()  # numpy's and scipy's, which numpy code between kernels uses
 
     def _hold(self) -> None:
         """Hold a thread of the pool to one BLAS thread, for good."""
@@ -86,15 +87,13 @@ class CpuEngine:
     @contextmanager
     def session(self) -> Iterator[None]:
         """Hold BLAS to one thread while a block of work lasts: the threads are the engine's own."""
-        if self._blas.set_threads is None:
-            with threadpool_limits(1, user_api="blas"):
+        with self._others.limit(limits=1, user_api="blas"):
+            before = self._blas.set_threads(1) if self._blas.set_threads is not None else 0
+            try:
                 yield
-            return
-        before = self._blas.set_threads(1)
-        try:
-            yield
-        finally:
-            self._blas.set_threads(before)
+            finally:
+                if self._blas.set_threads is not None:
+                    self._blas.set_threads(before)
 
     def _blocks(self, rows: int, work: int, most: int = BLOCK) -> tuple[tuple[int, int], ...]:
         """Return the ends of the blocks of some rows; one a thread at least, when the work of a row is worth it."""

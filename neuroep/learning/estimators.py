@@ -42,11 +42,16 @@ class Scheme(NamedTuple):
 def scheme(
     estimator: Estimator, beta: float, batch: int, rng: np.random.Generator | None = None, dtype: DTypeLike = np.float32
 ) -> Scheme:
-    """Return the nudges and coefficients of an estimator; `rng` is needed for random signs alone."""
+    """Return the nudges and coefficients of a finite difference; `rng` is needed for random signs alone.
+
+    Continual estimators give those of the difference they tend to as learning rates vanish.
+    """
     ones = np.ones(batch, dtype=dtype)
-    if estimator is Estimator.CENTERED:
+    if estimator in (Estimator.CENTERED, Estimator.CONTINUAL_SYMMETRIC):
         signs = np.concatenate([ones, -ones])
         return Scheme(beta * signs, signs / (2.0 * beta * batch), False)
+    if estimator is Estimator.HOLOMORPHIC:
+        raise ValueError("the holomorphic estimator is no difference of real equilibria: see learning.holomorphic")
     signs = ones
     if estimator is Estimator.RANDOM_SIGN:
         if rng is None:

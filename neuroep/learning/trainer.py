@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 
 from neuroep.circuit import Circuit
 from neuroep.engines import Accumulation, Engine, Plan, Plans
-from neuroep.equilibrium import Equilibrium, ResultCode
+from neuroep.equilibrium import ResultCode
 from neuroep.errors import BadInput, Diverged
 from neuroep.hardware.device import Device, Mounted, Update
-from neuroep.learning.estimators import Scheme, scheme
-from neuroep.learning.phases import accumulate_gradient, plans, settle_phases, step_keys
+from neuroep.learning.phases import plans, step_keys
+from neuroep.learning.readings import reading
 from neuroep.ledger import Ledger, Phase
 from neuroep.physics.costs import cost, predicted_labels
-from neuroep.recipe import Estimator, Phases, Training
+from neuroep.recipe import Phases, Training
 from neuroep.rng import stream
 from neuroep.weights import FloatArray, Weights
 
@@ -137,7 +137,7 @@ class Trainer:
         self.phases, self.training, self.seed = phases, training, seed
         self.samples, self.validation, self.orders = samples, validation, orders
         self.plans: Plans = plans(phases, depth)
-        self._schemes: dict[int, Scheme] = {}
+        self.reading = reading(engine, mounted.circuit, phases, seed)
 
     def run(self, progress: Progress, on_epoch: Callable[[Epoch], None] | None = None) -> Progress:
         """Train from where `progress` stands to the last epoch, calling back after each.
@@ -190,38 +190,28 @@ class Trainer:
         """Settle, contrast and program one minibatch; return the free outputs, (batch, n_L)."""
         circuit, training = self.mounted.circuit, self.training
         x, targets = self.samples.x.take(batch, axis=0), self.samples.targets.take(batch, axis=0)
-        nudges = self._nudges(len(x), place)
-        keys = step_keys(circuit, self.seed, *place)
-        free, nudged = settle_phases(self.engine, circuit, x, targets, self.plans, nudges, keys, progress.ledger)
-        self._check(place, nudged)
+        settled = self.reading.settle(x, targets, place, progress.ledger)
+        self._check(place, settled.nudged.code)
         direct = self.device.direct(self.mounted, progress.ledger) if self._plain else None
         into = (
             Accumulation(progress.velocity, (1.0,) * len(rates), training.momentum)
             if direct is None
             else Accumulation(direct, rates, 1.0)
         )
-        accumulate_gradient(self.engine, circuit, x, targets, free, nudged, nudges, into, progress.ledger)
+        self.reading.accumulate(x, targets, settled, into, progress.ledger)
         if direct is None:
             if training.weight_decay:
                 progress.velocity.couplings[...] += training.weight_decay * circuit.up
             self.device.program(self.mounted, Update(progress.velocity, rates), rng, progress.ledger)
-        return free.output.copy()
-
-    def _nudges(self, batch: int, place: tuple[int, int]) -> Scheme:
-        kind, dtype = self.phases.estimator, self.mounted.circuit.up.dtype
-        if kind is Estimator.RANDOM_SIGN:
-            return scheme(kind, self.phases.beta, batch, stream(self.seed, "signs", *place), dtype)
-        if batch not in self._schemes:
-            self._schemes[batch] = scheme(kind, self.phases.beta, batch, dtype=dtype)
-        return self._schemes[batch]
+        return settled.free.output.copy()
 
     @property
     def _plain(self) -> bool:
         return self.training.momentum == 0.0 and self.training.weight_decay == 0.0
 
     @staticmethod
-    def _check(place: tuple[int, int], nudged: Equilibrium) -> None:
+    def _check(place: tuple[int, int], codes: NDArray[np.int64]) -> None:
         """Refuse to learn from states that aren't finite; a free phase that diverged takes the nudged ones along."""
-        if nudged.code.max() == ResultCode.DIVERGED:
+        if codes.max() == ResultCode.DIVERGED:
             where = f"epoch {place[0] + 1}, step {place[1] + 1}"
             raise Diverged(f"settling diverged in {where}: lower the learning rates or the feedback gain")

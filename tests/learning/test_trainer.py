@@ -71,7 +71,7 @@ def assert_identical(one: Run, other: Run) -> None:
     assert timeless[0] == timeless[1]
 
 
-@pytest.mark.parametrize("estimator", list(Estimator))
+@pytest.mark.parametrize("estimator", [e for e in Estimator if e.is_difference])
 @pytest.mark.parametrize(("momentum", "noise"), [(0.0, 0.0), (0.9, 0.0), (0.9, 0.05)])
 def test_a_resumed_run_equals_an_uninterrupted_one(estimator: Estimator, momentum: float, noise: float) -> None:
     """Bit for bit: weights, velocity, ledger and history, from copies of what a checkpoint holds."""

@@ -1,0 +1,142 @@
+"""How a minibatch's gradient is read: by finite differences in β, by scaled displacements, or around a circle."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Protocol
+
+from neuroep.circuit import Circuit
+from neuroep.engines import Accumulation, Engine
+from neuroep.equilibrium import Equilibrium
+from neuroep.learning.displaced_phases import accumulate_displacements, displacement_gradients, settle_displaced_phases
+from neuroep.learning.estimators import Scheme, scheme
+from neuroep.learning.holomorphic import (
+    accumulate_holomorphic,
+    circle,
+    holomorphic_gradients,
+    settle_holomorphic_phases,
+)
+from neuroep.learning.phases import accumulate_gradient, plans, settle_phases, step_keys
+from neuroep.learning.phases import ep_gradients as difference_gradients
+from neuroep.ledger import Ledger
+from neuroep.recipe import Estimator, Phases
+from neuroep.rng import stream
+from neuroep.weights import FloatArray, Weights
+
+
+class Settled(NamedTuple):
+    """What settling a minibatch gave: the free equilibrium, the nudged copies (with a `code` each), their nudges."""
+
+    free: Equilibrium
+    nudged: Any
+    nudges: Any
+
+
+class Reading(Protocol):
+    """Settles a minibatch, then adds its gradient to where it goes."""
+
+    def settle(self, x: FloatArray, targets: FloatArray, place: tuple[int, ...], ledger: Ledger) -> Settled:
+        """Settle the free phase and the nudged ones; `place` names the step, for signs and read noise."""
+        ...
+
+    def accumulate(
+        self, x: FloatArray, targets: FloatArray, settled: Settled, into: Accumulation, ledger: Ledger
+    ) -> None:
+        """Add the estimate of dC/dθ, mean over the minibatch."""
+        ...
+
+
+class Difference:
+    """Finite differences of raw states: one-sided, random-sign, centered."""
+
+    def __init__(self, engine: Engine, circuit: Circuit, phases: Phases, seed: int) -> None:
+        self.engine, self.circuit, self.phases, self.seed = engine, circuit, phases, seed
+        self.plans = plans(phases, len(circuit.sizes) - 1)
+        self._schemes: dict[int, Scheme] = {}
+
+    def settle(self, x: FloatArray, targets: FloatArray, place: tuple[int, ...], ledger: Ledger) -> Settled:
+        """See Reading."""
+        nudges, keys = self.nudges(len(x), place), step_keys(self.circuit, self.seed, *place)
+        found = settle_phases(self.engine, self.circuit, x, targets, self.plans, nudges, keys, ledger)
+        return Settled(*found, nudges)
+
+    def accumulate(
+        self, x: FloatArray, targets: FloatArray, settled: Settled, into: Accumulation, ledger: Ledger
+    ) -> None:
+        """See Reading."""
+        accumulate_gradient(self.engine, self.circuit, x, targets, *settled, into, ledger)
+
+    def nudges(self, batch: int, place: tuple[int, ...]) -> Scheme:
+        """Return the nudges of a minibatch; only random signs differ from step to step."""
+        kind, dtype = self.phases.estimator, self.circuit.up.dtype
+        if kind is Estimator.RANDOM_SIGN:
+            return scheme(kind, self.phases.beta, batch, stream(self.seed, "signs", *place), dtype)
+        if batch not in self._schemes:
+            self._schemes[batch] = scheme(kind, self.phases.beta, batch, dtype=dtype)
+        return self._schemes[batch]
+
+
+class Displaced(Difference):
+    """The same estimators on scaled displacements, which float32 resolves at any depth."""
+
+    def settle(self, x: FloatArray, targets: FloatArray, place: tuple[int, ...], ledger: Ledger) -> Settled:
+        """See Reading."""
+        nudges = self.nudges(len(x), place)
+        return Settled(
+            *settle_displaced_phases(self.engine, self.circuit, x, targets, self.plans, nudges, ledger), nudges
+        )
+
+    def accumulate(
+        self, x: FloatArray, targets: FloatArray, settled: Settled, into: Accumulation, ledger: Ledger
+    ) -> None:
+        """See Reading."""
+        accumulate_displacements(self.engine, self.circuit, x, targets, *settled, into, ledger)
+
+
+class Holomorphic:
+    """N points on a circle of complex β."""
+
+    def __init__(self, engine: Engine, circuit: Circuit, phases: Phases) -> None:
+        self.engine, self.circuit = engine, circuit
+        self.around, self.plans = circle(phases.beta, phases.points), plans(phases, len(circuit.sizes) - 1)
+
+    def settle(self, x: FloatArray, targets: FloatArray, place: tuple[int, ...], ledger: Ledger) -> Settled:
+        """See Reading."""
+        found = settle_holomorphic_phases(self.engine, self.circuit, x, targets, self.plans, self.around, ledger)
+        return Settled(*found, self.around)
+
+    def accumulate(
+        self, x: FloatArray, targets: FloatArray, settled: Settled, into: Accumulation, ledger: Ledger
+    ) -> None:
+        """See Reading."""
+        accumulate_holomorphic(self.engine, self.circuit, x, targets, *settled, into, ledger)
+
+
+def reading(engine: Engine, circuit: Circuit, phases: Phases, seed: int) -> Reading:
+    """Return how a recipe reads its gradients."""
+    if phases.estimator is Estimator.HOLOMORPHIC:
+        return Holomorphic(engine, circuit, phases)
+    return (Displaced if phases.scaled else Difference)(engine, circuit, phases, seed)
+
+
+def ep_gradients(
+    engine: Engine, circuit: Circuit, x: FloatArray, targets: FloatArray, phases: Phases, seed: int = 0
+) -> Weights:
+    """Return EP's estimate of dC/dθ, mean over the samples, by the recipe's own reading.
+
+    Parameters
+    ----------
+    engine, circuit
+        Where to settle, and a mounted network.
+    x, targets : ndarray, shapes (batch, n_0) and (batch, n_L)
+        Inputs and y, in the circuit's float type.
+    phases : Phases
+        Estimator, β, sweeps, tolerance. Continual estimators have no gradient of their own: theirs is the
+        one-sided or the centered one, which they reach as learning rates vanish.
+    seed : int
+        Of random signs and read noise.
+    """
+    if phases.estimator is Estimator.HOLOMORPHIC:
+        return holomorphic_gradients(engine, circuit, x, targets, phases, phases.points)
+    if phases.scaled:
+        return displacement_gradients(engine, circuit, x, targets, phases, seed)
+    return difference_gradients(engine, circuit, x, targets, phases, seed)
