@@ -34,7 +34,8 @@ bench: $(VENV)/.installed  ## time EP beside torch backprop
 	$(BIN)/neuroep bench
 
 figures: demo  ## draw the README's figures anew
-	$(BIN)/python docs/figures.py runs/demo docs/figures
+	$(BIN)/neuroep bench growth --json > runs/growth.json
+	$(BIN)/python docs/figures.py runs/demo docs/figures runs/growth.json
 
 clean:  ## remove the environment, caches and builds; runs/ stays
 	rm -rf $(VENV) build dist neuroep.egg-info .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

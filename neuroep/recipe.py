@@ -35,6 +35,7 @@ class Order(StrEnum):
     FORWARD = "forward"
     BACKWARD = "backward"
     EVEN_ODD = "even-odd"
+    SYMMETRIC = "symmetric"
 
 
 @dataclass(frozen=True, slots=True)

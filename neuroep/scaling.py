@@ -7,7 +7,6 @@ import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from functools import partial
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -126,7 +125,10 @@ def threads(sizes: tuple[int, ...] = (784, 512, 256, 10), batch: int = 256) -> I
 
 
 def growth() -> Iterator[Figure]:
-    """Time all phases against width, depth, batch and sweeps, one at a time, and the slope in log–log."""
+    """Time all phases against width, depth, batch and sweeps, one at a time.
+
+    With each, the slope of time against the multiplications that the ledger counted, in log–log: 1 is linear.
+    """
     cases: dict[str, list[tuple[float, tuple[int, ...], int, int]]] = {
         "width": [(n, (784, n, n, 10), 64, 4) for n in WIDTHS],
         "depth": [(n, (128, *(128,) * n, 10), 64, 4) for n in DEPTHS],
@@ -134,19 +136,16 @@ def growth() -> Iterator[Figure]:
         "sweeps": [(n, (784, 512, 256, 10), 64, n) for n in SWEEPS],
     }
     for varied, settings in cases.items():
-        points = []
+        points, work = [], []
         for at, sizes, batch, sweeps in settings:
             bench = _prepare(sizes, batch, 1)
             with bench.engine.session():
+                bench.phases(sweeps)
+                work.append(float(sum(bench.ledger.events(phase)["synop"] for phase in Phase)))
                 points.append(_median_seconds(partial(bench.phases, sweeps)))
             yield Figure("phases", _name(sizes), varied, at, 1e3 * points[-1], "ms")
-        measure = [_synapses(sizes) if varied == "width" else at for at, sizes, _, _ in settings]
-        slope = float(np.polyfit(np.log(measure), np.log(points), 1)[0])
-        yield Figure(f"slope in {'synapses' if varied == 'width' else varied}", "", varied, 0.0, slope, "1")
-
-
-def _synapses(sizes: tuple[int, ...]) -> float:
-    return float(sum(a * b for a, b in pairwise(sizes)))
+        slope = float(np.polyfit(np.log(work), np.log(points), 1)[0])
+        yield Figure("slope in multiplications", "", varied, 0.0, slope, "1")
 
 
 def memory(sizes: tuple[int, ...] = (784, 512, 256, 10), batch: int = 64) -> Iterator[Figure]:

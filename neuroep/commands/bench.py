@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from neuroep.scaling import Figure
     from neuroep.timing import StepTime
 
-NAMES = ("step", "settling", "threads", "growth", "memory", "all")
+NAMES = ("step", "settling", "threads", "growth", "memory", "cuda", "all")
 
 
 def add(commands: Any) -> None:
@@ -49,6 +49,10 @@ def act(options: argparse.Namespace) -> int:
         show_steps(steps, options.steps)
     if figures:
         show_figures(figures)
+    if "cuda" in wanted:
+        from neuroep.engines.cuda_check import cuda_available
+
+        say(f"nothing measured on a GPU: {reason}" if (reason := cuda_available()) else "measured on this GPU")
     say(f"{host['cpu']}, {host['cores']} cores, torch {host['versions']['torch']}, numba {host['versions']['numba']}")
     return 0
 
@@ -65,13 +69,14 @@ def _steps(options: argparse.Namespace) -> Iterator[StepTime]:
 
 
 def _measures() -> dict[str, Callable[[], Iterator[Figure]]]:
-    from neuroep import scaling
+    from neuroep import gpu_timing, scaling
 
     return {
         "settling": scaling.settling_rate,
         "threads": scaling.threads,
         "growth": scaling.growth,
         "memory": scaling.memory,
+        "cuda": gpu_timing.gpu_steps,
     }
 
 

@@ -1,20 +1,22 @@
-"""Where settling runs: `reference` defines, `cpu` is fast. Same names, same numbers."""
+"""Where settling runs: `reference` defines, `cpu` is fast, `cuda` is for NVIDIA GPUs. Same names, same numbers."""
 
 from __future__ import annotations
 
 from neuroep.engines.base import Accumulation, Engine, Keys, Nudge, Plan, Plans
 from neuroep.errors import UnknownName
 
-NAMES = ("auto", "cpu", "reference")
+NAMES = ("auto", "cpu", "cuda", "reference")
 
 
 def create(name: str = "auto", threads: int | None = None) -> Engine:
-    """Return an engine by name; `auto` is the fastest that this machine has.
+    """Return an engine by name; `auto` is `cpu`.
 
     Raises
     ------
     UnknownName
         For a name that isn't in `NAMES`.
+    NotAvailable
+        For `cuda` where there is no GPU, or no numba-cuda.
     """
     if name not in NAMES:
         raise UnknownName("engine", name, NAMES)
@@ -22,6 +24,10 @@ def create(name: str = "auto", threads: int | None = None) -> Engine:
         from neuroep.engines.reference import ReferenceEngine
 
         return ReferenceEngine()
+    if name == "cuda":
+        from neuroep.engines.cuda import CudaEngine
+
+        return CudaEngine()
     from neuroep.engines.cpu import CpuEngine
 
     return CpuEngine(threads)

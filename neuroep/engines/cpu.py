@@ -24,8 +24,8 @@ from neuroep.weights import FloatArray
 
 #: Samples of one block: states and hidden weights of the usual networks then fit in a core's L2 cache.
 BLOCK = 128
-#: Fewest multiplications of a product for which starting a second thread pays.
-PARALLEL_WORK = 4_000_000
+#: Fewest multiplications for which handing blocks to other threads pays: waking one takes a tenth of a millisecond.
+PARALLEL_WORK = 40_000_000
 #: Most threads an engine takes.
 MOST_THREADS = 256
 

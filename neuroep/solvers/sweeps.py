@@ -3,7 +3,7 @@
 For hard-sigmoid, tanh, relu6 and linear layers no block update can raise the energy, so sweeps descend
 monotonically. Updating all even layers and then all odd ones is the order of Scellier & Bengio's later
 code; a forward sweep from zero states is the feedforward pass; a backward sweep carries a nudge from the
-output to the first layer in one go.
+output to the first layer in one go; a symmetric sweep does both.
 """
 
 from __future__ import annotations
@@ -21,4 +21,6 @@ def layer_order(order: Order, depth: int) -> NDArray[np.int64]:
         return forward
     if order is Order.BACKWARD:
         return forward[::-1].copy()
+    if order is Order.SYMMETRIC:
+        return np.concatenate([forward, forward[-2::-1]])
     return np.concatenate([forward[1::2], forward[0::2]])

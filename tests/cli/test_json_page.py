@@ -70,8 +70,9 @@ def test_run(finished: Finished) -> None:
     [
         ("neuroep cost", ["cost", "digits-mlp", "--device", "ecram", "loihi1", "gpu-h100", "ideal"]),
         ("neuroep check", ["check", "xor"]),
+        ("neuroep settle", ["settle", "xor", "--samples", "2"]),
         ("neuroep bench", ["bench", "--model", "xor", "--steps", "1", "--threads", "1"]),
-        ("neuroep bench settling|threads|growth|memory", ["bench", "memory"]),
+        ("neuroep bench settling|threads|growth|memory|cuda", ["bench", "memory"]),
         ("neuroep models", ["models"]),
         ("neuroep models NAME", ["models", "own.toml"]),
         ("neuroep devices", ["devices"]),

@@ -80,6 +80,8 @@ def test_initial_biases_are_the_couplings_own() -> None:
         (Order.BACKWARD, 4, [4, 3, 2, 1]),
         (Order.EVEN_ODD, 5, [2, 4, 1, 3, 5]),
         (Order.EVEN_ODD, 1, [1]),
+        (Order.SYMMETRIC, 4, [1, 2, 3, 4, 3, 2, 1]),
+        (Order.SYMMETRIC, 1, [1]),
     ],
 )
 def test_orders_of_a_sweep(order: Order, depth: int, expected: list[int]) -> None:

@@ -1,0 +1,229 @@
+"""`neuroep settle`: how a model settles in continuous time."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from neuroep.commands.console import say, show_json, show_table
+
+if TYPE_CHECKING:
+    from neuroep.circuit import Circuit
+    from neuroep.settling import PhaseSettled
+    from neuroep.solvers.plan import ContinuousPlan
+
+#: What --plot can write.
+FORMATS = (".png", ".svg", ".pdf")
+#: Of adaptive solvers, and the step of the others as a share of the shortest time constant.
+RTOL, ATOL, SHARE = 1e-6, 1e-9, 0.1
+
+
+def add(commands: Any) -> None:
+    """Add the command's arguments."""
+    parser = commands.add_parser("settle", help="settle in continuous time: states, energy and residual against time")
+    parser.add_argument("model", help="a model's name, or the path of a TOML file")
+    parser.add_argument("--solver", default="dopri5", help="euler, heun, rk4, bosh3, dopri5 (default), tsit5, ...")
+    parser.add_argument("--form", default="membrane", help="membrane (default) or gradient")
+    parser.add_argument("--beta", type=float, default=0.0, metavar="β", help="then settle with this nudging, too")
+    parser.add_argument("--device", "-d", metavar="D", help="mount the weights on this device first")
+    parser.add_argument("--feedback", type=float, metavar="γ", help="feedback gain in place of the model's")
+    parser.add_argument("--rtol", type=float, metavar="R", help=f"of adaptive solvers (default {RTOL:g})")
+    parser.add_argument("--atol", type=float, metavar="A", help=f"of adaptive solvers (default {ATOL:g})")
+    parser.add_argument("--step", type=float, metavar="SECONDS", help=f"fixed step (default {SHARE:g} of the least τ)")
+    parser.add_argument("--tolerance", type=float, default=1e-8, metavar="T", help="on the velocity (default 1e-8)")
+    parser.add_argument("--steps", type=int, default=100_000, metavar="N", help="most steps (default 100000)")
+    parser.add_argument("--seconds", type=float, metavar="T", help="stop at this time, settled or not")
+    parser.add_argument("--noise", type=float, metavar="σ", help="thermal noise per √second, for stochastic solvers")
+    parser.add_argument("--samples", type=int, default=8, metavar="N", help="samples of the batch (default 8)")
+    parser.add_argument("--seed", "-s", type=int, default=0, metavar="S", help="of weights and samples (default 0)")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the course: .png, .svg or .pdf")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.set_defaults(act=act)
+
+
+def act(options: argparse.Namespace) -> int:
+    """Carry out the command."""
+    from dataclasses import replace
+
+    import numpy as np
+
+    from neuroep.catalogue import load_device, load_model
+    from neuroep.estimate import sample_batch
+    from neuroep.hardware.device import Ideal
+    from neuroep.network import initial_weights
+    from neuroep.rng import noise_key, stream
+    from neuroep.settling import draw, settle_phases
+
+    check(options)
+    model = load_model(options.model)
+    network = model.network()
+    network = network if options.feedback is None else replace(network, feedback=options.feedback)
+    spec = None if options.device is None else load_device(options.device)
+    hardware = Ideal() if spec is None else spec.build() or Ideal()
+    weights = initial_weights(network, stream(options.seed, "weights"), np.float64)
+    circuit = hardware.mount(network, weights, stream(options.seed, "mount", hardware.name)).circuit
+    plan = make_plan(options, circuit)
+    where, samples = sample_batch(model, network, options.samples, options.seed)
+    x, targets = samples.x.astype(np.float64), samples.targets.astype(np.float64)
+    phases = settle_phases(circuit, x, targets, options.beta, plan, noise_key(options.seed, "read noise"))
+    title = f"{model.name} on {hardware.name}: {plan.solver.name}, {plan.form.value} form, γ = {network.feedback:g}"
+    if options.plot is not None:
+        draw(phases, circuit, title, options.tolerance, options.plot)
+    if options.json:
+        head = {"model": model.name, "device": hardware.name, "inputs": where, "feedback": network.feedback}
+        show_json(head | settings(plan) | {"rows": [row(one) for one in phases], "course": course(phases)})
+        return 0
+    show(phases, f"{title}, {len(x)} samples of {where}", plan)
+    if options.plot is not None:
+        say(f"drawn in {options.plot}")
+    return 0
+
+
+def check(options: argparse.Namespace) -> None:
+    """Refuse what can't be used before anything is computed."""
+    from neuroep.errors import BadInput, UnknownName
+    from neuroep.solvers.problems import Form
+
+    if options.form not in list(Form):
+        raise UnknownName("form", options.form, [form.value for form in Form], "--form")
+    if options.samples < 1:
+        raise BadInput(f"{options.samples} samples", "--samples", "1 or more")
+    if options.seed < 0:
+        raise BadInput(f"seed {options.seed}", "--seed", "a whole number from 0")
+    if not -1.0 < options.beta < float("inf"):
+        raise BadInput(f"β = {options.beta}", "--beta", "β > -1")
+    if options.plot is not None and options.plot.suffix.lower() not in FORMATS:
+        raise BadInput(f"a figure called {options.plot.name!r}", "--plot", ", ".join(FORMATS))
+    if options.plot is not None and not options.plot.resolve().parent.is_dir():
+        raise BadInput(f"no folder {str(options.plot.parent)!r}", "--plot", "an existing folder")
+
+
+def make_plan(options: argparse.Namespace, circuit: Circuit) -> ContinuousPlan:
+    """Return the plan that the options ask for."""
+    from neuroep.errors import BadInput
+    from neuroep.rng import noise_key
+    from neuroep.solvers.controllers import Controller, FixedStep, PIController
+    from neuroep.solvers.plan import ContinuousPlan
+    from neuroep.solvers.problems import Form
+    from neuroep.solvers.stochastic import Thermal
+    from neuroep.solvers.tableaux import named
+
+    solver = named(options.solver, "--solver")
+    controlled = options.rtol is not None or options.atol is not None
+    if controlled and (options.step is not None or not solver.adaptive):
+        reason = "together with --step" if options.step is not None else f"with {solver.name!r}, which has no estimate"
+        raise BadInput(f"tolerances {reason}", "--rtol, --atol", "either tolerances or a step")
+    if solver.stochastic and options.seconds is None:
+        raise BadInput("noise never comes to rest", "--seconds", "the time at which to stop")
+    control: Controller
+    if solver.adaptive and options.step is None:
+        control = PIController(
+            RTOL if options.rtol is None else options.rtol, ATOL if options.atol is None else options.atol
+        )
+    else:
+        control = FixedStep(SHARE * float(circuit.tau_seconds[1:].min()) if options.step is None else options.step)
+    thermal = None if options.noise is None else Thermal((options.noise,), noise_key(options.seed, "thermal"))
+    end = float("inf") if options.seconds is None else options.seconds
+    tolerance = 0.0 if solver.stochastic else options.tolerance
+    return ContinuousPlan(solver, control, tolerance, options.steps, Form(options.form), end, thermal)
+
+
+def settings(plan: ContinuousPlan) -> dict[str, Any]:
+    """Return what the accuracy of the answer rests on, as plain data."""
+    from neuroep.solvers.controllers import FixedStep
+
+    fixed = plan.controller if isinstance(plan.controller, FixedStep) else None
+    adaptive = None if isinstance(plan.controller, FixedStep) else plan.controller
+    return {
+        "solver": plan.solver.name,
+        "form": plan.form.value,
+        "tolerance": plan.tolerance,
+        "rtol": None if adaptive is None else adaptive.rtol,
+        "atol": None if adaptive is None else adaptive.atol,
+        "step_seconds": None if fixed is None else fixed.seconds,
+    }
+
+
+def row(one: PhaseSettled) -> dict[str, Any]:
+    """Return how one phase ended, as plain data."""
+    import math
+
+    import numpy as np
+
+    from neuroep.equilibrium import ResultCode
+
+    found = one.settled
+    return {
+        "phase": one.phase,
+        "beta": one.beta,
+        "samples": len(found.seconds),
+        "converged": one.count(ResultCode.CONVERGED),
+        "step_limit": one.count(ResultCode.STEP_LIMIT),
+        "diverged": one.count(ResultCode.DIVERGED),
+        "seconds_median": float(np.median(found.seconds)),
+        "seconds_max": float(found.seconds.max()),
+        "steps_median": float(np.median(found.equilibrium.steps)),
+        "steps_max": int(found.equilibrium.steps.max()),
+        "refused_max": int(found.refused.max()),
+        "residual_max": _number(float(found.equilibrium.residual.max())),
+        "from_sweeps": None if math.isnan(one.from_sweeps) else one.from_sweeps,
+    }
+
+
+def course(phases: list[PhaseSettled]) -> list[dict[str, Any]]:
+    """Return medians over the samples at each recorded time, as plain data."""
+    import numpy as np
+
+    rows = []
+    for one in phases:
+        recorded = one.settled.trajectory
+        assert recorded is not None
+        for i, seconds in enumerate(recorded.times):
+            values = (one.distance[i], one.energy[i], recorded.residual[i])
+            distance, energy, residual = (_number(float(np.median(value))) for value in values)
+            entry = {"phase": one.phase, "seconds": one.begin_seconds + float(seconds)}
+            rows.append(entry | {"distance": distance, "energy": energy, "residual": residual})
+    return rows
+
+
+def _number(value: float) -> float | None:
+    import math
+
+    return value if math.isfinite(value) else None
+
+
+def show(phases: list[PhaseSettled], title: str, plan: ContinuousPlan) -> None:
+    """Print how each phase ended, then its course."""
+    given = {key: value for key, value in settings(plan).items() if isinstance(value, float)}
+    show_table(
+        title,
+        ("phase", "settled", "step limit", "diverged", "time (median)", "time (max)", "steps (max)", "refused (max)",
+         "residual (max)", "from block sweeps"),
+        [_ending(row(one)) for one in phases],
+    )  # fmt: skip
+    entries = course(phases)
+    header = ("phase", "time", "distance from end", "energy", "residual")
+    kept = [entry for i, entry in enumerate(entries) if i % (len(entries) // len(phases)) % 12 == 0]
+    cells = [
+        (
+            entry["phase"],
+            f"{entry['seconds']:.4g} s",
+            *map(_cell, (entry["distance"], entry["energy"], entry["residual"])),
+        )
+        for entry in kept
+    ]
+    show_table("course, medians of the samples", header, cells)
+    say(", ".join(f"{key} {value:g}" for key, value in given.items()))
+
+
+def _ending(found: dict[str, Any]) -> tuple[str, ...]:
+    name = f"nudged, β = {found['beta']:g}" if found["beta"] else "free"
+    counts = (str(found[key]) for key in ("converged", "step_limit", "diverged"))
+    times = (f"{found[key]:.4g} s" for key in ("seconds_median", "seconds_max"))
+    steps = (str(found[key]) for key in ("steps_max", "refused_max"))
+    return (name, *counts, *times, *steps, _cell(found["residual_max"]), _cell(found["from_sweeps"]))
+
+
+def _cell(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3e}"

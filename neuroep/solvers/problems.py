@@ -1,0 +1,229 @@
+"""The two differential equations of the Hopfield network, which share their fixed points.
+
+membrane   τ_k du_k/dt = −u_k + I_k(s) − β ∂C/∂s_k,       s = ρ(u)
+gradient   τ_k ds_k/dt = −ρ⁻¹(s_k) + I_k(s) − β ∂C/∂s_k    = −γ^{1−k} ∂F/∂s_k,   within the range of ρ
+
+with I_k = W_kᵀ s_{k−1} + b_k + γ W_{k+1} s_{k+1} and the nudge −β ∂C/∂s on the output layer only
+(Hopfield 1984; Scellier & Bengio 2017). A softmax read-out is not dynamical: the last dynamical layer feels
+β W_L (y − ŷ), with ŷ computed anew at every evaluation.
+
+The gradient flow of a boxed unit is projected: at a bound, a velocity that points outward is 0 and one that
+points inward is kept, so a clipped unit leaves its bound as soon as its input tells it to. tanh has its
+bounds at the last numbers below ±1, since ρ⁻¹ is infinite there.
+
+τ and t are in seconds, everything else is dimensionless. A *velocity* here is τ dy/dt, the right-hand side:
+its norm is what settling is judged by, and it doesn't depend on the time constants.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuroep.circuit import Circuit
+from neuroep.errors import BadInput
+from neuroep.network import Activation, Cost
+from neuroep.physics import activations, costs, hopfield
+from neuroep.rng import counter_normal
+from neuroep.weights import FloatArray
+
+
+class Form(StrEnum):
+    """Which variable obeys the differential equation."""
+
+    MEMBRANE = "membrane"
+    GRADIENT = "gradient"
+
+
+def check(circuit: Circuit, beta: FloatArray, noisy: bool) -> None:
+    """Refuse circuits that have no flow in continuous time.
+
+    Raises
+    ------
+    BadInput
+        For converters (clocked), read noise with a solver that takes no noise, and a nudged hinge.
+    """
+    if circuit.dac_bits or circuit.adc_bits:
+        raise BadInput("converters are clocked and have no flow in continuous time", "circuit", "block sweeps")
+    if circuit.read_noise.any() and not noisy:
+        raise BadInput("read noise with a deterministic solver", "solver", "euler-maruyama, stochastic-heun")
+    if circuit.cost == Cost.HINGE and beta.any():
+        raise BadInput("the slope of the hinge jumps where it should come to rest", "cost", "squared-hinge, mse")
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """One differential equation for every row of a batch.
+
+    Attributes
+    ----------
+    circuit : Circuit
+        The network.
+    form : Form
+        Membrane or gradient.
+    drive : ndarray, shape (batch, n_1)
+        W_1ᵀ x, read once.
+    targets : ndarray, shape (batch, n_L)
+        y.
+    beta : ndarray, shape (batch,)
+        Nudging of each row.
+    noise_key : int
+        Of the read noise.
+    first_row : int
+        Row of the whole batch at which this one starts; noise is drawn by the row of the whole.
+    """
+
+    circuit: Circuit
+    form: Form
+    drive: FloatArray
+    targets: FloatArray
+    beta: FloatArray
+    noise_key: int = 0
+    first_row: int = 0
+
+    @property
+    def starts(self) -> list[int]:
+        """Where each dynamical layer starts among the units of y; the last entry is their number."""
+        last = hopfield.dynamical(self.circuit)
+        return [0, *(int(n) for n in np.cumsum(self.circuit.sizes[1 : last + 1]))]
+
+    def layers(self, y: FloatArray) -> list[FloatArray]:
+        """Return the views of y (…, units) that belong to each dynamical layer."""
+        return np.split(y, self.starts[1:-1], axis=-1)
+
+    def per_unit(self, layers: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return a value for each unit from one for each layer 0..L, shape (units,)."""
+        spread: NDArray[np.float64] = np.repeat(layers[1 : len(self.starts)], np.diff(self.starts)).astype(np.float64)
+        return spread
+
+    def bounds(self) -> tuple[FloatArray, FloatArray]:
+        """Return the lowest and highest value of each unit of y; infinite for the membrane form."""
+        ends = np.array([bounds_of(int(code), self.form, self.drive.dtype) for code in self.circuit.activations])
+        low, high = (self.per_unit(end).astype(self.drive.dtype) for end in ends.T)
+        return low, high
+
+    def states(self, y: FloatArray) -> list[FloatArray]:
+        """Return s_1..s_D."""
+        if self.form is Form.GRADIENT:
+            return self.layers(y)
+        codes = self.circuit.activations[1:]
+        return [activations.activate(int(code), u) for code, u in zip(codes, self.layers(y), strict=False)]
+
+    def outputs(self, y: FloatArray) -> list[FloatArray]:
+        """Return s_1..s_L, with the softmax of a read-out computed."""
+        states, depth = [s.copy() for s in self.states(y)], len(self.circuit.sizes) - 1
+        if len(states) < depth:
+            logits = states[-1] @ hopfield.coupling_up(self.circuit, depth) + hopfield.bias(self.circuit, depth)
+            states.append(costs.softmax(logits))
+        return states
+
+    def velocity(self, y: FloatArray, rows: NDArray[np.intp], evaluation: int = 0) -> FloatArray:
+        """Return τ dy/dt of some rows.
+
+        Parameters
+        ----------
+        y : ndarray, shape (len(rows), units)
+            u or s, by the form, of these rows only.
+        rows : ndarray of int
+            Which rows of the batch they are.
+        evaluation : int
+            Number of the evaluation, which names its read noise.
+        """
+        states, parts = self.states(y), []
+        for k, here in enumerate(self.layers(y), start=1):
+            pull = self._input(k, states, rows, evaluation) - self._leak(k, here)
+            if k == len(self.circuit.sizes) - 1:
+                slope = costs.cost_slope(self.circuit.cost, states[k - 1], self.targets[rows])
+                pull = pull - self.beta[rows][:, None] * slope
+            parts.append(self._projected(k, here, pull))
+        return np.concatenate(parts, axis=1)
+
+    def _leak(self, k: int, here: FloatArray) -> FloatArray:
+        if self.form is Form.MEMBRANE:
+            return here
+        return activations.inverse(int(self.circuit.activations[k]), here)
+
+    def _projected(self, k: int, here: FloatArray, pull: FloatArray) -> FloatArray:
+        low, high = bounds_of(int(self.circuit.activations[k]), self.form, here.dtype)
+        outward = ((here <= low) & (pull < 0.0)) | ((here >= high) & (pull > 0.0))
+        return np.where(outward, np.zeros_like(pull), pull)
+
+    def _input(self, k: int, states: list[FloatArray], rows: NDArray[np.intp], evaluation: int) -> FloatArray:
+        circuit = self.circuit
+        if k == 1:
+            total = self.drive[rows]
+        else:
+            below = states[k - 2] @ hopfield.coupling_up(circuit, k)
+            total = below + self._read_noise(k, True, rows, evaluation, below.shape[1], below.dtype)
+        total = total + hopfield.bias(circuit, k)
+        if k == len(circuit.sizes) - 1 or (k == len(states) and not self.beta.any()):
+            return total
+        source, gain = (states[k], circuit.feedback) if k < len(states) else (self._feedback(states, rows), 1.0)
+        above = source @ hopfield.coupling_down(circuit, k + 1).T
+        return total + gain * (above + self._read_noise(k + 1, False, rows, evaluation, above.shape[1], above.dtype))
+
+    def _feedback(self, states: list[FloatArray], rows: NDArray[np.intp]) -> FloatArray:
+        """β(y − ŷ) of the softmax read-out."""
+        depth = len(self.circuit.sizes) - 1
+        logits = states[-1] @ hopfield.coupling_up(self.circuit, depth) + hopfield.bias(self.circuit, depth)
+        return self.beta[rows][:, None] * (self.targets[rows] - costs.softmax(logits))
+
+    def _read_noise(
+        self, k: int, upward: bool, rows: NDArray[np.intp], evaluation: int, units: int, dtype: np.dtype[np.floating]
+    ) -> FloatArray | float:
+        sigma = self.circuit.read_noise[k]
+        if not sigma > 0.0:
+            return 0.0
+        number = ((evaluation + 1) * len(self.circuit.sizes) + k) * 2 + int(upward)
+        noise: FloatArray = counter_normal(self.noise_key, rows + self.first_row, number, units).astype(dtype)
+        scaled: FloatArray = sigma.astype(dtype) * noise
+        return scaled
+
+
+def bounds_of(code: int, form: Form, dtype: np.dtype[np.floating]) -> tuple[float, float]:
+    """Return the range in which the variable of a layer is held."""
+    if form is Form.MEMBRANE:
+        return -np.inf, np.inf
+    low, high = activations.RANGES[Activation(code)]
+    inside = 1.0 - float(np.finfo(dtype).eps) if code == Activation.TANH else 1.0
+    return inside * low, inside * high
+
+
+def make_flow(
+    circuit: Circuit, form: Form, x: FloatArray, targets: FloatArray, beta: FloatArray,
+    noise_key: int = 0, first_row: int = 0,
+) -> Flow:  # fmt: skip
+    """Return the flow of a batch, its clamped input read once through W_1."""
+    rows, drive = np.arange(len(x)), x @ hopfield.coupling_up(circuit, 1)
+    if circuit.read_noise[1] > 0.0:  # number 3: the read that block sweeps draw for the clamped input too
+        noise = counter_normal(noise_key, rows + first_row, 3, drive.shape[1])
+        drive = drive + circuit.read_noise[1] * noise.astype(drive.dtype)
+    return Flow(circuit, form, drive, targets, beta.astype(drive.dtype), noise_key, first_row)
+
+
+def start_from(flow: Flow, states: list[FloatArray] | None) -> FloatArray:
+    """Return y from s_1..s_D (…_L), or from zero states.
+
+    A membrane potential isn't determined by a clipped state; there it is the input of the unit where that lies
+    beyond the bound, else the bound. An equilibrium so becomes an equilibrium.
+    """
+    batch, units = len(flow.drive), flow.starts[-1]
+    if states is None:
+        return np.zeros((batch, units), dtype=flow.drive.dtype)
+    known = [s.astype(flow.drive.dtype) for s in states[: len(flow.starts) - 1]]
+    if flow.form is Form.GRADIENT:
+        return np.clip(np.concatenate(known, axis=1), *flow.bounds())
+    return np.concatenate([_potential(flow, k, known) for k in range(1, len(known) + 1)], axis=1)
+
+
+def _potential(flow: Flow, k: int, states: list[FloatArray]) -> FloatArray:
+    code, s = int(flow.circuit.activations[k]), states[k - 1]
+    if code == Activation.TANH:
+        edge = 1.0 - float(np.finfo(s.dtype).eps)
+        return np.arctanh(np.clip(s, -edge, edge))
+    low, high = activations.RANGES[Activation(code)]
+    pull = flow._input(k, states, np.arange(len(s)), -1)
+    return np.where(s >= high, np.maximum(pull, s), np.where(s <= low, np.minimum(pull, s), s))
