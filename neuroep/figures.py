@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from neuroep.disk import write_atomic
 from neuroep.plotting import COLOURS, Look, engineering, legend_below, looks, panels, style
-from neuroep.summary import Band, Row, SummaryRow, band, groups, label, spread, summary_rows
+from neuroep.quantities import Band
+from neuroep.summary import Row, SummaryRow, band, groups, label, spread, summary_rows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

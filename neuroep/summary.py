@@ -8,16 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from neuroep.quantities import Band
+
 Row = Mapping[str, Any]
 PREFIXES = {-18: "a", -15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G"}
-
-
-class Band(NamedTuple):
-    """An estimate with the range its sources allow, in SI units."""
-
-    value: float
-    low: float
-    high: float
 
 
 class Spread(NamedTuple):
