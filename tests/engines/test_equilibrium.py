@@ -69,8 +69,9 @@ def test_a_converged_sample_is_at_rest(
         assert (speed(p, found.states, y, b) <= lipschitz(p, float(b.max())) * tolerance).all()
 
 
-@pytest.mark.parametrize("order", list(Order))
+@pytest.mark.parametrize("order", [order for order in Order if order is not Order.SYMMETRIC])
 def test_the_residual_is_the_change_of_the_last_sweep(engine: Engine, order: Order) -> None:
+    """Where a sweep updates each layer once; a symmetric one adds up the changes of both updates."""
     p = problem(batch=5)
     before, after = (settle(engine, p.circuit, p.x, plan(3, n, 0.0, order)) for n in (3, 4))
     changes = sum(((a - b) ** 2).sum(axis=1) for a, b in zip(after.states, before.states, strict=True))
