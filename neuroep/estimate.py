@@ -14,7 +14,7 @@ from neuroep.engines import create
 from neuroep.errors import MissingData
 from neuroep.hardware.device import Ideal
 from neuroep.learning.access import ep_step_trace
-from neuroep.learning.continual import make_trainer
+from neuroep.learning.continual import trainer_for
 from neuroep.learning.trainer import Progress, Samples, free_outputs
 from neuroep.ledger import Phase
 from neuroep.network import Network, initial_weights
@@ -102,7 +102,7 @@ def estimate_cost(model: ModelSpec, device: DeviceSpec, seed: int = 0, engine: s
     weights = initial_weights(network, stream(seed, "weights"))
     mounted = hardware.mount(network, weights, stream(seed, "mount", device.name))
     everything = np.arange(len(samples.x))
-    trainer = make_trainer(
+    trainer = trainer_for(recipe.phases)(
         create(engine), hardware, mounted, recipe.phases, recipe.training, samples, lambda _: [everything], seed
     )
     progress = Progress.fresh(weights)

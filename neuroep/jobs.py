@@ -12,7 +12,7 @@ from neuroep.engines import create
 from neuroep.errors import BadInput
 from neuroep.experiment import Experiment, Job, Materials, materials
 from neuroep.hardware.device import Mounted, effective_weights
-from neuroep.learning.continual import make_trainer
+from neuroep.learning.continual import trainer_for
 from neuroep.learning.trainer import Epoch, Progress, accuracy
 from neuroep.ledger import Ledger
 from neuroep.recipe import Recipe
@@ -80,7 +80,7 @@ def _run_ep(
         state = {name.removeprefix("state."): a for name, a in saved[0].items() if name.startswith("state.")}
         mounted = device.restore(network, _weights(stock.weights, saved[0], ""), state)
         progress = _progress(stock.weights, *saved)
-    trainer = make_trainer(
+    trainer = trainer_for(recipe.phases)(
         engine, device, mounted, recipe.phases, recipe.training, stock.train, stock.orders, job.seed, stock.validation
     )
 

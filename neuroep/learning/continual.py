@@ -16,6 +16,7 @@ equilibrium. Every update goes through the device, so hardware is programmed K (
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -23,13 +24,12 @@ from numpy.typing import NDArray
 
 from neuroep.engines import Accumulation, Engine, Keys, Nudge, Plan, Plans
 from neuroep.equilibrium import Equilibrium
-from neuroep.errors import BadInput
 from neuroep.hardware.device import Device, Mounted, Update
 from neuroep.learning.phases import step_keys
-from neuroep.learning.trainer import Orders, Progress, Samples, Trainer
+from neuroep.learning.trainer import Progress, Trainer
 from neuroep.ledger import Ledger, Phase
 from neuroep.physics import hopfield
-from neuroep.recipe import Estimator, Phases, Training
+from neuroep.recipe import Estimator, Phases, Recipe
 from neuroep.weights import FloatArray, Weights
 
 
@@ -148,35 +148,17 @@ class Continual:
 
 
 class ContinualTrainer(Trainer):
-    """Training by continual EP; parameters of :class:`neuroep.learning.trainer.Trainer`, and `symmetric`.
+    """Training by continual EP, plain or symmetric as the estimator of its phases says.
 
     Plain gradient descent only: a momentum or a weight decay would need memory of its own at each sweep.
-
-    Raises
-    ------
-    BadInput
-        For a recipe with momentum or weight decay, or where samples and network don't fit.
     """
 
-    def __init__(
-        self,
-        engine: Engine,
-        device: Device,
-        mounted: Mounted,
-        phases: Phases,
-        training: Training,
-        samples: Samples,
-        orders: Orders,
-        seed: int,
-        validation: Samples | None = None,
-        symmetric: bool = False,
-    ) -> None:
-        super().__init__(engine, device, mounted, phases, training, samples, orders, seed, validation)
-        if training.momentum or training.weight_decay:
-            raise BadInput(
-                "momentum or weight decay with continual EP", "training", "momentum = 0 and weight_decay = 0"
-            )
-        self.continual = Continual(engine, device, mounted, self.plans, phases.beta, symmetric)
+    @cached_property
+    def continual(self) -> Continual:
+        """How a minibatch is settled and learned; refuses momentum and weight decay, as recipes do."""
+        Recipe(self.phases, self.training, self.training)
+        symmetric = self.phases.estimator is Estimator.CONTINUAL_SYMMETRIC
+        return Continual(self.engine, self.device, self.mounted, self.plans, self.phases.beta, symmetric)
 
     def step(
         self,
@@ -193,19 +175,6 @@ class ContinualTrainer(Trainer):
         return free.output.copy()
 
 
-def make_trainer(
-    engine: Engine,
-    device: Device,
-    mounted: Mounted,
-    phases: Phases,
-    training: Training,
-    samples: Samples,
-    orders: Orders,
-    seed: int,
-    validation: Samples | None = None,
-) -> Trainer:
-    """Return the trainer of a recipe's estimator; parameters of :class:`neuroep.learning.trainer.Trainer`."""
-    given = engine, device, mounted, phases, training, samples, orders, seed, validation
-    if phases.estimator.is_continual:
-        return ContinualTrainer(*given, symmetric=phases.estimator is Estimator.CONTINUAL_SYMMETRIC)
-    return Trainer(*given)
+def trainer_for(phases: Phases) -> type[Trainer]:
+    """Return the kind of trainer that a recipe's estimator needs."""
+    return ContinualTrainer if phases.estimator.is_continual else Trainer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -125,9 +126,10 @@ def trained(
     size = recipe.training.batch_size
     rates = tuple(scale * rate for rate in recipe.training.learning_rates)
     training = Training(epochs or recipe.training.epochs, size, rates)
+    kind = Estimator.CONTINUAL_SYMMETRIC if symmetric else Estimator.CONTINUAL
     trainer = ContinualTrainer(
-        create("cpu", 1), hardware, mounted, recipe.phases, training, sets[0],
-        lambda epoch: order(len(sets[0].x), size, stream(seed, "order", epoch)), seed, symmetric=symmetric,
+        create("cpu", 1), hardware, mounted, replace(recipe.phases, estimator=kind), training, sets[0],
+        lambda epoch: order(len(sets[0].x), size, stream(seed, "order", epoch)), seed,
     )  # fmt: skip
     progress = trainer.run(Progress.fresh(weights))
     book = Ledger.empty(network.sizes)
@@ -184,8 +186,15 @@ def test_momentum_and_decay_are_refused() -> None:
         mounted = Ideal().mount(p.network, p.weights, stream(0))
         with pytest.raises(BadInput, match="continual"):
             ContinualTrainer(
-                create("cpu", 1), Ideal(), mounted, Phases(), training, samples, lambda _: [np.arange(4)], 0
-            )
+                create("cpu", 1),
+                Ideal(),
+                mounted,
+                Phases(Estimator.CONTINUAL),
+                training,
+                samples,
+                lambda _: [np.arange(4)],
+                0,
+            ).run(Progress.fresh(p.weights))
 
 
 def test_a_rate_that_is_too_large_ends_in_diverged() -> None:
@@ -193,7 +202,14 @@ def test_a_rate_that_is_too_large_ends_in_diverged() -> None:
     samples = Samples(p.x, p.targets, p.targets.argmax(axis=1))
     mounted = Ideal().mount(p.network, p.weights, stream(0))
     runner = ContinualTrainer(
-        create("reference"), Ideal(), mounted, Phases(), Training(50, 4, (1e6,)), samples, lambda _: [np.arange(4)], 0
+        create("reference"),
+        Ideal(),
+        mounted,
+        Phases(Estimator.CONTINUAL),
+        Training(50, 4, (1e6,)),
+        samples,
+        lambda _: [np.arange(4)],
+        0,
     )
     with np.errstate(all="ignore"), pytest.raises(Diverged, match="epoch"):
         runner.run(Progress.fresh(p.weights))
