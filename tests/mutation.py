@@ -106,7 +106,7 @@ DEFECTS = [
     ),
     Defect(
         "the random signs are the same in every step",
-        "learning/trainer.py",
+        "learning/readings.py",
         'stream(self.seed, "signs", *place)',
         'stream(self.seed, "signs")',
         "learning/test_trainer.py::test_random_signs_are_drawn_anew_in_every_step",

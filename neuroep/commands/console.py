@@ -32,7 +32,7 @@ def show_table(title: str, header: Sequence[str], rows: Iterable[Sequence[str]],
 
     table = Table(box=box.SIMPLE_HEAD)
     for index, name in enumerate(header):
-        table.add_column(Text(name), justify="left" if index < text else "right")
+        table.add_column(Text(name), justify="left" if index < text else "right", overflow="fold")
     for row in rows:
         table.add_row(*map(Text, row))  # as they are: a source may hold [brackets]
     shown = console()

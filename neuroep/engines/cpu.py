@@ -74,7 +74,7 @@ class CpuEngine:
         if not 1 <= self.threads <= MOST_THREADS:
             raise BadInput(f"{threads} threads", "threads", f"1 to {MOST_THREADS}")
         self._pool = ThreadPoolExecutor(max(1, self.threads - 1), initializer=self._hold)
-        self._cuts: dict[tuple[int, int, int], tuple[tuple[int, int], ...]] = {}
+        self._cuts: dict[tuple[int, int], tuple[tuple[int, int], ...]] = {}
         self._workspaces: dict[tuple[object, ...], _Workspace] = {}
         self._blas = find_blas()
         self._others = ThreadpoolController()  # numpy's and scipy's, which numpy code between kernels uses
@@ -95,11 +95,11 @@ class CpuEngine:
                 if self._blas.set_threads is not None:
                     self._blas.set_threads(before)
 
-    def _blocks(self, rows: int, work: int, most: int = BLOCK) -> tuple[tuple[int, int], ...]:
+    def _blocks(self, rows: int, work: int) -> tuple[tuple[int, int], ...]:
         """Return the ends of the blocks of some rows; one a thread at least, when the work of a row is worth it."""
-        key = (rows, work, most)
+        key = (rows, work)
         if key not in self._cuts:
-            parts = -(-rows // most)
+            parts = -(-rows // BLOCK)
             if self.threads > 1 and work * rows >= PARALLEL_WORK:
                 parts = -(-max(parts, self.threads) // self.threads) * self.threads
             parts = max(1, min(parts, rows))
