@@ -41,6 +41,9 @@ class Circuit(NamedTuple):
         Standard deviation of the noise of one read of coupling k, in units of the weighted sum.
     tau_seconds : ndarray, shape (L + 1,)
         Time constants.
+    trace_bits : int
+        Bits of the traces that learning reads in place of states; 0 means the states themselves. Settling doesn't
+        see it.
     """
 
     sizes: NDArray[np.int64]
@@ -56,3 +59,4 @@ class Circuit(NamedTuple):
     adc_bound: FloatArray
     read_noise: FloatArray
     tau_seconds: NDArray[np.float64]
+    trace_bits: int = 0

@@ -123,7 +123,7 @@ class Experiment:
         return load_data(self.data)
 
     def check(self) -> None:
-        """Make sure, before anything is written, that the data fit the model and every device can be built.
+        """Make sure, before anything is written, that the data fit the model, and the model every device.
 
         Raises
         ------
@@ -132,6 +132,7 @@ class Experiment:
         """
         for spec in self.devices:
             spec.build()
+            spec.core_map(self.model.network())
         materials(self.model.network(), self.dataset(self.seeds[0]), self.recipe(IDEAL).training, self.seeds[0])
 
     def spec(self, dataset: Dataset) -> dict[str, Any]:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from neuroep.commands.chip import map_object, rule_object, show_map, show_rule
 from neuroep.commands.console import estimate, say, show_json, show_table
 
 if TYPE_CHECKING:
     from neuroep.estimate import Estimate
+    from neuroep.network import Network
+    from neuroep.specs import DeviceSpec
 
 
 def add(commands: Any) -> None:
@@ -39,14 +42,20 @@ def act(options: argparse.Namespace) -> int:
         if named.count(name) > 1:
             raise BadInput(f"device {name} is named twice", "--device", "each once")
     found = [estimate_cost(model, device, options.seed, options.engine) for device in devices]
+    network = model.network()
     if options.json:
-        show_json({"model": model.name, "rows": [cost_object(each) for each in found]})
+        rows = [
+            cost_object(each) | {"chip": chip_object(device, network)}
+            for each, device in zip(found, devices, strict=True)
+        ]
+        show_json({"model": model.name, "rows": rows})
         return 0
     show_totals(model.name, found)
     for each, device in zip(found, devices, strict=True):
         show_split(each)
         if device.caveats:
             say("\n".join(["  not counted:", *(f"    - {line}" for line in device.caveats)]))
+        show_chip(device, network)
     show_memory(found[0])
     return 0
 
@@ -65,6 +74,20 @@ def cost_object(found: Estimate) -> dict[str, Any]:
             "backprop": found.backprop_memory._asdict(),
         },
     }
+
+
+def chip_object(device: DeviceSpec, network: Network) -> dict[str, Any] | None:
+    """Return a device's core map of a network and its learning rule as plain data; None for one without a chip."""
+    chip, placed = device.chip(), device.core_map(network)
+    return None if chip is None or placed is None else rule_object(chip) | map_object(placed)
+
+
+def show_chip(device: DeviceSpec, network: Network) -> None:
+    """Print a device's core map of a network and its learning rule, if it has a chip."""
+    chip, placed = device.chip(), device.core_map(network)
+    if chip is not None and placed is not None:
+        show_map(device.name, placed)
+        show_rule(chip)
 
 
 def _total(tables: dict[str, dict[str, dict[str, float]]], phases: tuple[str, ...]) -> dict[str, float] | None:

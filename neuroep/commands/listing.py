@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from neuroep.commands.chip import rule_object, show_rule
 from neuroep.commands.console import say, show_json, show_table
 
 if TYPE_CHECKING:
@@ -87,7 +88,9 @@ def device_object(spec: DeviceSpec) -> dict[str, Any]:
     }  # fmt: skip
     texts = {"citation": spec.citation, "notes": spec.notes, "caveats": spec.caveats}
     head = {"name": spec.name, "path": str(spec.path), "kind": spec.kind, "summary": spec.summary}
-    return head | {"numbers": numbers} | {name: list(lines) for name, lines in texts.items()}
+    chip = spec.chip()
+    rule = {"chip": None if chip is None else rule_object(chip)}
+    return head | {"numbers": numbers} | rule | {name: list(lines) for name, lines in texts.items()}
 
 
 def show_model(spec: ModelSpec) -> None:
@@ -139,6 +142,9 @@ def show_device(spec: DeviceSpec) -> None:
     ]  # fmt: skip
     if rows:
         show_table("numbers", ("key", "value", "band", "tag", "source"), rows, text=5)
+    chip = spec.chip()
+    if chip is not None:
+        show_rule(chip)
     for title, lines in (("published in", spec.citation), ("notes", spec.notes), ("not counted", spec.caveats)):
         if lines:
             say("\n".join([f"{title}:", *(f"  - {line}" for line in lines)]))

@@ -19,12 +19,31 @@ from neuroep.errors import BadInput
 from neuroep.hardware.loihi import WEIGHT_WIDTHS
 from neuroep.hardware.programming import check_whole
 
-MAX_COMPARTMENTS = 1024
-MAX_AXONS = 4096
-SYNAPSE_BITS = 1 << 20
-CORES_PER_CHIP = 128
-
 _BLOCK, _WORD, _HEADER = 64, 64, 4 + 6
+
+
+class Limits(NamedTuple):
+    """What a chip and each of its cores hold; by default Loihi's.
+
+    Attributes
+    ----------
+    compartments : int
+        Units of a core.
+    axons : int
+        Input axon slots of a core, and as many output axons.
+    synapse_bits : int
+        Synapse memory of a core in bits.
+    cores : int
+        Cores of a chip.
+    """
+
+    compartments: int = 1024
+    axons: int = 4096
+    synapse_bits: int = 1 << 20
+    cores: int = 128
+
+
+LOIHI = Limits()
 
 
 class LayerCores(NamedTuple):
@@ -37,11 +56,11 @@ class LayerCores(NamedTuple):
     units, units_per_core, cores : int
         The last core has what is left.
     in_axons : int
-        Input axon slots of each of its cores, of 4096.
+        Input axon slots of each of its cores.
     out_axons : int
-        Output axons of a full core, of 4096.
+        Output axons of a full core.
     core_bits : int
-        Synapse memory of a full core in bits, of 2^20.
+        Synapse memory of a full core in bits.
     total_bits : int
         Synapse memory of all its cores in bits.
     """
@@ -66,10 +85,13 @@ class CoreMap:
         Layers 1..L.
     weight_bits : int
         Bits of a stored weight.
+    limits : Limits
+        What the cores hold.
     """
 
     layers: tuple[LayerCores, ...]
     weight_bits: int
+    limits: Limits = LOIHI
 
     @property
     def cores(self) -> int:
@@ -79,7 +101,7 @@ class CoreMap:
     @property
     def chips(self) -> int:
         """Number of chips."""
-        return -(-self.cores // CORES_PER_CHIP)
+        return -(-self.cores // self.limits.cores)
 
     @property
     def synapse_bits(self) -> int:
@@ -96,7 +118,15 @@ def axon_bits(weights: int, weight_bits: int) -> int:
 
 
 def core_map(
-    sizes: Sequence[int], weight_bits: int = 8, *, learning: bool = True, both_ways: bool = True, chips: int = 1
+    sizes: Sequence[int],
+    weight_bits: int = 8,
+    *,
+    learning: bool = True,
+    both_ways: bool = True,
+    dynamical: int | None = None,
+    chips: int = 1,
+    limits: Limits = LOIHI,
+    name: str = "Loihi",
 ) -> CoreMap:
     """Place a layered network with the fewest cores that this packing needs, no core shared by two layers.
 
@@ -110,8 +140,14 @@ def core_map(
         Whether the synapses learn.
     both_ways : bool
         Whether couplings between dynamical layers are stored downwards too, as EP needs; False for inference.
+    dynamical : int, optional
+        Last dynamical layer: L, or L − 1 under a read-out, to which nothing is sent back.
     chips : int
         Chips at hand.
+    limits : Limits
+        What a chip and its cores hold.
+    name : str
+        What errors call the chip.
 
     Raises
     ------
@@ -119,27 +155,24 @@ def core_map(
         If it doesn't fit: what is full, where, and what the limit is.
     """
     _check(sizes, weight_bits, chips)
-    fan_in = [sizes[k - 1] + (_size(sizes, k + 1) if both_ways else 0) for k in range(1, len(sizes))]
+    top = (len(sizes) - 1 if dynamical is None else dynamical) if both_ways else 0
+    packing = _Packing(tuple(sizes), top, limits, name)
+    fan_in = [packing.senders(k) for k in range(1, len(sizes))]
     slots = [(2 if learning else 1) * axons for axons in fan_in]
     for k, used in enumerate(slots, start=1):
-        if used > MAX_AXONS:
+        if used > limits.axons:
             raise BadInput(
                 f"{used} input axon slots on every core ({fan_in[k - 1]} senders{', two slots each' * learning})",
-                f"Loihi, layer {k}",
-                f"{MAX_AXONS} a core",
+                f"{name}, layer {k}",
+                f"{limits.axons} a core",
             )
-    per_core = [_units_by_memory(n, axons, weight_bits) for n, axons in zip(sizes[1:], fan_in, strict=True)]
-    per_core = _split_by_outputs(sizes, per_core, both_ways)
-    placed = CoreMap(
-        tuple(
-            _layer(k, sizes, per_core, fan_in[k - 1], slots[k - 1], weight_bits, both_ways)
-            for k in range(1, len(sizes))
-        ),
-        weight_bits,
-    )
+    per_core = [packing.units_by_memory(k, weight_bits) for k in range(1, len(sizes))]
+    per_core = packing.split_by_outputs(per_core)
+    layers = tuple(packing.layer(k, per_core, slots[k - 1], weight_bits) for k in range(1, len(sizes)))
+    placed = CoreMap(layers, weight_bits, limits)
     if placed.chips > chips:
         raise BadInput(
-            f"{placed.cores} cores", "Loihi", f"{CORES_PER_CHIP * chips} on {chips} chip(s); {placed.chips} would do"
+            f"{placed.cores} cores", name, f"{limits.cores * chips} on {chips} chip(s); {placed.chips} would do"
         )
     return placed
 
@@ -152,46 +185,52 @@ def _check(sizes: Sequence[int], weight_bits: int, chips: int) -> None:
     check_whole(chips, 1, 1 << 14, "chips")
 
 
-def _size(sizes: Sequence[int], k: int) -> int:
-    """Units of layer k, 0 beyond the last."""
-    return sizes[k] if k < len(sizes) else 0
+class _Packing(NamedTuple):
+    """A network to be placed; layers 2..top send downwards too."""
 
+    sizes: tuple[int, ...]
+    top: int
+    limits: Limits
+    name: str
 
-def _units_by_memory(units: int, axons: int, weight_bits: int) -> int:
-    """Most units of a layer that one core's compartments and synapse memory hold; with 4096 axons at least one."""
-    most = min(units, MAX_COMPARTMENTS)
-    while axons * axon_bits(most, weight_bits) > SYNAPSE_BITS:
-        most -= 1
-    return most
+    def senders(self, k: int) -> int:
+        """Units that layer k reads."""
+        return self.sizes[k - 1] + (self.sizes[k + 1] if k + 1 <= self.top else 0)
 
+    def units_by_memory(self, k: int, weight_bits: int) -> int:
+        """Most units of layer k that a core's compartments and synapse memory hold."""
+        most = min(self.sizes[k], self.limits.compartments)
+        while most and self.senders(k) * axon_bits(most, weight_bits) > self.limits.synapse_bits:
+            most -= 1
+        if not most:
+            needed = self.senders(k) * axon_bits(1, weight_bits)
+            allowed = f"{self.limits.synapse_bits} a core"
+            raise BadInput(f"{needed} bits of synapse memory for one unit", f"{self.name}, layer {k}", allowed)
+        return most
 
-def _outputs(sizes: Sequence[int], per_core: Sequence[int], k: int, both_ways: bool) -> int:
-    """Cores that a unit of layer k sends its spikes to: one output axon each."""
-    targets = [k + 1] if k + 1 < len(sizes) else []
-    if both_ways and k > 1:
-        targets.append(k - 1)
-    return sum(-(-sizes[t] // per_core[t - 1]) for t in targets)
+    def reach(self, k: int, per_core: Sequence[int]) -> int:
+        """Cores that a unit of layer k sends its spikes to: one output axon each."""
+        targets = [k + 1] if k + 1 < len(self.sizes) else []
+        if 1 < k <= self.top:
+            targets.append(k - 1)
+        return sum(-(-self.sizes[t] // per_core[t - 1]) for t in targets)
 
+    def split_by_outputs(self, per_core: list[int]) -> list[int]:
+        """Spread layers over more cores until no core has too many output axons; each split can ask for another."""
+        before: list[int] = []
+        while before != per_core:
+            before = list(per_core)
+            for k in range(1, len(self.sizes)):
+                reach, most = self.reach(k, per_core), self.limits.axons
+                if reach > most:
+                    raise BadInput(f"{reach} output axons of one unit", f"{self.name}, layer {k}", f"{most} a core")
+                per_core[k - 1] = min(per_core[k - 1], most // max(reach, 1))
+        return before
 
-def _split_by_outputs(sizes: Sequence[int], per_core: list[int], both_ways: bool) -> list[int]:
-    """Spread layers over more cores until no core has too many output axons; each split can ask for another."""
-    before: list[int] = []
-    while before != per_core:
-        before = list(per_core)
-        for k in range(1, len(sizes)):
-            reach = _outputs(sizes, per_core, k, both_ways)
-            if reach > MAX_AXONS:
-                raise BadInput(f"{reach} output axons of one unit", f"Loihi, layer {k}", f"{MAX_AXONS} a core")
-            per_core[k - 1] = min(per_core[k - 1], MAX_AXONS // max(reach, 1))
-    return before
-
-
-def _layer(
-    k: int, sizes: Sequence[int], per_core: Sequence[int], axons: int, slots: int, weight_bits: int, both_ways: bool
-) -> LayerCores:
-    units, each = sizes[k], per_core[k - 1]
-    full, left = divmod(units, each)
-    core = axons * axon_bits(each, weight_bits)
-    total = full * core + axons * axon_bits(left, weight_bits)
-    outputs = each * _outputs(sizes, per_core, k, both_ways)
-    return LayerCores(k, units, each, full + (left > 0), slots, outputs, core, total)
+    def layer(self, k: int, per_core: Sequence[int], slots: int, weight_bits: int) -> LayerCores:
+        """What layer k takes with that many units on a core."""
+        units, each, axons = self.sizes[k], per_core[k - 1], self.senders(k)
+        full, left = divmod(units, each)
+        core = axons * axon_bits(each, weight_bits)
+        total = full * core + axons * axon_bits(left, weight_bits)
+        return LayerCores(k, units, each, full + (left > 0), slots, each * self.reach(k, per_core), core, total)

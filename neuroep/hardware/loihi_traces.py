@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuroep.errors import BadInput, UnknownName
-from neuroep.hardware.loihi import BoolArray, IntArray, mantissa_range
+from neuroep.hardware.loihi import BoolArray, IntArray, mantissa_range, mantissa_step
 from neuroep.hardware.loihi_learning import ACCUMULATOR_BITS, Product, check_rule
 from neuroep.hardware.programming import check_range, check_whole, stochastic_round
 
@@ -82,8 +82,14 @@ def lifted(mantissas: IntArray) -> IntArray:
     return up
 
 
-def write_back(accumulator: IntArray, sign_mode: str, rng: np.random.Generator, draws: str = "element") -> IntArray:
-    """Return the mantissas of an accumulator, its low 7 bits rounded at random, within the sign mode's range.
+def write_back(
+    accumulator: IntArray,
+    sign_mode: str,
+    rng: np.random.Generator,
+    draws: str = "element",
+    weight_bits: int | None = None,
+) -> IntArray:
+    """Return the mantissas of an accumulator, its low bits rounded at random, within the sign mode's range.
 
     Parameters
     ----------
@@ -96,18 +102,25 @@ def write_back(accumulator: IntArray, sign_mode: str, rng: np.random.Generator, 
     draws : str
         One random number for each ``"element"`` (nengo-loihi) or for the whole ``"matrix"`` (lava). Both are unbiased;
         with ``"matrix"`` the errors of all weights go together.
+    weight_bits : int, optional
+        Bits of a stored weight. The bits it has no room for are rounded away together with the low 7 (nengo-loihi). By
+        default only those 7 are, and every mantissa of the range is kept (lava).
 
     Raises
     ------
     UnknownName
         If a mode isn't known.
+    BadInput
+        If the chip has no such width.
     """
     low, high = mantissa_range(sign_mode)
+    step = 1 if weight_bits is None else mantissa_step(sign_mode, weight_bits)
     if draws not in DRAWS:
         raise UnknownName("way to draw", draws, DRAWS)
     shape = accumulator.shape if draws == "element" else ()
-    noise: NDArray[np.int64] = rng.integers(0, 1 << FRACTION_BITS, shape)
-    rounded: IntArray = np.clip((accumulator + noise) >> FRACTION_BITS, low, high)
+    coarse = step << FRACTION_BITS
+    noise: NDArray[np.int64] = rng.integers(0, coarse, shape)
+    rounded: IntArray = np.clip((accumulator + noise) // coarse * step, low, high // step * step)
     return rounded
 
 
@@ -140,9 +153,9 @@ def apply_rule(rule: tuple[Product, ...], values: Mapping[str, IntArray], start:
     missing = sorted({f.variable for product in rule for f in product.factors} - set(values))
     if missing:
         raise BadInput(f"no value for {missing[0]!r}", "values", "one for every variable of the rule")
-    total = _fit(start)
+    total = fit_accumulator(start)
     for product in rule:
-        total = _fit(total + _fit(_multiplied(product, values)))
+        total = fit_accumulator(total + fit_accumulator(_multiplied(product, values)))
     return total
 
 
@@ -157,6 +170,7 @@ def _multiplied(product: Product, values: Mapping[str, IntArray]) -> IntArray:
     return result << exponent if exponent >= 0 else result >> -exponent
 
 
-def _fit(x: IntArray) -> IntArray:
+def fit_accumulator(x: IntArray) -> IntArray:
+    """Return x saturated to the accumulator's 15 bits and sign, −2^15 to 2^15 − 1."""
     fit: IntArray = np.clip(x, -(1 << ACCUMULATOR_BITS), (1 << ACCUMULATOR_BITS) - 1)
     return fit

@@ -50,6 +50,10 @@ def check_holomorphic(circuit: Circuit) -> None:
         raise BadInput(
             "the holomorphic estimator with converters or read noise", "estimator", "devices with exact reads"
         )
+    if circuit.trace_bits:
+        raise BadInput(
+            "the holomorphic estimator on a device that learns from traces", "estimator", "devices with trace_bits = 0"
+        )
 
 
 def _activated(circuit: Circuit, k: int, inputs: ComplexArray, targets: FloatArray, beta: ComplexArray) -> ComplexArray:

@@ -26,10 +26,12 @@ from neuroep.engines import Accumulation, Engine, Keys, Nudge, Plan, Plans
 from neuroep.equilibrium import Equilibrium
 from neuroep.hardware.device import Device, Mounted, Update
 from neuroep.learning.phases import step_keys
+from neuroep.learning.traced import traced, traced_layers
 from neuroep.learning.trainer import Progress, Trainer
 from neuroep.ledger import Ledger, Phase
 from neuroep.physics import hopfield
 from neuroep.recipe import Estimator, Phases, Recipe
+from neuroep.rng import stream
 from neuroep.weights import FloatArray, Weights
 
 
@@ -108,14 +110,17 @@ class Continual:
             self.engine.readout_gradient(circuit, free, targets, into, ledger)
             self.device.program(self.mounted, Update(gradient, rates), rng, ledger)
             gradient = Weights.zeros(ledger.sizes, circuit.up.dtype)
+        noise = stream(seed, "traces", *place)
+        x_seen, seen = traced(circuit, 0, x, noise), traced_layers(circuit, now.states, noise)
         for stretch in self.stretches:
             nudge = Nudge(targets, np.full(len(x), stretch.beta, dtype=circuit.up.dtype))
             for _ in range(self.plan.nudged.sweeps):
                 number += 1
-                before = tuple(s.copy() for s in now.states)
+                before = tuple(s.copy() for s in seen)
                 now = self._sweep(now, x, nudge, step_keys(circuit, seed, *place, number), ledger)
+                seen = traced_layers(circuit, now.states, noise)
                 if stretch.slope:
-                    self._learn(x, before, now, stretch.slope, gradient, rates, rng, ledger)
+                    self._learn(x_seen, before, seen, stretch.slope, gradient, rates, rng, ledger)
         return free, now
 
     def _sweep(self, now: Equilibrium, x: FloatArray, nudge: Nudge, keys: Keys, ledger: Ledger) -> Equilibrium:
@@ -132,7 +137,7 @@ class Continual:
         self,
         x: FloatArray,
         before: tuple[FloatArray, ...],
-        now: Equilibrium,
+        now: tuple[FloatArray, ...],
         slope: float,
         gradient: Weights,
         rates: tuple[float, ...],
@@ -141,7 +146,7 @@ class Continual:
     ) -> None:
         """Program what one sweep changed."""
         weight = np.full(len(x), slope / len(x), dtype=x.dtype)
-        states = tuple(np.concatenate(pair) for pair in zip(before, now.states, strict=True))
+        states = tuple(np.concatenate(pair) for pair in zip(before, now, strict=True))
         into = Accumulation(gradient, (1.0,) * len(rates), 0.0)
         self.engine.contrast(self.mounted.circuit, x, states, np.concatenate([-weight, weight]), into, ledger)
         self.device.program(self.mounted, Update(gradient, rates), rng, ledger)

@@ -115,9 +115,11 @@ def output_displaced(
 
 
 def refuse_hardware(circuit: Circuit, what: str) -> None:
-    """Raise BadInput if a circuit has converters or read noise."""
+    """Raise BadInput if a circuit has converters, read noise or traces."""
     if circuit.dac_bits or circuit.adc_bits or circuit.read_noise.any():
         raise BadInput(f"{what} on a device with converters or read noise", "estimator", "devices with exact reads")
+    if circuit.trace_bits:
+        raise BadInput(f"{what} on a device that learns from traces", "estimator", "devices with trace_bits = 0")
 
 
 def free_inputs(circuit: Circuit, free: Equilibrium) -> list[FloatArray]:

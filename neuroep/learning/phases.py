@@ -8,6 +8,7 @@ from neuroep.circuit import Circuit
 from neuroep.engines import Accumulation, Engine, Keys, Nudge, Plan, Plans
 from neuroep.equilibrium import Equilibrium
 from neuroep.learning.estimators import Scheme, scheme
+from neuroep.learning.traced import traced, traced_equilibrium
 from neuroep.ledger import Ledger
 from neuroep.recipe import Phases
 from neuroep.rng import noise_key, stream
@@ -66,8 +67,11 @@ def accumulate_gradient(
     nudges: Scheme,
     into: Accumulation,
     ledger: Ledger,
+    rng: np.random.Generator | None = None,
 ) -> None:
-    """Add the estimate of dC/dθ, mean over the minibatch, to where it goes."""
+    """Add the estimate of dC/dθ, mean over the minibatch, to where it goes; `rng` rounds the circuit's traces."""
+    if circuit.trace_bits and rng is not None:
+        x, free, nudged = traced(circuit, 0, x, rng), *(traced_equilibrium(circuit, e, rng) for e in (free, nudged))
     states = nudged.states
     if nudges.with_free:
         states = tuple(np.concatenate(pair) for pair in zip(free.states, nudged.states, strict=True))
@@ -107,5 +111,6 @@ def ep_gradients(
     with engine.session():
         free, nudged = settle_phases(engine, circuit, x, targets, plans(phases, len(sizes) - 1), nudges, keys, ledger)
         into = Accumulation(out, (1.0,) * (len(sizes) - 1), 0.0)
-        accumulate_gradient(engine, circuit, x, targets, free, nudged, nudges, into, ledger)
+        rng = stream(seed, "traces", "gradient")
+        accumulate_gradient(engine, circuit, x, targets, free, nudged, nudges, into, ledger, rng)
     return out

@@ -24,11 +24,15 @@ from neuroep.weights import FloatArray, Weights
 
 
 class Settled(NamedTuple):
-    """What settling a minibatch gave: the free equilibrium, the nudged copies (with a `code` each), their nudges."""
+    """What settling a minibatch gave: the free equilibrium, the nudged copies (with a `code` each), their nudges.
+
+    `place` names the step, for the rounding of traces.
+    """
 
     free: Equilibrium
     nudged: Any
     nudges: Any
+    place: tuple[int, ...] = ()
 
 
 class Reading(Protocol):
@@ -57,13 +61,14 @@ class Difference:
         """See Reading."""
         nudges, keys = self.nudges(len(x), place), step_keys(self.circuit, self.seed, *place)
         found = settle_phases(self.engine, self.circuit, x, targets, self.plans, nudges, keys, ledger)
-        return Settled(*found, nudges)
+        return Settled(*found, nudges, place)
 
     def accumulate(
         self, x: FloatArray, targets: FloatArray, settled: Settled, into: Accumulation, ledger: Ledger
     ) -> None:
         """See Reading."""
-        accumulate_gradient(self.engine, self.circuit, x, targets, *settled, into, ledger)
+        rng = stream(self.seed, "traces", *settled.place)
+        accumulate_gradient(self.engine, self.circuit, x, targets, *settled[:3], into, ledger, rng)
 
     def nudges(self, batch: int, place: tuple[int, ...]) -> Scheme:
         """Return the nudges of a minibatch; only random signs differ from step to step."""
@@ -89,7 +94,7 @@ class Displaced(Difference):
         self, x: FloatArray, targets: FloatArray, settled: Settled, into: Accumulation, ledger: Ledger
     ) -> None:
         """See Reading."""
-        accumulate_displacements(self.engine, self.circuit, x, targets, *settled, into, ledger)
+        accumulate_displacements(self.engine, self.circuit, x, targets, *settled[:3], into, ledger)
 
 
 class Holomorphic:
@@ -108,7 +113,7 @@ class Holomorphic:
         self, x: FloatArray, targets: FloatArray, settled: Settled, into: Accumulation, ledger: Ledger
     ) -> None:
         """See Reading."""
-        accumulate_holomorphic(self.engine, self.circuit, x, targets, *settled, into, ledger)
+        accumulate_holomorphic(self.engine, self.circuit, x, targets, *settled[:3], into, ledger)
 
 
 def reading(engine: Engine, circuit: Circuit, phases: Phases, seed: int) -> Reading:

@@ -13,10 +13,12 @@ from msgspec import Meta
 from neuroep.errors import BadInput
 from neuroep.prices import PRICED_EVENTS, Prices
 from neuroep.quantities import Band, Quantity
+from neuroep.specs.chip import RULE_KEY, build_chip, chip_numbers
 from neuroep.specs.numbers import (
     ENERGY_RULE,
     RULES,
     STATIC_RULE,
+    SYNAPSE_CHOICES,
     TIME_RULE,
     checked_numbers,
     checked_quantity,
@@ -26,7 +28,10 @@ from neuroep.specs.numbers import (
 from neuroep.specs.reading import at, convert, read_toml
 
 if TYPE_CHECKING:
+    from neuroep.hardware.chip import Chip
     from neuroep.hardware.device import Device
+    from neuroep.hardware.loihi_cores import CoreMap
+    from neuroep.network import Network
 
 Kind = Literal["ideal", "quantized", "crossbar", "cost-only"]
 
@@ -41,6 +46,7 @@ class DeviceTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     caveats: list[str] = []
     synapse: dict[str, Any] | None = None
     crossbar: dict[str, Any] | None = None
+    chip: dict[str, Any] | None = None
     energy: dict[str, Any] = {}
     time: dict[str, Any] = {}
     static: dict[str, Any] | None = None
@@ -105,6 +111,21 @@ class DeviceSpec:
             self.numbers["static"].si("power") if self.table.static is not None else Band.exact(0.0),
         )
 
+    def chip(self) -> Chip | None:
+        """Return the chip's cores and learning rule, or None for a profile that doesn't say."""
+        return build_chip(self.name, self.table.chip[RULE_KEY], self.numbers) if self.table.chip is not None else None
+
+    def core_map(self, network: Network) -> CoreMap | None:
+        """Return where a network goes on the chip, or None without one.
+
+        Raises
+        ------
+        BadInput
+            If it doesn't fit: the layer, what is full, what is allowed.
+        """
+        chip = self.chip()
+        return None if chip is None else chip.place(network, int(self._number("synapse.weight_bits")))
+
     def build(self) -> Device | None:
         """Return the hardware model, or None for a profile that only has prices.
 
@@ -122,13 +143,17 @@ class DeviceSpec:
         if self.kind == "quantized":
             from neuroep.hardware.synapse import QuantizedSynapse
 
+            table = self.table.synapse or {}
             return QuantizedSynapse(
                 name=self.name,
                 weight_bits=int(self._number("synapse.weight_bits")),
-                rounding=(self.table.synapse or {})["rounding"],
+                rounding=table["rounding"],
                 headroom=self._number("synapse.headroom"),
                 min_exponent=int(self._number("synapse.min_exponent")),
                 max_exponent=int(self._number("synapse.max_exponent")),
+                trace_bits=int(self._number("synapse.trace_bits")) if "trace_bits" in table else 0,
+                chip=self.chip(),
+                **{key: table[key] for key in SYNAPSE_CHOICES if key in table},
             )
         if self.kind == "crossbar":
             from neuroep.hardware.crossbar import Crossbar
@@ -185,6 +210,8 @@ def read_device(path: str | Path) -> DeviceSpec:
         numbers |= synapse_numbers(table.synapse, path)
     if table.crossbar is not None:
         numbers |= crossbar_numbers(table.crossbar, path)
+    if table.chip is not None:
+        numbers |= chip_numbers(table.chip, path)
     numbers |= checked_numbers(table.energy, dict.fromkeys(PRICED_EVENTS, ENERGY_RULE), path, "energy")
     numbers |= checked_numbers(table.time, dict.fromkeys(PRICED_EVENTS, TIME_RULE), path, "time")
     if table.static is not None:
@@ -204,3 +231,5 @@ def _check_tables(table: DeviceTable, path: Path) -> None:
             )
         if not present and name == wanted:
             raise BadInput(f"kind {table.kind!r} needs the table [{name}]", at(path, "kind"))
+    if table.chip is not None and table.kind != "quantized":
+        raise BadInput(f"kind {table.kind!r} has no such table", at(path, "chip"), "kind 'quantized'")

@@ -11,7 +11,8 @@ from neuroep.quantities import Quantity
 from neuroep.specs.nonlinearity import LARGEST_LABEL, slope_of
 from neuroep.specs.reading import Table, at, convert, join, refuse_unknown_keys
 
-ROUNDINGS = ("stochastic", "nearest")
+ROUNDINGS = ("stochastic", "nearest", "loihi")
+SYNAPSE_CHOICES = {"sign_mode": ("mixed", "excitatory", "inhibitory"), "draws": ("element", "matrix")}
 
 
 class Rule(NamedTuple):
@@ -29,6 +30,7 @@ SYNAPSE_RULES = {
     "min_exponent": Rule("number", -64, 64, whole=True),
     "max_exponent": Rule("number", -64, 64, whole=True),
 }
+SYNAPSE_OPTIONS = {"trace_bits": Rule("bits", 0, 16, whole=True)}
 CROSSBAR_RULES = {
     "g_min": Rule("conductance", 0.0, 1.0),
     "g_max": Rule("conductance", 0.0, 1.0),
@@ -44,7 +46,7 @@ CROSSBAR_RULES = {
     "adc_bits": Rule("bits", 0, 16, whole=True),
     "adc_bound": Rule("number", 1e-6, 1e6),
 }
-RULES = {f"synapse.{key}": rule for key, rule in SYNAPSE_RULES.items()} | {
+RULES = {f"synapse.{key}": rule for key, rule in (SYNAPSE_RULES | SYNAPSE_OPTIONS).items()} | {
     f"crossbar.{key}": rule for key, rule in CROSSBAR_RULES.items()
 }
 # Published labels may stand in for slopes, each under the key of the slope it gives.
@@ -56,20 +58,27 @@ STATIC_RULE = Rule("power", 0.0, 1e6)
 
 
 def synapse_numbers(table: Table, path: Path) -> dict[str, Quantity]:
-    """Return the numbers of [synapse] by key path, checked; its `rounding` is checked too."""
+    """Return the numbers of [synapse] by key path, checked; its `rounding` and other choices are checked too."""
     _check_rounding(table, path)
-    plain = {key: value for key, value in table.items() if key != "rounding"}
+    plain = {key: value for key, value in table.items() if key in SYNAPSE_RULES}
+    options = {key: value for key, value in table.items() if key in SYNAPSE_OPTIONS}
     numbers = checked_numbers(plain, SYNAPSE_RULES, path, "synapse", required=True)
+    numbers |= checked_numbers(options, SYNAPSE_OPTIONS, path, "synapse")
     _check_order(numbers, "synapse.min_exponent", "synapse.max_exponent", path, strict=False)
     return numbers
 
 
 def _check_rounding(table: Table, path: Path) -> None:
-    refuse_unknown_keys(table, ("rounding", *SYNAPSE_RULES), path, "synapse")
+    refuse_unknown_keys(table, ("rounding", *SYNAPSE_CHOICES, *SYNAPSE_RULES, *SYNAPSE_OPTIONS), path, "synapse")
     if "rounding" not in table:
         raise BadInput("the key 'rounding' is missing", at(path, "synapse"), ", ".join(ROUNDINGS))
     if table["rounding"] not in ROUNDINGS:
         raise UnknownName("rounding", str(table["rounding"]), ROUNDINGS, at(path, "synapse.rounding"))
+    for key, known in SYNAPSE_CHOICES.items():
+        if key in table and table[key] not in known:
+            raise UnknownName(key, str(table[key]), known, at(path, f"synapse.{key}"))
+    if "draws" in table and table["rounding"] != "loihi":
+        raise BadInput(f"'draws' with rounding {table['rounding']!r}", at(path, "synapse.draws"), "rounding 'loihi'")
 
 
 def _check_order(numbers: Mapping[str, Quantity], low: str, high: str, path: Path, *, strict: bool) -> None:

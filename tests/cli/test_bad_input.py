@@ -161,6 +161,16 @@ def test_a_toml_file_with_nothing_to_read(command: str, content: bytes, tmp_path
     assert "mine.toml" in refused(tmp_path, command, "mine.toml")
 
 
+@pytest.mark.parametrize("command", ["run", "cost", "check"])
+def test_a_model_too_large_for_a_chip(command: str, tmp_path: Path) -> None:
+    """2040 inputs and 10 outputs are 2050 senders, two of 4096 slots each."""
+    layers = "layers = [{ size = 2040 }, { size = 20 }, { size = 10 }]"
+    (tmp_path / "wide.toml").write_text(f'summary = "wide"\ndata = "mine.npz"\n{layers}\n', encoding="utf-8")
+    save_npz(tmp_path / "mine.npz", inputs=2040, classes=10)
+    found = refused(tmp_path, command, "wide.toml", "--device", "loihi1", *(["--out", "o"] if command == "run" else []))
+    assert all(part in found for part in ["loihi1, layer 1", "4100 input axon slots", "4096 a core"]), found
+
+
 def one(value: float, shape: tuple[int, ...] = (60, 64)) -> np.ndarray:
     x = np.zeros(shape)
     x[3, 4] = value

@@ -76,7 +76,7 @@ def test_run(finished: Finished) -> None:
         ("neuroep models", ["models"]),
         ("neuroep models NAME", ["models", "own.toml"]),
         ("neuroep devices", ["devices"]),
-        ("neuroep devices NAME", ["devices", "ecram"]),
+        ("neuroep devices NAME", ["devices", "loihi1"]),
         ("neuroep data", ["data"]),
     ],
 )

@@ -97,6 +97,18 @@ def test_cost_says_what_is_not_counted() -> None:
     assert all(" ".join(caveat.split()) in shown for caveat in load_device("ecram").caveats)
 
 
+def test_cost_shows_the_core_map_and_the_rule_of_a_chip() -> None:
+    """784-256-10 by nengo-loihi's packing: 142 units fit the first core (tests/devices/test_loihi_cores.py)."""
+    first, other = call("cost", "fashion-mlp", "--device", "loihi1", "ecram", "--json").json["rows"]
+    assert other["chip"] is None
+    assert (first["chip"]["cores"], first["chip"]["legal"]) == (3, True)
+    assert [layer["units_per_core"] for layer in first["chip"]["layers"]] == [142, 10]
+    shown = call("cost", "fashion-mlp", "--device", "loihi1").out
+    assert "3 core(s) on 1 chip(s)" in shown
+    assert "learning rule 'swapped': legal" in shown
+    assert "learning rule 'swapped': legal" in call("devices", "loihi1").out
+
+
 def test_check_agrees_with_finite_differences_for_a_small_beta() -> None:
     found = call("check", "parity", "--beta", "0.001", "--json").json
     assert (found["model"], found["device"], found["beta"], found["settled"]) == ("parity", "ideal", 0.001, 1.0)

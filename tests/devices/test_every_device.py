@@ -19,6 +19,7 @@ from neuroep.weights import Weights
 DEVICES: list[Device] = [
     QuantizedSynapse("stochastic", 6, "stochastic", headroom=1.5, min_exponent=-8, max_exponent=7),
     QuantizedSynapse("nearest", 6, "nearest", headroom=1.5, min_exponent=-8, max_exponent=7),
+    QuantizedSynapse("loihi", 6, "loihi", headroom=1.5, min_exponent=-8, max_exponent=7, trace_bits=7),
     Crossbar(
         name="noisy", g_min_siemens=0.0, g_max_siemens=1e-4, headroom=1.5, pulses=100.0, slope_up=0.1, slope_down=0.6,
         step_spread=0.3, cycle_spread=0.5, programming_spread=0.02, read_noise=0.01, dac_bits=7, adc_bits=9,

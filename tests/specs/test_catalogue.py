@@ -9,7 +9,10 @@ import pytest
 from neuroep import catalogue
 from neuroep.errors import BadInput, UnknownName
 
-DEVICES = ["digital-45nm", "ecram", "gpu-h100", "ideal", "loihi1", "rram-taox"]
+DEVICES = [
+    "cpu-server", "digital-45nm", "digital-7nm", "ecram", "gpu-h100", "ideal", "loihi1", "loihi1-sanafe", "loihi2",
+    "rram-taox", "spinnaker2",
+]  # fmt: skip
 MODELS = ["digits-mlp", "fashion-deep", "fashion-mlp", "parity", "xor"]
 
 
@@ -43,7 +46,7 @@ def test_a_shipped_name_comes_before_a_file_of_that_name(tmp_path: Path, monkeyp
     assert catalogue.load_model("xor").name == "xor"
 
 
-@pytest.mark.parametrize(("wrong", "right"), [("loihi", "loihi1"), ("ecramm", "ecram"), ("rram_taox", "rram-taox")])
+@pytest.mark.parametrize(("wrong", "right"), [("loihi_1", "loihi1"), ("ecramm", "ecram"), ("rram_taox", "rram-taox")])
 def test_unknown_names_suggest_the_nearest(wrong: str, right: str) -> None:
     with pytest.raises(UnknownName, match=f"did you mean '{right}'"):
         catalogue.load_device(wrong)

@@ -9,8 +9,10 @@ import pytest
 
 from neuroep import catalogue
 from neuroep.errors import BadInput
+from neuroep.hardware.chip import Chip
 from neuroep.hardware.crossbar import Crossbar
 from neuroep.hardware.device import Ideal
+from neuroep.hardware.loihi_cores import Limits
 from neuroep.hardware.synapse import QuantizedSynapse
 from neuroep.quantities import Band
 from neuroep.specs import read_device
@@ -36,6 +38,16 @@ synop = {inline(2, "pJ", ", low = 1, high = 4")}
 
 [time]
 synop = {inline(3, "ns")}
+"""
+CHIP = f"""
+{QUANTIZED.replace('"nearest"', '"loihi"')}
+[chip]
+learning_rule = "swapped"
+cores = {inline(128, "1")}
+chips = {inline(2, "1")}
+compartments = {inline(1000, "1")}
+axons = {inline(4000, "1")}
+synapse_memory = {inline(1000000, "bit")}
 """
 CROSSBAR = f"""
 summary = "a test"
@@ -78,6 +90,12 @@ def test_quantized_as_written(tmp_path: Path) -> None:
     assert prices.energy_joules == {"synop": Band(2e-12, 1e-12, 4e-12)}
     assert prices.time_seconds == {"synop": Band.exact(3 * 1e-9)}
     assert prices.static_watts == Band.exact(0.0)
+
+
+def test_chip_as_written(tmp_path: Path) -> None:
+    chip = read_device(write(tmp_path, CHIP)).chip()
+    assert chip == Chip("mine", "swapped", Limits(1000, 4000, 1_000_000, 128), 2)
+    assert read_device(write(tmp_path, QUANTIZED)).chip() is None
 
 
 def test_crossbar_as_written(tmp_path: Path) -> None:
@@ -137,6 +155,16 @@ def test_labels_stand_in_for_slopes(tmp_path: Path) -> None:
         (QUANTIZED, inline(3, "ns"), "3.0", "time.synop", "value, unit, source, tag"),
         (QUANTIZED, inline(3, "ns"), "[1, 2]", "time.synop", "value, unit, source, tag"),
         (QUANTIZED, 'value = 3, unit = "ns"', "value = 1" + "0" * 400 + ', unit = "ns"', "time.synop", "range"),
+        (CHIP, 'learning_rule = "swapped"', 'learning_rule = "swaped"', "learning_rule", "did you mean 'swapped'"),
+        (CHIP, 'learning_rule = "swapped"', "learning_rule = 3", "chip.learning_rule", "the name of a rule"),
+        (CHIP, 'learning_rule = "swapped"', "", "chip", "'learning_rule' is missing"),
+        (CHIP, 'learning_rule = "swapped"', 'learning_rule = "x0*x4"', "mine.toml", "did you mean"),
+        (CHIP, "compartments", "compartment", "chip", "did you mean 'compartments'"),
+        (CHIP, 'value = 128, unit = "1"', 'value = 0, unit = "1"', "chip.cores", "from 1"),
+        (CHIP, 'rounding = "loihi"', 'rounding = "loihi"\nsign_mode = "mixd"', "synapse.sign_mode", "'mixed'"),
+        (CHIP, 'rounding = "loihi"', 'rounding = "nearest"\ndraws = "matrix"', "synapse.draws", "rounding 'loihi'"),
+        (CHIP, "value = 4,", "value = 7,", "weight_bits", "2, 3, 4, 5, 6, 8"),
+        (CROSSBAR, "[energy]", "[chip]\n[energy]", "chip", "kind 'quantized'"),
         (CROSSBAR, 'value = 1, unit = "uS"', 'value = 20, unit = "uS"', "crossbar.g_min", "g_min < crossbar.g_max"),
         (CROSSBAR, 'value = 1, unit = "uS"', 'value = 10, unit = "uS"', "crossbar.g_min", "g_min < crossbar.g_max"),
         (CROSSBAR, 'value = 1, unit = "uS"', 'value = 1, unit = "ohm"', "crossbar.g_min", "conductance in nS, uS, S"),
