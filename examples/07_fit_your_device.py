@@ -52,9 +52,9 @@ def compare(best: Fit) -> None:
         print(
             f"  {name:10}  {value:7.4f} ± {error:.4f}  {true:7.4f}  {abs(value - np.asarray(true)) / error:.1f} errors"
         )
-    print(
-        f"  cycle noise {best.noise.cycle:.3f} (true {TRUTH.cycle_noise}), read noise {best.noise.read:.4f} (true {TRUTH.write_noise})"
-    )
+    found = best.noise
+    print(f"  cycle noise {found.cycle:.3f} (true {TRUTH.cycle_noise})")
+    print(f"  read noise {found.read:.4f} (true {TRUTH.write_noise})")
 
 
 def main(folder: Path) -> None:

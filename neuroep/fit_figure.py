@@ -26,7 +26,7 @@ def fit_figure(fits: Sequence[Fit], data: PulseData) -> Figure:
     Parameters
     ----------
     fits : sequence of Fit
-        The best one first; three are drawn.
+        The chosen one first; three are drawn.
     data : PulseData
         What they were fitted to.
 
@@ -44,9 +44,9 @@ def fit_figure(fits: Sequence[Fit], data: PulseData) -> Figure:
     span = fits[0].g_max_siemens - fits[0].g_min_siemens
     above.plot(pulses[read], siemens[read], ".", color=GREY, alpha=0.6, markersize=3.5, label="measured")
     shown = list(enumerate(fits[:SHOWN]))
-    for k, one in reversed(shown):
-        look = {"color": COLOURS[k], "linestyle": LINES[k], "linewidth": 1.8 if k == 0 else 1.2}
-        name = f"{one.name}, RMSE {one.rmse:.2%}{' (best)' if k == 0 else ''}"
+    for k, one in shown:
+        look = {"color": COLOURS[k], "linestyle": LINES[k], "linewidth": 1.8 if k == 0 else 1.2, "zorder": 4 - k}
+        name = f"{one.name}, RMSE {one.rmse:.2%}{' (chosen)' if k == 0 else ''}"
         above.plot(pulses, one.curves[0], label=name, **look)
         below.plot(pulses[read], 100.0 * (siemens - one.curves[0])[read] / span, **look)
     below.axhline(0.0, color=GREY, linewidth=0.8)

@@ -131,7 +131,7 @@ def collect(data: PulseData) -> Curves:
 
 def solve(family: Family, curves: Curves, frame: tuple[float, float]) -> Solution:
     """Return the member of a family whose curves come nearest to the reads (least squares)."""
-    from scipy.optimize import least_squares
+    from scipy.optimize import least_squares  # type: ignore[import-untyped]
 
     theta = np.concatenate([family.guess(curves.steps(), frame, curves.zero), curves.positions[0]])
     low, high = family.limits(curves.zero)

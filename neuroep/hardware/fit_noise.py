@@ -40,12 +40,16 @@ class Noise(NamedTuple):
         Standard deviation of a read, in units of the weight.
     steps : int
         Number of single steps that it was estimated from.
+    cycle_error, read_error : float
+        Standard errors of `cycle` and `read`.
     """
 
     cycle: float
     additive: bool
     read: float
     steps: int
+    cycle_error: float = 0.0
+    read_error: float = 0.0
 
 
 def estimate(model: StepModel, weights: Floats, directions: Signs) -> Noise:
@@ -70,34 +74,50 @@ def estimate(model: StepModel, weights: Floats, directions: Signs) -> Noise:
     spread = float(np.ptp(weights[np.isfinite(weights)]))
     if count < 3 or float(np.std(eta)) < NOTHING * spread:
         return Noise(0.0, False, 0.0, count)
-    read = _read_variance(residual)
     up, down = model.scales
     scales = np.where(directions > 0, up, down) * np.ones_like(change)
-    options = [_deviance(eta, np.abs(size[used]), read) for size in (change, scales)]
+    options = [_moments(residual, np.abs(size)) for size in (change, scales)]
     additive = options[1][0] < options[0][0]
-    return Noise(options[additive][1], additive, float(np.sqrt(read)), count)
+    _, cycle, read, cycle_error, read_error = options[additive]
+    return Noise(cycle, additive, read, count, cycle_error, read_error)
 
 
-def _read_variance(residual: Floats) -> float:
-    """Minus the covariance of neighbouring residuals, or 0 where chance alone could give it (two deviations)."""
-    products = residual[:-1] * residual[1:]
-    products = products[np.isfinite(products)]
-    if products.size < 3:
-        return 0.0
-    found = -float(products.mean())
-    return found if found > 2.0 * float(products.std()) / np.sqrt(products.size) else 0.0
+def _moments(residual: Floats, sizes: Floats) -> tuple[float, float, float, float, float]:
+    """Return −2 ln likelihood (but for a constant), σ, ρ and their errors, from moments of steps' residuals.
 
+    With η the residuals, the moments are, in the mean,
 
-def _deviance(eta: Floats, sizes: Floats, read: float) -> tuple[float, float]:
-    """Return −2 ln likelihood (but for a constant) and σ, for variances 2ρ² + σ² sizes².
+        η_k² = σ² sizes_k² + 2ρ²,    η_k η_{k+1} = −ρ²,
 
-    σ is the ratio of sums, to which large steps contribute most: where steps vanish, errors of the fitted bound
-    would pass for noise. For the same reason a hundredth of the mean variance is added to each in the likelihood.
+    and σ², ρ² their least squares, weighted with the deviations that moments of Gaussian residuals have. A noise
+    within two standard errors of 0 is taken for 0. A hundredth of the mean variance is added to each: where steps
+    vanish, errors of the fitted bound would pass for noise.
     """
-    excess = max(float(np.sum(eta**2 - 2.0 * read)), 0.0)
-    sigma = float(np.sqrt(excess / np.sum(sizes**2)))
-    variance = 2.0 * read + (sigma * sizes) ** 2 + 0.01 * float(np.mean(eta**2))
-    return float(np.sum(np.log(variance) + eta**2 / variance)), sigma
+    used = np.isfinite(residual)
+    square, size = residual[used] ** 2, sizes[used] ** 2
+    both = used[:-1] & used[1:]
+    product = (residual[:-1] * residual[1:])[both]
+    floor = 0.01 * float(square.mean())
+    rows = np.concatenate([np.stack([size, np.full_like(size, 2.0)], 1), np.outer(np.ones_like(product), [0.0, -1.0])])
+    moments = np.concatenate([square, product])
+    cycle, read = float(square.sum() / size.sum()), 0.0
+    for _ in range(20):
+        variance = np.where(used, cycle * sizes**2 + 2.0 * read + floor, np.nan)
+        pair = np.sqrt(variance[:-1] * variance[1:])[both]
+        weight = 1.0 / np.concatenate([np.sqrt(2.0) * variance[used], pair])
+        found = np.linalg.lstsq(rows * weight[:, None], moments * weight, rcond=None)[0]
+        normal = (rows * weight[:, None]).T @ (rows * weight[:, None])
+        errors = np.sqrt(np.diag(np.linalg.pinv(normal)))
+        sure = found > 2.0 * errors
+        read = float(found[1]) if sure[1] else 0.0
+        cycle = (float(found[0]) if sure[0] else 0.0) if read else float(square.sum() / size.sum())
+    variance = cycle * size + 2.0 * read + floor
+    deviance = float(np.sum(np.log(variance) + square / variance))
+    sigma, rho = np.sqrt(cycle), np.sqrt(read)
+    # of a root, half the relative error; without read noise all steps tell of σ alone
+    alone = sigma / np.sqrt(2.0 * len(square))
+    sigma_error = errors[0] / (2.0 * sigma) if read and cycle else alone
+    return deviance, float(sigma), float(rho), float(sigma_error), float(errors[1] / (2.0 * rho)) if read else 0.0
 
 
 def covariance(jacobian: Floats, model: StepModel, weights: Floats, directions: Signs, noise: Noise) -> Floats:

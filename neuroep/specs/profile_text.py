@@ -52,12 +52,13 @@ def profile_text(fitted: Fit, data: PulseData, summary: str = "") -> str:
     cell = {key: measured(value, errors.get(key, 0.0)) for key, value in fitted.parameters.items()}
     cell["dw_min"]["low"] = max(cell["dw_min"]["low"], 1e-3 * cell["dw_min"]["value"])
     cell["up_down"] |= {"low": max(cell["up_down"]["low"], -1.0), "high": min(cell["up_down"]["high"], 1.0)}
-    sure = 1.0 / math.sqrt(2.0 * max(fitted.noise.steps, 1))  # relative standard error of a standard deviation
     residuals = f"residuals of {fitted.noise.steps} single steps about the {source}"
-    cell["cycle_noise"] = measured(fitted.noise.cycle, fitted.noise.cycle * sure, what=residuals)
+    cell["cycle_noise"] = measured(fitted.noise.cycle, fitted.noise.cycle_error, what=residuals)
     cell["write_noise"] = measured(
-        fitted.noise.read, fitted.noise.read * sure, what=f"covariance of neighbouring {residuals}"
+        fitted.noise.read, fitted.noise.read_error, what=f"covariance of neighbouring {residuals}"
     )
+    for key in ("cycle_noise", "write_noise"):
+        cell[key]["low"] = max(cell[key]["low"], 0.0)
     devices = len(data.devices)
     spread = {}
     for key, value in (("step", fitted.step_spread), ("bounds", fitted.bounds_spread)):

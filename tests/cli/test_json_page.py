@@ -77,11 +77,15 @@ def test_run(finished: Finished) -> None:
         ("neuroep models NAME", ["models", "own.toml"]),
         ("neuroep devices", ["devices"]),
         ("neuroep devices NAME", ["devices", "ecram"]),
+        ("neuroep device fit FILE", ["device", "fit", "pulses.csv"]),
+        ("neuroep device levels", ["device", "levels", "--levels", "8", "--g-min", "1uS", "--g-max", "2uS"]),
         ("neuroep data", ["data"]),
     ],
 )
 def test_every_other_command(title: str, argv: list[str], tmp_path: Path) -> None:
     (tmp_path / "own.toml").write_text(MODEL, encoding="utf-8")
+    rows = [f"{k},{8.0 - abs(k - 20) * 0.3}" for k in range(41)]
+    (tmp_path / "pulses.csv").write_text("\n".join(["pulse,conductance_uS", *rows]), encoding="utf-8")
     check(title, call(*argv, "--json").json)
 
 
@@ -90,7 +94,7 @@ def test_every_command_with_json_has_a_section() -> None:
 
     commands = next(action.choices for action in build_parser()._actions if action.dest == "command")
     assert commands
-    with_json = {name for name, parser in commands.items() if "--json" in parser.format_help()}
+    with_json = {name for name, parser in commands.items() if "--json" in parser.format_help()} | {"device"}
     assert with_json == {title.split()[1] for title in re.findall(r"^## `([^`]+)`", PAGE, re.MULTILINE)}
 
 
