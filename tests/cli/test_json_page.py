@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import re
 from itertools import product
 from pathlib import Path
@@ -77,11 +78,15 @@ def test_run(finished: Finished) -> None:
         ("neuroep models NAME", ["models", "own.toml"]),
         ("neuroep devices", ["devices"]),
         ("neuroep devices NAME", ["devices", "loihi1"]),
+        ("neuroep device fit FILE", ["device", "fit", "pulses.csv"]),
+        ("neuroep device levels", ["device", "levels", "--levels", "8", "--g-min", "1uS", "--g-max", "2uS"]),
         ("neuroep data", ["data"]),
     ],
 )
 def test_every_other_command(title: str, argv: list[str], tmp_path: Path) -> None:
     (tmp_path / "own.toml").write_text(MODEL, encoding="utf-8")
+    rows = [f"{k},{8.0 - abs(k - 20) * 0.3}" for k in range(41)]
+    (tmp_path / "pulses.csv").write_text("\n".join(["pulse,conductance_uS", *rows]), encoding="utf-8")
     check(title, call(*argv, "--json").json)
 
 
@@ -90,8 +95,18 @@ def test_every_command_with_json_has_a_section() -> None:
 
     commands = next(action.choices for action in build_parser()._actions if action.dest == "command")
     assert commands
-    with_json = {name for name, parser in commands.items() if "--json" in parser.format_help()}
+    with_json = {name for name, parser in commands.items() if _has_json(parser)}
     assert with_json == {title.split()[1] for title in re.findall(r"^## `([^`]+)`", PAGE, re.MULTILINE)}
+
+
+def _has_json(parser: argparse.ArgumentParser) -> bool:
+    """Whether a command prints JSON, itself or one of those below it."""
+    below = [each for action in parser._actions for each in _parsers(action.choices)]
+    return "--json" in parser.format_help() or any(map(_has_json, below))
+
+
+def _parsers(choices: object) -> list[argparse.ArgumentParser]:
+    return list(choices.values()) if isinstance(choices, dict) else []
 
 
 def test_files_of_a_run_folder(finished: Finished) -> None:

@@ -93,3 +93,12 @@ def test_example_06_where_the_energy_goes(show) -> None:
     assert [block.split()[0] for block in blocks] == ["ecram", "rram-taox", "loihi1"]
     for block in blocks:
         assert sum(percents(block)) == pytest.approx(100.0, abs=1.0)
+
+
+def test_example_07_fit_your_device(show, tmp_path: Path) -> None:
+    out = show("07_fit_your_device")
+    assert "chosen: soft-bounds" in out  # the model that made the measurement
+    off = [float(found) for found in re.findall(r"([\d.]+) errors", out)]
+    assert len(off) == 4
+    assert max(off) < 3.0
+    assert (tmp_path / "my-device.toml").exists()
