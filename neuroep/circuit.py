@@ -37,8 +37,18 @@ class Circuit(NamedTuple):
         Largest |state| of layer k that the DAC can drive.
     adc_bound : ndarray, shape (L + 1,)
         Largest |weighted sum| that the ADC of coupling k = 1..L can read; entry 0 isn't used.
-    read_noise : ndarray, shape (L + 1,)
-        Standard deviation of the noise of one read of coupling k, in units of the weighted sum.
+    noise_up, noise_down : ndarray, shape (L + 1,)
+        Standard deviation of the noise of one conversion of an upward and of a downward read of the whole of coupling
+        k, in units of the weighted sum. A tile that holds m of the n lines has √(m/n) of it.
+    averaged : int
+        How often each read is converted, with independent noise; the mean is taken. At least 1.
+    managed : int
+        1 where the largest magnitude a of each row of lines is scaled to the DAC's bound and the sums, once
+        converted, back by a/bound (aihwkit's ABS_MAX noise management): `adc_bound` and noise are then those of lines
+        that span the bound, which must be positive. Rows of zeros read as exactly 0. 0 where lines are as they are.
+    tile_rows, tile_columns : int
+        Largest array, 0 without limit. An upward read sums the ⌈n_{k−1}/tile_rows⌉ parts of its lines, a downward
+        one the ⌈n_k/tile_columns⌉, each with its own noise and its own ADC.
     tau_seconds : ndarray, shape (L + 1,)
         Time constants.
     trace_bits : int
@@ -57,6 +67,42 @@ class Circuit(NamedTuple):
     adc_bits: int
     dac_bound: FloatArray
     adc_bound: FloatArray
-    read_noise: FloatArray
+    noise_up: FloatArray
+    noise_down: FloatArray
+    averaged: int
+    managed: int
+    tile_rows: int
+    tile_columns: int
     tau_seconds: NDArray[np.float64]
     trace_bits: int = 0
+
+
+def has_noise(circuit: Circuit) -> bool:
+    """Return whether any read is noisy."""
+    return bool(circuit.noise_up.any() or circuit.noise_down.any())
+
+
+def reads_exactly(circuit: Circuit) -> bool:
+    """Return whether reads are plain products: neither converters nor noise, the rest then changes nothing."""
+    return not (circuit.dac_bits or circuit.adc_bits or has_noise(circuit))
+
+
+class ReadSize(NamedTuple):
+    """What one row costs in one read: reads of the array, lines driven and sums converted."""
+
+    reads: int
+    lines: int
+    sums: int
+
+
+def tiles(lines: int, largest: int) -> int:
+    """Return the number of arrays side by side that hold so many lines; `largest` 0 is without limit."""
+    return -(-lines // largest) if largest else 1
+
+
+def read_size(circuit: Circuit, k: int, upward: bool) -> ReadSize:
+    """Return what one row costs in one read of coupling k: every array drives its lines and converts its sums."""
+    below, size = int(circuit.sizes[k - 1]), int(circuit.sizes[k])
+    from_below = below * tiles(size, circuit.tile_columns) * circuit.averaged
+    from_above = size * tiles(below, circuit.tile_rows) * circuit.averaged
+    return ReadSize(circuit.averaged, *((from_below, from_above) if upward else (from_above, from_below)))

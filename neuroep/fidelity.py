@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from neuroep.circuit import Circuit
+from neuroep.circuit import Circuit, reads_exactly
 from neuroep.engines import Engine, Plan, create
 from neuroep.equilibrium import ResultCode
 from neuroep.errors import BadInput
@@ -117,7 +117,7 @@ def check(
     found = ep_gradients(runner, circuit, x, wanted, phases, seed)
     oracle = gradients(network, effective_weights(circuit), x, wanted)
     rows = [_agreement(k, found.coupling(k), oracle.coupling(k), "backprop") for k in range(1, network.depth + 1)]
-    if precision == "float64" and not circuit.read_noise.any() and not circuit.adc_bits and not circuit.dac_bits:
+    if precision == "float64" and reads_exactly(circuit):
         rows += _differences(runner, circuit, x, wanted, phases, found, seed)
     return Fidelity(network.feedback, phases.beta, _settled(runner, circuit, x, phases), rows)
 

@@ -161,6 +161,8 @@ def _progress(like: Weights, arrays: Arrays, meta: dict[str, Any]) -> Progress:
     progress = Progress.fresh(like)
     if "velocity_couplings" in arrays:
         progress.velocity = _weights(like, arrays, "velocity_")
+    if arrays["ledger"].shape != progress.ledger.counts.shape:
+        raise BadInput("a checkpoint whose ledger counts other events", "jobs", "--fresh")
     progress.ledger.counts[...] = arrays["ledger"]
     progress.history.extend(Epoch(*epoch) for epoch in meta["history"])
     return progress

@@ -24,8 +24,8 @@ class Phase(IntEnum):
 class Event(IntEnum):
     """What is counted, per coupling or layer k (entry 0 where it belongs to none)."""
 
-    READ_UP = 0  # rows (samples) read through coupling k from below
-    READ_DOWN = 1  # rows read through coupling k from above
+    READ_UP = 0  # rows (samples) read through coupling k from below; repeats of an averaged read count
+    READ_DOWN = 1  # rows read through coupling k from above, likewise
     NEURON = 2  # rows for which layer k was updated
     CONTRAST = 3  # rows whose local product entered the contrast of coupling k
     WRITE = 4  # synapses of coupling k whose stored value changed
@@ -33,6 +33,8 @@ class Event(IntEnum):
     PULSE_SLOT = 6  # pulse times spent on coupling k one after the other (arrays work in parallel)
     SWEEP = 7  # entry 0: sweeps, summed over rows
     SAMPLE = 8  # entry 0: rows settled
+    LINE = 9  # lines driven in reads of coupling k, summed over rows
+    CONVERSION = 10  # weighted sums converted in reads of coupling k, summed over rows
 
 
 class Ledger(NamedTuple):
@@ -58,6 +60,29 @@ class Ledger(NamedTuple):
         """Add to one count."""
         self.counts[phase, event, k] += count
 
+    def add_read(
+        self, phase: Phase, upward: bool, k: int, rows: int, reads: int = 1, lines: int = 0, sums: int = 0
+    ) -> None:
+        """Count a read of coupling k and its conversions.
+
+        Parameters
+        ----------
+        phase : Phase
+            When.
+        upward : bool
+            From below.
+        k : int
+            Coupling.
+        rows : int
+            Samples.
+        reads, lines, sums : int
+            What a row costs, from :func:`neuroep.circuit.read_size`; lines and sums 0 for those of one whole array.
+        """
+        into, out = (self.sizes[k - 1], self.sizes[k])[:: 1 if upward else -1]
+        self.add(phase, Event.READ_UP if upward else Event.READ_DOWN, k, rows * reads)
+        self.add(phase, Event.LINE, k, rows * (lines or into))
+        self.add(phase, Event.CONVERSION, k, rows * (sums or out))
+
     def events(self, phase: Phase) -> dict[str, int]:
         """Return the physical events of a phase, under the names that device profiles price.
 
@@ -70,14 +95,13 @@ class Ledger(NamedTuple):
         """
         sizes = np.asarray(self.sizes, dtype=np.int64)
         synapses = np.concatenate([[0], sizes[:-1] * sizes[1:]])
-        below = np.concatenate([[0], sizes[:-1]])
         count = self.counts[phase]
         up, down = count[Event.READ_UP], count[Event.READ_DOWN]
         found = {
             "array_read": up + down,
             "synop": (up + down) * synapses,
-            "dac": up * below + down * sizes,
-            "adc": up * sizes + down * below,
+            "dac": count[Event.LINE],
+            "adc": count[Event.CONVERSION],
             "neuron_update": count[Event.NEURON] * sizes,
             "layer_update": count[Event.NEURON],
             "contrast_mac": count[Event.CONTRAST] * synapses,

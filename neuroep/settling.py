@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from neuroep.circuit import Circuit
+from neuroep.circuit import Circuit, has_noise
 from neuroep.disk import write_atomic
 from neuroep.engines import Nudge, Plan, create
 from neuroep.equilibrium import Equilibrium, ResultCode
@@ -120,7 +120,7 @@ def _phase(
 
 
 def _from_sweeps(circuit: Circuit, x: FloatArray, targets: FloatArray, beta: float, found: Equilibrium) -> float:
-    if circuit.read_noise.any() or (found.code != ResultCode.CONVERGED).any():
+    if has_noise(circuit) or (found.code != ResultCode.CONVERGED).any():
         return float("nan")
     engine, ledger = create("reference"), Ledger.empty(tuple(int(n) for n in circuit.sizes))
     plan = Plan(layer_order(Order.FORWARD, len(circuit.sizes) - 1), SWEEPS, SWEEP_TOLERANCE)

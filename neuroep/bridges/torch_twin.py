@@ -202,16 +202,17 @@ def _stored(like: Weights, state: State, couplings: str, biases: str) -> Weights
 
 def _count(ledger: Ledger, rows: int, steps: int) -> None:
     """Count the events of `steps` training steps over `rows` samples in all."""
-    free, nudged, update = (ledger.counts[phase] for phase in (Phase.FREE, Phase.NUDGED, Phase.UPDATE))
-    count_forward(free, rows)
-    nudged[Event.READ_DOWN, 2:] += rows
-    update[Event.CONTRAST, 1:] += rows
-    sizes = np.asarray(ledger.sizes, dtype=np.int64)
-    update[Event.WRITE, 1:] += steps * sizes[:-1] * sizes[1:]
+    count_forward(ledger, Phase.FREE, rows)
+    for k in range(1, len(ledger.sizes)):
+        if k > 1:
+            ledger.add_read(Phase.NUDGED, False, k, rows)
+        ledger.add(Phase.UPDATE, Event.CONTRAST, k, rows)
+        ledger.add(Phase.UPDATE, Event.WRITE, k, steps * ledger.sizes[k - 1] * ledger.sizes[k])
 
 
-def count_forward(counts: NDArray[np.int64], rows: int) -> None:
-    """Add the events of a forward pass over `rows` samples to the counts of one phase."""
-    counts[Event.READ_UP, 1:] += rows
-    counts[Event.NEURON, 1:] += rows
-    counts[Event.SAMPLE, 0] += rows
+def count_forward(ledger: Ledger, phase: Phase, rows: int) -> None:
+    """Add the events of a forward pass over `rows` samples."""
+    for k in range(1, len(ledger.sizes)):
+        ledger.add_read(phase, True, k, rows)
+        ledger.add(phase, Event.NEURON, k, rows)
+    ledger.add(phase, Event.SAMPLE, 0, rows)

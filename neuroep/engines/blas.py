@@ -127,6 +127,25 @@ def product_down(
 
 
 @njit(inline="always")
+def tile_up(
+    gemm: int, rows: int, below: int, size: int, first: int, lines: int, source: FloatArray, weights: FloatArray,
+    out: FloatArray,
+) -> None:  # fmt: skip
+    """Like product_up, of lines first..first+lines−1 alone."""
+    part, tile = source[first:], weights[first * size :]
+    _gemm(gemm, _N, _N, size, rows, lines, 1.0, tile, size, part, below, 0.0, out, size)
+
+
+@njit(inline="always")
+def tile_down(
+    gemm: int, rows: int, size: int, above: int, first: int, lines: int, source: FloatArray, weights: FloatArray,
+    out: FloatArray,
+) -> None:  # fmt: skip
+    """Like product_down, of lines first..first+lines−1 alone."""
+    _gemm(gemm, _T, _N, size, rows, lines, 1.0, weights[first:], above, source[first:], above, 0.0, out, size)
+
+
+@njit(inline="always")
 def product_outer(
     gemm: int, rows: int, below: int, size: int, a: FloatArray, stride: int, b: FloatArray, scale: float, keep: float,
     out: FloatArray,

@@ -10,9 +10,10 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import DTypeLike
 from threadpoolctl import ThreadpoolController
 
-from neuroep.circuit import Circuit
+from neuroep.circuit import Circuit, read_size
 from neuroep.engines import contrast_kernels, kernels
 from neuroep.engines.base import Accumulation, Keys, Nudge, Plan, Plans
 from neuroep.engines.blas import find_blas
@@ -38,6 +39,7 @@ class _Workspace(NamedTuple):
     up: tuple[FloatArray, ...]
     nothing: Nudge
     scratch: FloatArray
+    lines: FloatArray
     blocks: tuple[tuple[int, int], ...]
     counts: kernels.IntArray
 
@@ -120,6 +122,10 @@ class CpuEngine:
         for other in others:
             other.result()
 
+    def _scratch(self, blocks: Sequence[tuple[int, int]], sizes: Sequence[int], dtype: DTypeLike) -> FloatArray:
+        """Return each block's room for lines and reads; zeros of which no page is there until it is touched."""
+        return np.zeros((len(blocks), 5, max(hi - lo for lo, hi in blocks) * max(sizes[1:])), dtype=dtype)
+
     def _workspace(self, circuit: Circuit, batch: int, slot: str, ledger: Ledger, work: int) -> _Workspace:
         """Return the buffers of a phase; `work` is the multiplications of a row."""
         key = (slot, batch, ledger.sizes, circuit.up.dtype)
@@ -129,11 +135,11 @@ class CpuEngine:
             rows = [np.zeros(batch, dtype=kind) for kind in (dtype, np.int64, np.int64)]
             buffers = kernels.Buffers(flat[0], flat[1], flat[2], rows[0], rows[1], rows[2])
             blocks = self._blocks(batch, work)
-            scratch = np.zeros((len(blocks), 2 * max(hi - lo for lo, hi in blocks) * max(sizes[1:])), dtype=dtype)
+            scratch, lines = self._scratch(blocks, sizes, dtype), np.zeros(batch * sizes[0], dtype=dtype)
             counts = np.zeros((len(blocks), 2, *ledger.counts.shape[1:]), dtype=np.int64)
             nothing = Nudge(np.zeros((batch, sizes[-1]), dtype=dtype), np.zeros(batch, dtype=dtype))
             states, up = _layers(flat[0], batch, sizes), _layers(flat[1], batch, sizes)
-            self._workspaces[key] = _Workspace(buffers, states, up, nothing, scratch, blocks, counts)
+            self._workspaces[key] = _Workspace(buffers, states, up, nothing, scratch, lines, blocks, counts)
         return self._workspaces[key]
 
     def drive(self, circuit: Circuit, x: FloatArray, noise_key: int, ledger: Ledger, phase: Phase) -> FloatArray:
@@ -141,10 +147,10 @@ class CpuEngine:
         n0, n1 = int(circuit.sizes[0]), int(circuit.sizes[1])
         blocks = self._blocks(len(x), n0 * n1)
         out = np.empty(len(x) * n1, dtype=circuit.up.dtype)
-        lines = np.empty(x.size if circuit.dac_bits else 0, dtype=circuit.up.dtype)
+        lines, scratch = np.zeros(x.size, dtype=out.dtype), self._scratch(blocks, (n0, n1), out.dtype)
         flat, key, gemm = x.reshape(-1), np.uint64(noise_key), self._blas.gemm(out.dtype)
-        self._share(kernels.drive_block, blocks, lambda _: (circuit, flat, lines, out, key, gemm))
-        ledger.add(phase, Event.READ_UP, 1, len(x))
+        self._share(kernels.drive_block, blocks, lambda i: (circuit, flat, lines, scratch[i], out, key, gemm))
+        ledger.add_read(phase, True, 1, len(x), *read_size(circuit, 1, True))
         return out.reshape(len(x), n1)
 
     def settle_free(
@@ -199,18 +205,16 @@ class CpuEngine:
         free = self._workspace(circuit, batch, "free phase", ledger, work)
         nudged = self._workspace(circuit, len(nudge.beta), "nudged phases", ledger, work)
         flags = np.empty((len(free.blocks), 4, len(sizes) - 1), dtype=np.bool_)
-        lines = np.empty(x.size if circuit.dac_bits else 0, dtype=x.dtype)
         flat, numbers, gemm = x.reshape(-1), np.array(keys, dtype=np.uint64), self._blas.gemm(x.dtype)
         free.counts[...] = 0
 
         def arguments(i: int) -> tuple[Any, ...]:
             return (
-                circuit, flat, lines, plans.free, plans.nudged, free.nothing, nudge, free.buffers, nudged.buffers,
+                circuit, flat, free.lines, plans.free, plans.nudged, free.nothing, nudge, free.buffers, nudged.buffers,
                 free.scratch[i], flags[i], free.counts[i], numbers, gemm,
             )  # fmt: skip
 
         self._share(kernels.phases_block, free.blocks, arguments)
-        ledger.add(Phase.FREE, Event.READ_UP, 1, batch)
         ledger.counts[Phase.FREE : Phase.NUDGED + 1] += free.counts.sum(axis=0)
         return free.equilibrium(flags[0, 0]), nudged.equilibrium(flags[0, 2])
 

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numba import cuda
+from numpy.typing import NDArray
 
-from neuroep.circuit import Circuit
+from neuroep.circuit import Circuit, reads_exactly
 from neuroep.engines import cuda_kernels, cuda_ode, cuda_products, cuda_tiles
 from neuroep.engines.base import Accumulation, Keys, Nudge, Plan, Plans
 from neuroep.engines.cuda_arrays import bring_back, copied, flat, gathered, give, host, layers, on_device, on_gpu
@@ -95,7 +96,7 @@ class CudaEngine:
         grid = (-(-n1 // tile.columns), -(-rows // tile.rows))
         kernel = cuda_products.drive(kind, tile)
         kernel[grid, (tile.threads_x, tile.threads_y)](rows, n1, n0, flat(x), on_device(circuit.up), out)
-        ledger.add(phase, Event.READ_UP, 1, rows)
+        ledger.add_read(phase, True, 1, rows)
         return out
 
     def settle_free(
@@ -171,7 +172,7 @@ class CudaEngine:
             on_device(circuit.biases), *start, targets, beta, room, states, up, down, residual, steps, codes, flags,
             counts, rows,
         )  # fmt: skip
-        ledger.counts[phase] += counts.copy_to_host()
+        _count(ledger, phase, counts.copy_to_host())
         bits = int(flags.copy_to_host()[0])
         is_fresh = np.array([bool(bits >> k & 1) for k in range(len(layout.sizes) - 1)])
         given = layers(give(states, there), rows, layout.sizes)
@@ -334,8 +335,19 @@ class CudaEngine:
         return tile, resident, grid, cuda.device_array(room, kind)
 
 
+def _count(ledger: Ledger, phase: Phase, counts: NDArray[np.int64]) -> None:
+    """Add what a kernel counted; its reads are those of whole arrays."""
+    for upward, event in ((True, Event.READ_UP), (False, Event.READ_DOWN)):
+        for k in range(1, len(ledger.sizes)):
+            ledger.add_read(phase, upward, k, int(counts[event, k]))
+        counts[event] = 0
+    ledger.counts[phase] += counts
+
+
 def _check(circuit: Circuit) -> None:
-    if circuit.dac_bits or circuit.adc_bits or np.any(circuit.read_noise):
-        raise NotAvailable("the cuda engine has no converters and no read noise yet: use --engine cpu")
+    tiled = circuit.tile_rows or circuit.tile_columns
+    if not reads_exactly(circuit) or circuit.managed or tiled or circuit.averaged > 1:
+        what = "converters, read noise, averaged or managed reads and no tiles"
+        raise NotAvailable(f"the cuda engine has no {what} yet: use --engine cpu")
     if len(circuit.sizes) - 1 > MOST_LAYERS:
         raise NotAvailable(f"the cuda engine settles at most {MOST_LAYERS} layers: use --engine cpu")

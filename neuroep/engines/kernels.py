@@ -15,22 +15,19 @@ from numba import njit
 from numpy.typing import NDArray
 
 from neuroep.circuit import Circuit
-from neuroep.engines import blas
 from neuroep.engines.base import Nudge, Plan
+from neuroep.engines.read_kernels import IntArray, count_read, read
 from neuroep.equilibrium import ResultCode
-from neuroep.hardware.converters import quantize_scalar
 from neuroep.ledger import Event
 from neuroep.physics import scalars
 from neuroep.weights import FloatArray
 
 # NaN and infinity keep their meaning (they are how divergence shows); sums may be reordered to vectorise.
 _FAST = {"reassoc", "contract", "nsz", "arcp"}
-_READ_UP, _READ_DOWN, _NEURON = int(Event.READ_UP), int(Event.READ_DOWN), int(Event.NEURON)
-_SWEEP, _SAMPLE = int(Event.SWEEP), int(Event.SAMPLE)
+_NEURON, _SWEEP, _SAMPLE = int(Event.NEURON), int(Event.SWEEP), int(Event.SAMPLE)
 _CONVERGED, _STEP_LIMIT = int(ResultCode.CONVERGED), int(ResultCode.STEP_LIMIT)
 _DIVERGED = int(ResultCode.DIVERGED)
 
-IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 
 
@@ -115,49 +112,6 @@ def update_output(
 
 
 @njit(cache=True)
-def quantize_into(source: FloatArray, count: int, bits: int, bound: float, out: FloatArray) -> None:
-    """out ← the converter's grid value of each of `count` numbers."""
-    step = source.dtype.type(2.0 * bound / (2.0**bits - 2.0))
-    for i in range(count):
-        out[i] = quantize_scalar(source[i], step, source.dtype.type(bound))
-
-
-@njit(cache=True)
-def add_noise(
-    sums: FloatArray, rows: int, n: int, ids: IntArray, offset: int, sigma: float, key: int, number: int
-) -> None:
-    """Add N(0, sigma²) to each weighted sum, a function of key, sample row, read number and unit."""
-    for r in range(rows):
-        read_key = scalars.combine(scalars.combine(key, ids[r] + offset), number)
-        for j in range(n):
-            noise = scalars.standard_normal(scalars.combine(read_key, j))
-            sums[r * n + j] += sums.dtype.type(sigma * sums.dtype.type(noise))
-
-
-@njit(cache=True)
-def read(
-    circuit: Circuit, k: int, upward: bool, rows: int, weights: FloatArray, source: FloatArray, lines: FloatArray,
-    sums: FloatArray, ids: IntArray, offset: int, key: int, sweep: int, gemm: int,
-) -> None:  # fmt: skip
-    """One read of coupling k: converters, product, noise, converters. `lines` is scratch for the DAC."""
-    below, size = circuit.sizes[k - 1], circuit.sizes[k]
-    into, out = (below, size) if upward else (size, below)
-    driven = source
-    if circuit.dac_bits > 0:
-        quantize_into(source, rows * into, circuit.dac_bits, circuit.dac_bound[k - 1 if upward else k], lines)
-        driven = lines
-    if upward:
-        blas.product_up(gemm, rows, below, size, driven, weights, 1.0, 0.0, sums)
-    else:
-        blas.product_down(gemm, rows, below, size, driven, weights, 1.0, 0.0, sums)
-    if circuit.read_noise[k] > 0.0:
-        number = (sweep * len(circuit.sizes) + k) * 2 + (1 if upward else 0)
-        add_noise(sums, rows, out, ids, offset, circuit.read_noise[k], key, number)
-    if circuit.adc_bits > 0:
-        quantize_into(sums, rows * out, circuit.adc_bits, circuit.adc_bound[k], sums)
-
-
-@njit(cache=True)
 def feedback_lines(
     rows: int, n: int, states: FloatArray, targets: FloatArray, beta: FloatArray, ids: IntArray, out: FloatArray
 ) -> None:
@@ -194,7 +148,10 @@ def settle_block(
     circuit: Circuit, plan: Plan, nudge: Nudge, work: Buffers, scratch: FloatArray, up_fresh: BoolArray,
     down_fresh: BoolArray, counts: IntArray, key: int, nudged: bool, gemm: int, lo: int, hi: int,
 ) -> None:  # fmt: skip
-    """Settle rows lo..hi−1 of a batch in place. Freshness flags come in and go out as in Equilibrium."""
+    """Settle rows lo..hi−1 of a batch in place. Freshness flags come in and go out as in Equilibrium.
+
+    `scratch` has a row for the lines, one for what a read-out sends down and three for :func:`read`.
+    """
     depth, active, batch = len(circuit.sizes) - 1, hi - lo, len(nudge.beta)
     last = depth - 1 if circuit.cost == scalars.CROSS_ENTROPY else depth
     states, up, down, residual, steps = work.states, work.up, work.down, work.residual, work.steps
@@ -215,19 +172,20 @@ def settle_block(
             bias = circuit.biases[bias_start[k] :]
             if not up_fresh[k - 1]:
                 weights = circuit.up[weight_starts[k] :]
-                read(circuit, k, True, active, weights, states[starts[k - 1] :], scratch, u, ids, lo, key, sweep,
-                     gemm)  # fmt: skip
+                read(circuit, k, True, active, weights, states[starts[k - 1] :], scratch[0], scratch, u, ids, lo, key,
+                     sweep, gemm)  # fmt: skip
                 up_fresh[k - 1] = True
-                counts[_READ_UP, k] += active
+                count_read(circuit, counts, k, True, active)
             if k < depth and not down_fresh[k - 1] and (k < last or nudged):
                 source, weights = states[starts[k + 1] :], circuit.down[weight_starts[k + 1] :]
                 if k == last:
-                    source = scratch[len(scratch) // 2 :]
+                    source = scratch[1]
                     feedback_lines(active, circuit.sizes[k + 1], states[starts[k + 1] :], row_targets, row_beta, ids,
                                    source)  # fmt: skip
-                read(circuit, k + 1, False, active, weights, source, scratch, d, ids, lo, key, sweep, gemm)
+                read(circuit, k + 1, False, active, weights, source, scratch[0], scratch, d, ids, lo, key, sweep,
+                     gemm)  # fmt: skip
                 down_fresh[k - 1] = True
-                counts[_READ_DOWN, k + 1] += active
+                count_read(circuit, counts, k + 1, False, active)
             if k == depth:
                 update_output(circuit.cost, circuit.activations[k], active, n, u, bias, row_targets, row_beta, ids,
                               s, squares)  # fmt: skip
@@ -258,12 +216,13 @@ def settle_block(
 
 @njit(cache=True, nogil=True)
 def drive_block(
-    circuit: Circuit, x: FloatArray, lines: FloatArray, out: FloatArray, key: int, gemm: int, lo: int, hi: int
-) -> None:
+    circuit: Circuit, x: FloatArray, lines: FloatArray, scratch: FloatArray, out: FloatArray, key: int, gemm: int,
+    lo: int, hi: int,
+) -> None:  # fmt: skip
     """Read rows lo..hi−1 of the clamped input through W_1."""
     n0, n1 = circuit.sizes[0], circuit.sizes[1]
-    read(circuit, 1, True, hi - lo, circuit.up, x[lo * n0 :], lines[lo * n0 :], out[lo * n1 :], np.arange(hi - lo),
-         lo, key, 0, gemm)  # fmt: skip
+    read(circuit, 1, True, hi - lo, circuit.up, x[lo * n0 :], lines[lo * n0 :], scratch, out[lo * n1 :],
+         np.arange(hi - lo), lo, key, 0, gemm)  # fmt: skip
 
 
 @njit(cache=True, nogil=True)
@@ -305,7 +264,8 @@ def phases_block(
     `flags` has the free phase's two rows of freshness, then the nudged phases'; `counts` the free phase's, then theirs.
     """
     batch, rows = len(nothing.beta), len(nudge.beta)
-    drive_block(circuit, x, lines, free.up, keys[0], gemm, lo, hi)
+    drive_block(circuit, x, lines, scratch, free.up, keys[0], gemm, lo, hi)
+    count_read(circuit, counts[0], 1, True, hi - lo)
     clear_rows(circuit, free, batch, lo, hi)
     flags[:2] = True
     settle_block(circuit, free_plan, nothing, free, scratch, flags[0], flags[1], counts[0], keys[1], False, gemm, lo,

@@ -13,7 +13,8 @@ from numba import njit
 
 from neuroep.circuit import Circuit
 from neuroep.engines import blas
-from neuroep.engines.kernels import BoolArray, IntArray, add_noise
+from neuroep.engines.kernels import BoolArray, IntArray
+from neuroep.engines.read_kernels import add_noise
 from neuroep.physics import scalars
 from neuroep.weights import FloatArray
 
@@ -149,9 +150,9 @@ def velocity(
         else:
             up = circuit.up[weight_starts[k] :]
             blas.product_up(gemm, active, sizes[k - 1], n, states[starts[k - 1] :], up, 1.0, 0.0, into)
-            if circuit.read_noise[k] > 0.0:
-                add_noise(into, active, n, scratch.ids, lo + first_row, circuit.read_noise[k], equation.noise_key,
-                          (number + k) * 2 + 1)  # fmt: skip
+            if circuit.noise_up[k] > 0.0:
+                add_noise(into, active, n, scratch.ids, lo + first_row, circuit.noise_up[k], equation.noise_key,
+                          (number + k) * 2 + 1, 0)  # fmt: skip
         if k < last or (k < depth and equation.nudged):
             source, gain = states[starts[k + 1] :], circuit.feedback
             if k == last:
@@ -162,9 +163,9 @@ def velocity(
                               scratch.ids, lo, source)  # fmt: skip
             down = circuit.down[weight_starts[k + 1] :]
             blas.product_down(gemm, active, n, sizes[k + 1], source, down, gain, 1.0, into)
-            if circuit.read_noise[k + 1] > 0.0:
-                add_noise(into, active, n, scratch.ids, lo + first_row, gain * circuit.read_noise[k + 1],
-                          equation.noise_key, (number + k + 1) * 2)  # fmt: skip
+            if circuit.noise_down[k + 1] > 0.0:
+                add_noise(into, active, n, scratch.ids, lo + first_row, gain * circuit.noise_down[k + 1],
+                          equation.noise_key, (number + k + 1) * 2, 0)  # fmt: skip
         if k == depth and equation.nudged:
             nudge(circuit.cost, active, n, states[starts[k] :], samples.targets, samples.beta, scratch.ids, lo, into)
         tanh_leak = circuit.activations[k] == scalars.TANH and not equation.membrane

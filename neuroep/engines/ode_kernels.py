@@ -65,17 +65,17 @@ def clip_into(count: int, low: float, high: float, source: FloatArray, out: Floa
         out[i] = scalars.clip(source[i], low, high)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def kick_layer(
     rows: int, n: int, unit: int, sigma: float, h: FloatArray, ids: IntArray, offset: int, key: int, step: int,
     out: FloatArray,
 ) -> None:  # fmt: skip
     """out ← √h σ N(0, 1), a function of key, sample row, step and unit."""
     for r in range(rows):
-        step_key = scalars.combine(scalars.combine(key, ids[r] + offset), step)
+        low, high = scalars.read_key(key, ids[r] + offset, step, 0)
+        spread = math.sqrt(h[r]) * sigma
         for j in range(n):
-            noise = scalars.standard_normal(scalars.combine(step_key, unit + j))
-            out[r * n + j] = math.sqrt(h[r]) * sigma * noise
+            out[r * n + j] = spread * scalars.standard_normal(low, high, unit + j)
 
 
 @njit(cache=True)

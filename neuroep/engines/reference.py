@@ -5,7 +5,8 @@ Three rules of the definition that a formula doesn't show:
 * a weighted sum is read again only when its source has changed since the last read;
 * a sample stops by itself, at the end of the first sweep whose residual is at its tolerance, and from
   then on neither changes nor costs anything;
-* the noise of a read is a function of the key, the sample's row and the read's place in the phase.
+* the noise of a conversion is a function of the key, the sample's row, the read's place in the phase, and the
+  conversion's in the read.
 """
 
 from __future__ import annotations
@@ -17,14 +18,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from neuroep.circuit import Circuit
+from neuroep.circuit import Circuit, read_size
 from neuroep.cost.traces import Recorder
 from neuroep.engines.base import Accumulation, Keys, Nudge, Plan, Plans
+from neuroep.engines.reads import read
 from neuroep.equilibrium import Equilibrium
-from neuroep.hardware.converters import quantize
 from neuroep.ledger import Event, Ledger, Phase
 from neuroep.physics import hopfield
-from neuroep.rng import counter_normal
 from neuroep.solvers.stopping import result_codes
 from neuroep.weights import FloatArray
 
@@ -42,20 +42,6 @@ class _Settling:
 
     def __post_init__(self) -> None:
         self.rows = np.arange(len(self.states[0]))
-
-
-def read(
-    circuit: Circuit, k: int, upward: bool, source: FloatArray, noise_key: int, rows: NDArray[np.intp], sweep: int
-) -> FloatArray:
-    """Return the weighted sums of one read of coupling k: converters, product, noise, converters."""
-    layer = k - 1 if upward else k
-    lines = quantize(source, circuit.dac_bits, float(circuit.dac_bound[layer]))
-    sums = lines @ (hopfield.coupling_up(circuit, k) if upward else hopfield.coupling_down(circuit, k).T)
-    if circuit.read_noise[k] > 0.0:
-        number = (sweep * len(circuit.sizes) + k) * 2 + int(upward)
-        noise = counter_normal(noise_key, rows, number, sums.shape[1])
-        sums = sums + circuit.read_noise[k] * noise.astype(sums.dtype)
-    return quantize(sums, circuit.adc_bits, float(circuit.adc_bound[k]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +66,7 @@ class ReferenceEngine:
         """See Engine."""
         n0, n1 = int(circuit.sizes[0]), int(circuit.sizes[1])
         self._note([("x", x.size), ("W1", n0 * n1)], [("u1", len(x) * n1)])
-        ledger.add(phase, Event.READ_UP, 1, len(x))
+        ledger.add_read(phase, True, 1, len(x), *read_size(circuit, 1, True))
         return read(circuit, 1, True, x, noise_key, np.arange(len(x)), 0)
 
     def settle_free(
@@ -185,7 +171,7 @@ class ReferenceEngine:
             source = work.states[k - 2][work.rows]
             work.up[k - 1][work.rows] = read(circuit, k, True, source, key, work.rows, sweep)
             work.up_fresh[k - 1] = True
-            ledger.add(phase, Event.READ_UP, k, len(work.rows))
+            ledger.add_read(phase, True, k, len(work.rows), *read_size(circuit, k, True))
             below, size = int(circuit.sizes[k - 1]), int(circuit.sizes[k])
             self._note([(f"s{k - 1}", source.size), (f"W{k}", below * size)], [(f"u{k}", len(source) * size)])
         return work.up[k - 1][work.rows]
@@ -204,7 +190,7 @@ class ReferenceEngine:
         if not work.down_fresh[k - 1]:
             work.down[k - 1][work.rows] = read(circuit, k + 1, False, source, key, work.rows, sweep)
             work.down_fresh[k - 1] = True
-            ledger.add(phase, Event.READ_DOWN, k + 1, len(work.rows))
+            ledger.add_read(phase, False, k + 1, len(work.rows), *read_size(circuit, k + 1, False))
             size, above = int(circuit.sizes[k]), int(circuit.sizes[k + 1])
             self._note([(f"s{k + 1}", source.size), (f"W{k + 1}", size * above)], [(f"d{k}", len(source) * size)])
         return work.down[k - 1][work.rows]

@@ -214,21 +214,23 @@ class Crossbar:
 
         A DAC spans −1..1, and −6..6 for relu6 layers; linear layers, whose states have no bound, are clipped at ±1. An
         ADC serves both reads of its coupling, so the larger of the two layers' DAC ranges scales its own. Engines
-        add noise of a fixed standard deviation: that of an upward read with states of root mean square 0.5,
-        √2 · read_noise · w_max · 0.5 · √n_{k−1}.
+        add noise of a fixed standard deviation: that of a read with lines of root mean square 0.5,
+        √2 · read_noise · w_max · 0.5 · √n, with n = n_{k−1} upward and n_k downward.
         """
         spans = [1.0] + [6.0 if layer.activation is Activation.RELU6 else 1.0 for layer in network.layers[1:]]
         dac_bound = np.asarray(spans, dtype=couplings.dtype)
-        adc_bound, read_noise = np.zeros_like(dac_bound), np.zeros_like(dac_bound)
+        adc_bound, noise_up, noise_down = (np.zeros_like(dac_bound) for _ in range(3))
         adc_bound[1:] = self.adc_bound * w_max * np.maximum(dac_bound[:-1], dac_bound[1:])
-        fan_in = np.asarray(network.sizes[:-1], dtype=np.float64)
-        read_noise[1:] = self.read_noise * np.sqrt(2.0 * fan_in) * REFERENCE_ACTIVITY * w_max
+        lines = np.sqrt(2.0 * np.asarray(network.sizes, dtype=np.float64))
+        noise_up[1:] = self.read_noise * lines[:-1] * REFERENCE_ACTIVITY * w_max
+        noise_down[1:] = self.read_noise * lines[1:] * REFERENCE_ACTIVITY * w_max
         return lower(network, couplings, couplings, biases)._replace(
             dac_bits=self.dac_bits,
             adc_bits=self.adc_bits,
             dac_bound=dac_bound,
             adc_bound=adc_bound,
-            read_noise=read_noise,
+            noise_up=noise_up,
+            noise_down=noise_down,
         )
 
 

@@ -93,7 +93,12 @@ def lower(network: Network, up: FloatArray, down: FloatArray, biases: FloatArray
         adc_bits=0,
         dac_bound=off,
         adc_bound=off.copy(),
-        read_noise=off.copy(),
+        noise_up=off.copy(),
+        noise_down=off.copy(),
+        averaged=1,
+        managed=0,
+        tile_rows=0,
+        tile_columns=0,
         tau_seconds=np.asarray([layer.tau_seconds for layer in network.layers], dtype=np.float64),
     )
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from neuroep.circuit import Circuit
+from neuroep.circuit import Circuit, read_size, reads_exactly
 from neuroep.engines import Plan
 from neuroep.errors import BadInput
 from neuroep.ledger import Event, Ledger, Phase
@@ -46,7 +46,7 @@ def check_holomorphic(circuit: Circuit) -> None:
     if circuit.cost not in SMOOTH_COSTS:
         label = Cost(circuit.cost).label
         raise BadInput(f"cost {label!r} isn't holomorphic", "cost", ", ".join(c.label for c in SMOOTH_COSTS))
-    if circuit.dac_bits or circuit.adc_bits or circuit.read_noise.any():
+    if not reads_exactly(circuit):
         raise BadInput(
             "the holomorphic estimator with converters or read noise", "estimator", "devices with exact reads"
         )
@@ -145,7 +145,7 @@ def _inputs(
     total: ComplexArray = currents[rows].astype(states[0].dtype)
     if k > 1:
         total = _product(states[k - 2][rows], hopfield.coupling_up(circuit, k))
-        ledger.add(Phase.NUDGED, Event.READ_UP, k, 2 * len(rows))
+        ledger.add_read(Phase.NUDGED, True, k, 2 * len(rows), *read_size(circuit, k, True))
     total += hopfield.bias(circuit, k)
     if k == len(circuit.sizes) - 1:
         return total
@@ -153,5 +153,5 @@ def _inputs(
     if k == hopfield.dynamical(circuit):
         source, gain = beta[rows, None] * (targets[rows] - source), 1.0
     total += gain * _product(source, hopfield.coupling_down(circuit, k + 1).T)
-    ledger.add(Phase.NUDGED, Event.READ_DOWN, k + 1, 2 * len(rows))
+    ledger.add_read(Phase.NUDGED, False, k + 1, 2 * len(rows), *read_size(circuit, k + 1, False))
     return total

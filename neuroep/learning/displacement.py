@@ -35,7 +35,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from neuroep.circuit import Circuit
+from neuroep.circuit import Circuit, read_size, reads_exactly
 from neuroep.engines import Nudge, Plan
 from neuroep.equilibrium import Equilibrium
 from neuroep.errors import BadInput
@@ -116,7 +116,7 @@ def output_displaced(
 
 def refuse_hardware(circuit: Circuit, what: str) -> None:
     """Raise BadInput if a circuit has converters, read noise or traces."""
-    if circuit.dac_bits or circuit.adc_bits or circuit.read_noise.any():
+    if not reads_exactly(circuit):
         raise BadInput(f"{what} on a device with converters or read noise", "estimator", "devices with exact reads")
     if circuit.trace_bits:
         raise BadInput(f"{what} on a device that learns from traces", "estimator", "devices with trace_bits = 0")
@@ -212,7 +212,7 @@ def _update(circuit: Circuit, k: int, known: _Settled, d: Sequence[FloatArray], 
     z = np.zeros_like(a)
     if k - 1 in known.moved:  # before, it is at zero
         z = circuit.feedback * (d[k - 2] @ hopfield.coupling_up(circuit, k))
-        ledger.add(Phase.NUDGED, Event.READ_UP, k, rows)
+        ledger.add_read(Phase.NUDGED, True, k, rows, *read_size(circuit, k, True))
     ledger.add(Phase.NUDGED, Event.NEURON, k, rows)
     known.moved.add(k)
     if k == depth:
@@ -220,7 +220,7 @@ def _update(circuit: Circuit, k: int, known: _Settled, d: Sequence[FloatArray], 
     if k == last or k + 1 in known.moved:
         source = d[k] if k < last else _readout_error(circuit, known, s + d[k - 1], ledger)
         z = z + source @ hopfield.coupling_down(circuit, k + 1).T
-        ledger.add(Phase.NUDGED, Event.READ_DOWN, k + 1, rows)
+        ledger.add_read(Phase.NUDGED, False, k + 1, rows, *read_size(circuit, k + 1, False))
     return displaced(code, s, a, z, circuit.feedback ** (last - k))
 
 
@@ -228,6 +228,6 @@ def _readout_error(circuit: Circuit, known: _Settled, states: FloatArray, ledger
     """Return β(y − ŷ), what a softmax read-out sends down."""
     depth = len(circuit.sizes) - 1
     logits = states @ hopfield.coupling_up(circuit, depth) + hopfield.bias(circuit, depth)
-    for event in (Event.READ_UP, Event.NEURON):
-        ledger.add(Phase.NUDGED, event, depth, len(states))
+    ledger.add_read(Phase.NUDGED, True, depth, len(states), *read_size(circuit, depth, True))
+    ledger.add(Phase.NUDGED, Event.NEURON, depth, len(states))
     return known.beta[:, None] * (known.targets - softmax(logits))

@@ -15,14 +15,14 @@ from numba import njit
 from neuroep.circuit import Circuit
 from neuroep.engines import blas
 from neuroep.engines.kernels import IntArray, swap_rows
+from neuroep.engines.read_kernels import count_read
 from neuroep.equilibrium import ResultCode
 from neuroep.ledger import Event
 from neuroep.physics import scalars
 from neuroep.weights import FloatArray
 
 _FAST = {"reassoc", "contract", "nsz", "arcp"}
-_READ_UP, _READ_DOWN, _NEURON = int(Event.READ_UP), int(Event.READ_DOWN), int(Event.NEURON)
-_SWEEP, _SAMPLE = int(Event.SWEEP), int(Event.SAMPLE)
+_NEURON, _SWEEP, _SAMPLE = int(Event.NEURON), int(Event.SWEEP), int(Event.SAMPLE)
 _CONVERGED, _STEP_LIMIT = int(ResultCode.CONVERGED), int(ResultCode.STEP_LIMIT)
 _DIVERGED = int(ResultCode.DIVERGED)
 #: Below this |h| the fifth convergent of tanh's continued fraction is exact to float64's rounding.
@@ -153,7 +153,7 @@ def settle_rows(
                 source = d[rows * units[k - 1] + lo * below :]
                 weights = circuit.up[weight_starts[k] :]
                 blas.product_up(gemm, active, below, n, source, weights, circuit.feedback, 0.0, z)
-                counts[_READ_UP, k] += active
+                count_read(circuit, counts, k, True, active)
                 keep = 1.0
             if k < depth and (k == last or moved[k + 1]):
                 above, source = circuit.sizes[k + 1], lines
@@ -165,13 +165,13 @@ def settle_rows(
                     weights = circuit.up[weight_starts[k + 1] :]
                     blas.product_up(gemm, active, n, above, shifted, weights, 1.0, 0.0, lines)
                     send_error(active, above, circuit.biases[units[k + 1] :], targets, beta, ids, lines)
-                    counts[_READ_UP, k + 1] += active
+                    count_read(circuit, counts, k + 1, True, active)
                     counts[_NEURON, k + 1] += active
                 else:
                     source = d[rows * units[k + 1] + lo * above :]
                 weights = circuit.down[weight_starts[k + 1] :]
                 blas.product_down(gemm, active, n, above, source, weights, 1.0, keep, z)
-                counts[_READ_DOWN, k + 1] += active
+                count_read(circuit, counts, k + 1, False, active)
             elif not moved[k - 1]:
                 z[: active * n] = 0.0
             sigma, code = max(circuit.feedback ** (last - k), np.finfo(d.dtype).tiny), circuit.activations[k]

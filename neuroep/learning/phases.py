@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from neuroep.circuit import Circuit
+from neuroep.circuit import Circuit, has_noise
 from neuroep.engines import Accumulation, Engine, Keys, Nudge, Plan, Plans
 from neuroep.equilibrium import Equilibrium
 from neuroep.learning.estimators import Scheme, scheme
@@ -28,7 +28,7 @@ def plans(phases: Phases, depth: int) -> Plans:
 
 def step_keys(circuit: Circuit, seed: int, *names: str | int) -> Keys:
     """Return the noise keys of one step; a circuit without read noise needs none."""
-    if not circuit.read_noise.any():
+    if not has_noise(circuit):
         return QUIET
     return Keys(*(noise_key(seed, *names, phase) for phase in ("drive", "free", "nudged")))
 

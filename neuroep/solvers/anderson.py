@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from neuroep.circuit import Circuit
+from neuroep.circuit import Circuit, reads_exactly
 from neuroep.equilibrium import Equilibrium
 from neuroep.errors import BadInput
 from neuroep.physics import hopfield
@@ -58,7 +58,7 @@ def settle_accelerated(
     BadInput
         If the circuit has converters or read noise: mixing would combine what was rounded, or chance.
     """
-    if circuit.read_noise.any() or circuit.dac_bits or circuit.adc_bits:
+    if not reads_exactly(circuit):
         raise BadInput("Anderson acceleration with converters or read noise", "solver", "exact reads")
     ends = np.cumsum(circuit.sizes[1:])
     z = np.zeros((len(x), ends[-1]), dtype=x.dtype)

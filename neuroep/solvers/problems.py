@@ -23,7 +23,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from neuroep.circuit import Circuit
+from neuroep.circuit import Circuit, has_noise
 from neuroep.errors import BadInput
 from neuroep.network import Activation, Cost
 from neuroep.physics import activations, costs, hopfield
@@ -44,11 +44,16 @@ def check(circuit: Circuit, beta: FloatArray, noisy: bool) -> None:
     Raises
     ------
     BadInput
-        For converters (clocked), read noise with a solver that takes no noise, and a nudged hinge.
+        For converters, managed and averaged reads (clocked), noisy tiles, read noise with a solver that takes no
+        noise, and a nudged hinge.
     """
-    if circuit.dac_bits or circuit.adc_bits:
-        raise BadInput("converters are clocked and have no flow in continuous time", "circuit", "block sweeps")
-    if circuit.read_noise.any() and not noisy:
+    if circuit.dac_bits or circuit.adc_bits or circuit.averaged > 1 or circuit.managed:
+        raise BadInput(
+            "converters and averaged reads are clocked and have no flow in continuous time", "circuit", "block sweeps"
+        )
+    if has_noise(circuit) and (circuit.tile_rows or circuit.tile_columns):
+        raise BadInput("noisy tiles in continuous time", "circuit", "block sweeps")
+    if has_noise(circuit) and not noisy:
         raise BadInput("read noise with a deterministic solver", "solver", "euler-maruyama, stochastic-heun")
     if circuit.cost == Cost.HINGE and beta.any():
         raise BadInput("the slope of the hinge jumps where it should come to rest", "cost", "squared-hinge, mse")
@@ -174,7 +179,7 @@ class Flow:
     def _read_noise(
         self, k: int, upward: bool, rows: NDArray[np.intp], evaluation: int, units: int, dtype: np.dtype[np.floating]
     ) -> FloatArray | float:
-        sigma = self.circuit.read_noise[k]
+        sigma = (self.circuit.noise_up if upward else self.circuit.noise_down)[k]
         if not sigma > 0.0:
             return 0.0
         number = ((evaluation + 1) * len(self.circuit.sizes) + k) * 2 + int(upward)
@@ -198,9 +203,9 @@ def make_flow(
 ) -> Flow:  # fmt: skip
     """Return the flow of a batch, its clamped input read once through W_1."""
     rows, drive = np.arange(len(x)), x @ hopfield.coupling_up(circuit, 1)
-    if circuit.read_noise[1] > 0.0:  # number 3: the read that block sweeps draw for the clamped input too
+    if circuit.noise_up[1] > 0.0:  # number 3: the read that block sweeps draw for the clamped input too
         noise = counter_normal(noise_key, rows + first_row, 3, drive.shape[1])
-        drive = drive + circuit.read_noise[1] * noise.astype(drive.dtype)
+        drive = drive + circuit.noise_up[1] * noise.astype(drive.dtype)
     return Flow(circuit, form, drive, targets, beta.astype(drive.dtype), noise_key, first_row)
 
 

@@ -164,7 +164,8 @@ def test_a_quantized_device_learns_and_stays_on_its_grid() -> None:
 def noisy(seed: int) -> FloatArray:
     p = problem((6, 5, 3), batch=12, dtype=np.float32)
     mounted = Ideal().mount(p.network, p.weights, stream(0))
-    mounted.circuit.read_noise[:] = 0.05
+    mounted.circuit.noise_up[:] = 0.05
+    mounted.circuit.noise_down[:] = 0.05
     samples = Samples(p.x, p.targets, p.targets.argmax(axis=1))
     trainer = ContinualTrainer(
         create("cpu", 1), Ideal(), mounted, Phases(beta=0.3, nudged_order=Order.BACKWARD), Training(2, 4, (0.01,)),

@@ -163,7 +163,8 @@ def test_what_isnt_holomorphic_is_refused(hidden: Activation, output: Activation
 def test_converters_and_noise_are_refused() -> None:
     p = problem()
     noisy = p.circuit
-    noisy.read_noise[:] = 0.1
+    noisy.noise_up[:] = 0.1
+    noisy.noise_down[:] = 0.1
     for circuit in (noisy, p.circuit._replace(adc_bits=8), p.circuit._replace(dac_bits=8)):
         with pytest.raises(BadInput, match="exact reads"):
             holomorphic_gradients(create("reference"), circuit, p.x, p.targets, phases(0.1), 4)

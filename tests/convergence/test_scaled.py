@@ -273,7 +273,8 @@ def test_step_limit_and_divergence_are_told() -> None:
 def test_hardware_is_refused() -> None:
     """Scaled displacements are computed, not read from a chip."""
     p, noisy = problem(), problem().circuit
-    noisy.read_noise[:] = 0.1
+    noisy.noise_up[:] = 0.1
+    noisy.noise_down[:] = 0.1
     bounds = np.ones(4)
     narrow = p.circuit._replace(adc_bits=8, adc_bound=bounds), p.circuit._replace(dac_bits=8, dac_bound=bounds)
     circuits = (noisy, *narrow)

@@ -173,7 +173,7 @@ def test_circuits_without_a_flow() -> None:
     plan, p = ContinuousPlan(named("rk4"), FixedStep(1e-4), 1e-3, 10), problem()
     with pytest.raises(BadInput, match="converters"):
         settle_continuous(p.circuit._replace(adc_bits=6), p.x, p.targets, np.zeros(4), plan)
-    noisy = p.circuit._replace(read_noise=np.full(4, 0.1))
+    noisy = p.circuit._replace(noise_up=np.full(4, 0.1), noise_down=np.full(4, 0.1))
     with pytest.raises(BadInput, match="read noise"):
         settle_continuous(noisy, p.x, p.targets, np.zeros(4), plan)
     hinge = problem(cost=Cost.HINGE)

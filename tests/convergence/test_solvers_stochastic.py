@@ -143,7 +143,7 @@ def test_weak_order(name: str, order: int, monkeypatch: pytest.MonkeyPatch) -> N
 @every_engine
 def test_noise_doesn_t_depend_on_how_a_batch_is_split(name: str, settle: Callable[..., integrate.Settled]) -> None:
     p = problem((6, 5, 4, 3), Activation.TANH, feedback=0.6, batch=7)
-    circuit = p.circuit._replace(read_noise=np.array([0.0, 0.1, 0.2, 0.1]))
+    circuit = p.circuit._replace(noise_up=np.array([0.0, 0.1, 0.2, 0.1]), noise_down=np.array([0.0, 0.1, 0.2, 0.1]))
     thermal = Thermal((3.0, 2.0, 1.0), noise_key(1, "thermal"))
     plan = ContinuousPlan(named(name), FixedStep(1e-4), 0.0, 40, thermal=thermal)
     whole = settle(circuit, p.x, p.targets, np.zeros(7), plan, noise_key=5).variables
@@ -177,7 +177,7 @@ def test_read_noise_acts_as_its_closed_form_says() -> None:
     p = problem((1, 1, 8000), Activation.LINEAR, batch=1)
     p.weights.couplings[:] = 0.0
     p.weights.biases[:] = 0.0
-    circuit = p.circuit._replace(read_noise=np.array([0.0, 0.0, 0.3]))
+    circuit = p.circuit._replace(noise_up=np.array([0.0, 0.0, 0.3]), noise_down=np.array([0.0, 0.0, 0.3]))
     z = 0.2
     plan = ContinuousPlan(named("euler-maruyama"), FixedStep(z * TAU), 0.0, 60)
     found = settle_continuous(circuit, p.x, p.targets, np.zeros(1), plan, noise_key=2).equilibrium.states[1]

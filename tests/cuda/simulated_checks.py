@@ -291,7 +291,7 @@ def test_the_flow_comes_to_rest_where_sweeps_do(kind: Kind) -> None:
 
 def test_what_the_engine_refuses() -> None:
     p, runner, book = problem(SIZES, batch=2), engine(), Ledger.empty(SIZES)
-    noisy = p.circuit._replace(read_noise=np.full(4, 0.1))
+    noisy = p.circuit._replace(noise_up=np.full(4, 0.1), noise_down=np.full(4, 0.1))
     with pytest.raises(NotAvailable, match="read noise"):
         runner.drive(noisy, p.x, 0, book, Phase.FREE)
     with pytest.raises(NotAvailable, match="converters"):

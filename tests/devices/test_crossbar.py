@@ -150,8 +150,8 @@ def test_read_noise_is_that_of_noisy_conductances() -> None:
         noisy = [g + 0.03 * span * rng.standard_normal(g.shape) for g in (plus, minus)]
         errors.append(states @ ((noisy[0] - noisy[1]) / span * w_max - mounted.circuit.up.reshape(64, 400)))
     spread = np.std(errors)
-    assert abs(mounted.circuit.read_noise[1] / spread - 1) < 5 / np.sqrt(2 * 20_000)
-    assert mounted.circuit.read_noise[0] == 0.0
+    assert abs(mounted.circuit.noise_up[1] / spread - 1) < 5 / np.sqrt(2 * 20_000)
+    assert mounted.circuit.noise_up[0] == 0.0
 
 
 def test_converter_ranges_follow_activations(weights: Weights) -> None:

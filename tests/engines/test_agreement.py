@@ -38,10 +38,11 @@ HARDWARE: dict[str, Callable[[Circuit], Circuit]] = {
         dac_bits=5, adc_bits=6, dac_bound=np.full_like(c.dac_bound, 2.0), adc_bound=np.full_like(c.adc_bound, 3.0)
     ),
     "dac": lambda c: c._replace(dac_bits=4, dac_bound=np.full_like(c.dac_bound, 1.5)),
-    "noise": lambda c: c._replace(read_noise=np.full_like(c.read_noise, 0.05)),
+    "noise": lambda c: c._replace(noise_up=np.full_like(c.noise_up, 0.05), noise_down=np.full_like(c.noise_up, 0.03)),
     "all": lambda c: c._replace(
         dac_bits=5, adc_bits=7, dac_bound=np.full_like(c.dac_bound, 2.0), adc_bound=np.full_like(c.adc_bound, 3.0),
-        read_noise=np.array([0.0, 0.02, 0.05, 0.01], dtype=c.up.dtype),
+        noise_up=np.array([0.0, 0.02, 0.05, 0.01], dtype=c.up.dtype),
+        noise_down=np.array([0.0, 0.03, 0.02, 0.04], dtype=c.up.dtype),
     ),
     "two reads": lambda c: c._replace(down=(0.9 * c.up).astype(c.up.dtype)),
 }  # fmt: skip

@@ -67,7 +67,7 @@ def test_in_blocks_of_any_size(
 
 def test_noise_belongs_to_the_row_and_not_to_its_block(monkeypatch: pytest.MonkeyPatch) -> None:
     p = problem((6, 7, 5, 3), batch=13)
-    circuit = p.circuit._replace(read_noise=np.full(4, 0.1))
+    circuit = p.circuit._replace(noise_up=np.full(4, 0.1), noise_down=np.full(4, 0.1))
     outputs = []
     for block in (128, 5, 1):
         monkeypatch.setattr("neuroep.engines.cpu.BLOCK", block)
@@ -79,7 +79,7 @@ def test_noise_belongs_to_the_row_and_not_to_its_block(monkeypatch: pytest.Monke
 def test_noise_differs_from_row_to_row_and_from_key_to_key(engine: Engine) -> None:
     p = problem((6, 7, 5, 3), batch=2)
     p.x[1] = p.x[0]
-    circuit = p.circuit._replace(read_noise=np.full(4, 0.1))
+    circuit = p.circuit._replace(noise_up=np.full(4, 0.1), noise_down=np.full(4, 0.1))
     one, same, other = (settle(engine, circuit, p.x, plan(3, 3), key=key).output for key in (5, 5, 50))
     np.testing.assert_array_equal(one, same)
     assert np.abs(one[0] - one[1]).max() > 1e-3
@@ -89,7 +89,7 @@ def test_noise_differs_from_row_to_row_and_from_key_to_key(engine: Engine) -> No
 def test_noise_has_its_standard_deviation(engine: Engine) -> None:
     """One layer, one update: the output is Wᵀx + b + σ·N(0, 1)."""
     p = problem((2, 50), batch=400)
-    circuit = p.circuit._replace(read_noise=np.array([0.0, 0.25]))
+    circuit = p.circuit._replace(noise_up=np.array([0.0, 0.25]), noise_down=np.array([0.0, 0.25]))
     noise = settle(engine, circuit, p.x, plan(1, 1)).output - (p.x @ p.weights.coupling(1) + p.weights.bias(1))
     assert noise.std() == pytest.approx(0.25, rel=5 / np.sqrt(2 * noise.size))
     assert abs(noise.mean()) < 5 * 0.25 / np.sqrt(noise.size)

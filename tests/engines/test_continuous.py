@@ -41,7 +41,8 @@ def drawn(kind: int, dtype: type, batch: int = 5) -> Problem:
 
 def both(p: Problem, plan: ContinuousPlan, beta: float, noise: float = 0.0) -> tuple[Settled, Settled]:
     taus = np.array([1.0, 1e-3, 2e-3, 0.7e-3])
-    circuit = p.circuit._replace(tau_seconds=taus, read_noise=np.full(4, noise, dtype=p.x.dtype))
+    circuit = p.circuit._replace(tau_seconds=taus, noise_up=np.full(4, noise, dtype=p.x.dtype))
+    circuit = circuit._replace(noise_down=circuit.noise_up)
     circuit = circuit._replace(down=(0.9 * circuit.up).astype(circuit.up.dtype))
     betas = np.full(len(p.x), beta, dtype=p.x.dtype)
     arguments = (circuit, p.x, p.targets, betas, plan)

@@ -51,7 +51,8 @@ def prepared(
     p = problem((6, 5, 4, 3), feedback=0.5, batch=28, dtype=dtype)
     if mounted is None:
         mounted = Ideal().mount(p.network, p.weights, stream(0))
-        mounted.circuit.read_noise[:] = noise
+        mounted.circuit.noise_up[:] = noise
+        mounted.circuit.noise_down[:] = noise
     labels = p.targets.argmax(axis=1)
     samples, aside = (Samples(p.x[rows], p.targets[rows], labels[rows]) for rows in (slice(22), slice(22, 28)))
     trainer = Trainer(
@@ -86,7 +87,8 @@ def test_a_resumed_run_equals_an_uninterrupted_one(estimator: Estimator, momentu
     saved.biases[:] = half.circuit.biases
     state = {name: array.copy() for name, array in half.trainer.mounted.state.items()}
     mounted = Ideal().restore(weights.network, saved, state)
-    mounted.circuit.read_noise[:] = noise
+    mounted.circuit.noise_up[:] = noise
+    mounted.circuit.noise_down[:] = noise
     training = Training(4, 8, (0.1,), 0.8, momentum, validation=0.2)
     resumed = prepared(training, phases, mounted=mounted, progress=copy.deepcopy(half.progress))
     resumed.trainer.run(resumed.progress)
