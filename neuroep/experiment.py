@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from neuroep.data import Dataset, load_data, order, targets
 from neuroep.errors import BadInput
-from neuroep.hardware.device import Device, Ideal
+from neuroep.hardware.device import Device, Ideal, programmed
 from neuroep.learning.trainer import Samples
 from neuroep.network import Network, initial_weights
 from neuroep.recipe import Recipe, Training
@@ -94,7 +94,7 @@ class Experiment:
     def hardware(self, name: str) -> Device:
         """Return the device model a training of that name runs on."""
         built = next((spec.build() for spec in self.devices if self.trained_on(spec) == name), None)
-        return Ideal() if built is None else built
+        return Ideal() if built is None else programmed(built, self.recipe(name).programming)
 
     def trained_on(self, spec: DeviceSpec) -> str:
         """Return the name under which a profile's training runs: its own, or ideal if it only has prices."""

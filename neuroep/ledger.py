@@ -29,12 +29,14 @@ class Event(IntEnum):
     NEURON = 2  # rows for which layer k was updated
     CONTRAST = 3  # rows whose local product entered the contrast of coupling k
     WRITE = 4  # synapses of coupling k whose stored value changed
-    PULSE = 5  # programming pulses sent to coupling k
+    PULSE_UP = 5  # programming pulses that raise conductances of coupling k
     PULSE_SLOT = 6  # pulse times spent on coupling k one after the other (arrays work in parallel)
     SWEEP = 7  # entry 0: sweeps, summed over rows
     SAMPLE = 8  # entry 0: rows settled
     LINE = 9  # lines driven in reads of coupling k, summed over rows
     CONVERSION = 10  # weighted sums converted in reads of coupling k, summed over rows
+    PULSE_DOWN = 11  # programming pulses that lower conductances of coupling k
+    ACCUMULATION = 12  # digital accumulators of coupling k added to
 
 
 class Ledger(NamedTuple):
@@ -91,7 +93,8 @@ class Ledger(NamedTuple):
         dict
             ``array_read`` whole-coupling reads; ``synop`` one weight times one state; ``dac`` line drives;
             ``adc`` line reads; ``neuron_update``; ``layer_update`` (all units of a layer at once);
-            ``contrast_mac`` local products; ``weight_write``; ``pulse``; ``pulse_slot``; ``sweep``; ``sample``.
+            ``contrast_mac`` local products; ``weight_write``; ``pulse``, and of these ``pulse_up`` and ``pulse_down``;
+            ``accumulation``; ``pulse_slot``; ``sweep``; ``sample``.
         """
         sizes = np.asarray(self.sizes, dtype=np.int64)
         synapses = np.concatenate([[0], sizes[:-1] * sizes[1:]])
@@ -106,7 +109,10 @@ class Ledger(NamedTuple):
             "layer_update": count[Event.NEURON],
             "contrast_mac": count[Event.CONTRAST] * synapses,
             "weight_write": count[Event.WRITE],
-            "pulse": count[Event.PULSE],
+            "pulse": count[Event.PULSE_UP] + count[Event.PULSE_DOWN],
+            "pulse_up": count[Event.PULSE_UP],
+            "pulse_down": count[Event.PULSE_DOWN],
+            "accumulation": count[Event.ACCUMULATION],
             "pulse_slot": count[Event.PULSE_SLOT],
             "sweep": count[Event.SWEEP],
             "sample": count[Event.SAMPLE],

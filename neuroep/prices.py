@@ -21,11 +21,14 @@ PRICED_EVENTS = (
     "contrast_mac",
     "weight_write",
     "pulse",
+    "pulse_up",
+    "pulse_down",
+    "accumulation",
     "pulse_slot",
     "sweep",
     "sample",
 )
-"""The names of :meth:`neuroep.ledger.Ledger.events`."""
+"""The names of :meth:`neuroep.ledger.Ledger.events`; pulses have one price, or one up and one down."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,13 +148,59 @@ class Training:
         return tuple(rate * self.decay**epoch for rate in spread)
 
 
+class Method(StrEnum):
+    """How a requested change becomes pulses, or steps of an integer weight."""
+
+    STOCHASTIC = "stochastic"
+    NEAREST = "nearest"
+    ACCUMULATED = "accumulated"
+    TRANSFER = "transfer"
+    TRAINS = "trains"
+
+
+@dataclass(frozen=True, slots=True)
+class Programming:
+    """How hardware is asked to change its weights.
+
+    Attributes
+    ----------
+    method : Method
+        ``stochastic``: rounded at random, right in the mean. ``nearest``: rounded to the nearest, requests under half
+        a step are lost. ``accumulated``: a digital accumulator a weight keeps what a step can't express and sends whole
+        steps (mixed-precision training, Nandakumar et al. 2020). ``transfer``: a second array takes the stochastic
+        pulses and is moved to the weights row by row through a digital buffer (Tiki-Taka, Gokmen & Haensch 2020;
+        version 2, Gokmen 2021). ``trains``: the states of the two phases themselves as coincident stochastic pulse
+        trains, one phase's up and the other's down, with no difference ever formed (Gokmen & Vlasov 2016).
+    most_pulses : int
+        Longest train of one update; with ``trains``, the slots in which two lines can coincide (at most 31).
+    transfer_every : int
+        Updates between two transfers of a row.
+    transfer_gain : float
+        What is read of the second array, times this, goes to the buffer.
+    """
+
+    method: Method = Method.STOCHASTIC
+    most_pulses: int = 31
+    transfer_every: int = 1
+    transfer_gain: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.most_pulses <= 1000 or (self.method is Method.TRAINS and self.most_pulses > 31):
+            raise BadInput(f"{self.most_pulses} pulses", "programming.most_pulses", "1 to 1000; 1 to 31 with trains")
+        if self.transfer_every < 1:
+            raise BadInput(f"every {self.transfer_every}", "programming.transfer_every", "1 or more")
+        if not 0.0 < self.transfer_gain < 1e6:
+            raise BadInput(f"a gain of {self.transfer_gain}", "programming.transfer_gain", "more than 0")
+
+
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How EP trains a network, and how its backprop twin is trained."""
+    """How EP trains a network, on hardware how that is programmed, and how its backprop twin is trained."""
 
     phases: Phases
     training: Training
     backprop: Training
+    programming: Programming = Programming()
 
     def __post_init__(self) -> None:
         if self.phases.estimator.is_continual and (self.training.momentum or self.training.weight_decay):

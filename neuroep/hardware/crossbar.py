@@ -1,49 +1,57 @@
-"""Analog crossbars: each weight is a pair of conductances that pulses move up and down.
+"""Analog crossbars: each weight is one conductance or a pair of them, moved by pulses, read with noise.
 
-Conductances G⁺, G⁻ lie in [g_min, g_max]; their positions x = 2 (G − g_min)/(g_max − g_min) − 1 lie in [−1, 1], and
+In units of the step model's weight a device is at h, its conductance G = g_min + (h − w_min)/(w_max − w_min)·(g_max −
+g_min). What a weight is depends on the encoding (:class:`Encoding`):
 
-    w = (G⁺ − G⁻)/(g_max − g_min) · w_max_k = (x⁺ − x⁻)/2 · w_max_k,    w_max_k = headroom · max |W_k| at mounting.
+    pair                       w = scale · (h⁺ − h⁻)
+    reference, column, offset  w = scale · (h − r)
 
-The pair is programmed differentially: half of a change goes to each device, pulses up on G⁺ and down on G⁻ for a
-positive one, the other way round for a negative one. Writing is open loop: the number of pulses is the request over the
-*nominal* step 2/pulses, rounded stochastically and independently for the two devices, and at most `pulses` for each;
-what the pulses then do is the device's affair (see :mod:`neuroep.hardware.programming`).
+with scale · full = headroom · max |W_k| at mounting, where `full` is what the nominal device can surely express: the
+range of the pair, or the distance of its reference to the nearer bound. Biases are digital and exact. The same
+conductances are read upward and downward; wire resistance alone can make the two reads differ.
 
-The same conductances are read upward and downward, so both reads see the same weights. Biases are digital and exact.
+An update is sent open loop, as pulses worth one nominal step each; what they do is the device's affair
+(:mod:`neuroep.hardware.pulse_kernels`). See :mod:`neuroep.hardware.pulsing` for how requests become pulses.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from typing import cast
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
-from neuroep.circuit import Circuit
 from neuroep.errors import BadInput
+from neuroep.hardware.cells import Spread, draw_devices, law_of, nominal_step, symmetry_points
 from neuroep.hardware.device import Mounted, Update, lower, update_biases
-from neuroep.hardware.programming import (
-    check_finite,
-    check_range,
-    check_whole,
-    full_scales,
-    pulsed,
-    saved,
-    stochastic_round,
-)
-from neuroep.ledger import Event, Ledger, Phase
-from neuroep.network import Activation, Network
+from neuroep.hardware.periphery import Periphery
+from neuroep.hardware.programming import check_finite, check_range, full_scales, saved
+from neuroep.hardware.pulse_kernels import Column, Law
+from neuroep.hardware.pulsing import Array, Pulser
+from neuroep.hardware.steps import StepModel
+from neuroep.hardware.wiring import Wires, attenuation
+from neuroep.ledger import Ledger
+from neuroep.network import Network
+from neuroep.recipe import Method, Programming
 from neuroep.weights import FloatArray, Weights, coupling_offsets
 
-REFERENCE_ACTIVITY = 0.5  # root mean square of the states for which read noise is stated
-BLOCK = 16384  # devices pulsed at once, so that what is computed on the way stays in cache
-SMALLEST_STEP = 0.01  # of the nominal step, where the spread would make a step smaller or negative
+State = dict[str, NDArray[np.generic]]
 
 
-@dataclass(frozen=True, slots=True)
+class Encoding(StrEnum):
+    """What a weight is made of."""
+
+    PAIR = "pair"  # two devices, both pulsed, read against each other
+    REFERENCE = "reference"  # one device, against one of its own that stays at the device's symmetry point
+    COLUMN = "column"  # one device, against a column of references shared by all devices of a row
+    OFFSET = "offset"  # one device; the mid-range sum is subtracted digitally
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Crossbar:
-    """Arrays of conductance pairs with linear-step pulses, converters and noise.
+    """Arrays of pulsed devices with converters, noise and wires.
 
     Attributes
     ----------
@@ -51,25 +59,30 @@ class Crossbar:
         The profile's name.
     g_min_siemens, g_max_siemens : float
         Conductance range, 0 <= g_min < g_max.
+    cell : StepModel
+        The nominal device; its numbers are single ones.
+    encoding : Encoding
+        What a weight is made of.
     headroom : float
         How many times the largest weight at mounting a coupling can hold, >= 1.
-    pulses : float
-        Pulses of nominal size from one end of the range to the other, >= 1: the step at mid-range is 2/pulses.
-    slope_up, slope_down : float
-        Slopes of the step, 0 (constant) to 1 (soft bounds): up steps scale as 1 − slope_up·x, down ones as
-        1 + slope_down·x.
-    step_spread : float
-        Relative standard deviation of the step from device to device, normal, cut below at 1 % of the nominal step.
-    cycle_spread : float
-        Relative standard deviation of the step from pulse to pulse.
+    spread : Spread
+        From device to device.
+    stuck_share : float
+        Share of devices that never move.
     programming_spread : float
-        Standard deviation of the error of a conductance at mounting, as a fraction of g_max − g_min.
+        Standard deviation of the error of a device at mounting, as a fraction of w_max − w_min.
     read_noise : float
-        Standard deviation of the noise of one conductance in one read, as a fraction of g_max − g_min.
-    dac_bits, adc_bits : int
-        Bits of the converters, 2 to 16, or 0 for none.
-    adc_bound : float
-        Largest weighted sum that an ADC reads, for states that span the DAC's range, in units of w_max_k.
+        Standard deviation of the noise of one device in one read, as a fraction of w_max − w_min.
+    periphery : Periphery
+        Converters.
+    wires : Wires
+        Resistance of the lines.
+    one_sided : bool
+        Whether pulses only go up (PCM); pairs that have both grown are reset and written anew. Encoding pair alone.
+    exact_steps : bool
+        Whether requests that aren't whole pulses are served by broken ones: no granularity.
+    programming : Programming
+        How updates are sent, from the recipe.
 
     Raises
     ------
@@ -80,17 +93,18 @@ class Crossbar:
     name: str
     g_min_siemens: float
     g_max_siemens: float
-    headroom: float
-    pulses: float
-    slope_up: float
-    slope_down: float
-    step_spread: float
-    cycle_spread: float
-    programming_spread: float
-    read_noise: float
-    dac_bits: int
-    adc_bits: int
-    adc_bound: float
+    cell: StepModel
+    encoding: Encoding = Encoding.PAIR
+    headroom: float = 1.0
+    spread: Spread = field(default_factory=Spread)
+    stuck_share: float = 0.0
+    programming_spread: float = 0.0
+    read_noise: float = 0.0
+    periphery: Periphery = field(default_factory=Periphery)
+    wires: Wires = field(default_factory=Wires)
+    one_sided: bool = False
+    exact_steps: bool = False
+    programming: Programming = field(default_factory=Programming)
 
     def __post_init__(self) -> None:
         check_range(self.g_min_siemens, 0.0, 1e3, f"{self.name}: g_min_siemens")
@@ -98,51 +112,95 @@ class Crossbar:
         if self.g_max_siemens == self.g_min_siemens:
             raise BadInput("an empty range", f"{self.name}: g_max_siemens", f"more than {self.g_min_siemens:g}")
         check_range(self.headroom, 1.0, 1e6, f"{self.name}: headroom")
-        check_range(self.pulses, 1.0, 1e9, f"{self.name}: pulses")
-        for key in ("slope_up", "slope_down", "programming_spread", "read_noise"):
+        for key in ("stuck_share", "programming_spread", "read_noise"):
             check_range(getattr(self, key), 0.0, 1.0, f"{self.name}: {key}")
-        for key in ("step_spread", "cycle_spread"):
-            check_range(getattr(self, key), 0.0, 100.0, f"{self.name}: {key}")
-        for key in ("dac_bits", "adc_bits"):
-            if getattr(self, key) != 0:
-                check_whole(getattr(self, key), 2, 16, f"{self.name}: {key} (or 0 for no converter)")
-        check_range(self.adc_bound, 1e-9, 1e9, f"{self.name}: adc_bound")
+        if self.one_sided and not self.paired:
+            raise BadInput("pulses up alone", f"{self.name}: encoding", Encoding.PAIR.value)
+        if self.programming.method is Method.TRANSFER and self.one_sided:
+            raise BadInput("a second array of one-sided devices", f"{self.name}: programming.method", "another method")
+
+    @property
+    def paired(self) -> bool:
+        """Whether a weight has two pulsed devices."""
+        return self.encoding is Encoding.PAIR
+
+    @property
+    def span(self) -> float:
+        """w_max − w_min of the nominal device."""
+        return self._bound("w_max") - self._bound("w_min")
+
+    @property
+    def centre(self) -> float:
+        """Where the nominal device stands for a weight of 0: its symmetry point, or the middle of its range."""
+        low, high = self._bound("w_min"), self._bound("w_max")
+        if self.one_sided:
+            return low
+        if self.encoding is Encoding.REFERENCE:
+            dtype = np.dtype(np.float64)
+            rng = np.random.default_rng(0)  # nothing is drawn without spread
+            return float(symmetry_points(draw_devices(self.cell, Spread(), 1, dtype, rng), law_of(self.cell, dtype))[0])
+        return 0.0 if self.encoding is Encoding.OFFSET and low < 0.0 < high else 0.5 * (low + high)
+
+    @property
+    def full(self) -> float:
+        """Largest difference of a weight's devices that is counted on."""
+        if self.paired:
+            return self.span
+        return min(self._bound("w_max") - self.centre, self.centre - self._bound("w_min"))
+
+    def _bound(self, key: str) -> float:
+        return float(np.asarray(getattr(self.cell, key)))
 
     def mount(self, network: Network, weights: Weights, rng: np.random.Generator) -> Mounted:
-        """Draw fresh devices and program both conductances of every weight, with errors, clipped to the range.
+        """Draw fresh devices and program every weight closed loop, with errors, clipped to each device's range.
 
-        State, in the weights' float type and the layout of `Weights.couplings`: ``position_plus`` and
-        ``position_minus`` (x⁺, x⁻), ``step_plus`` and ``step_minus`` (each device's own step); and ``w_max`` float64 of
-        shape (L,).
+        State, in the weights' float type and the layout of `Weights.couplings`: ``devices`` (n, 8), and ``against``
+        (n, 8) for pairs, else (n, 1); ``full_scale`` float64 (L,); with an accumulator ``residual`` (n,); with a second
+        array ``fast`` and ``fast_against`` like the first, ``buffer`` (n,) and ``clock`` (1,).
         """
-        w_max = full_scales(weights, self.headroom)
-        per_weight = np.repeat(w_max, np.diff(coupling_offsets(weights.sizes)))
-        target = (weights.couplings / per_weight).astype(weights.couplings.dtype)
-        state = {
-            "position_plus": self._programmed(target, rng),
-            "position_minus": self._programmed(-target, rng),
-            "step_plus": self._drawn_steps(target, rng),
-            "step_minus": self._drawn_steps(target, rng),
-            "w_max": w_max,
-        }
-        return self.restore(network, weights, cast(dict[str, NDArray[np.generic]], state))
+        full_scale = full_scales(weights, self.headroom)
+        per_weight = np.repeat(full_scale / self.full, np.diff(coupling_offsets(weights.sizes)))
+        target, dtype = weights.couplings / per_weight, weights.couplings.dtype
+        count = len(target)
+        state: State = {"full_scale": full_scale}
+        state["devices"], state["against"] = self._programmed(target, network, dtype, rng)
+        if self.programming.method is Method.ACCUMULATED:
+            state["residual"] = np.zeros(count, dtype)
+        if self.programming.method is Method.TRANSFER:
+            state["fast"], state["fast_against"] = self._programmed(np.zeros(count), network, dtype, rng)
+            state["buffer"], state["clock"] = np.zeros(count, dtype), np.zeros(1, np.int64)
+        return self.restore(network, weights, state)
 
-    def restore(self, network: Network, weights: Weights, state: dict[str, NDArray[np.generic]]) -> Mounted:
+    def restore(self, network: Network, weights: Weights, state: State) -> Mounted:
         """Take the devices from `state`, the biases and the float type from `weights`."""
-        shape, dtype = weights.couplings.shape, weights.couplings.dtype
-        keys = ("position_plus", "position_minus", "step_plus", "step_minus")
-        kept = {key: saved(state, key, shape, dtype) for key in keys}
-        kept["w_max"] = saved(state, "w_max", (weights.depth,), np.float64)
-        couplings = np.empty(shape, dtype=dtype)
-        circuit = self._lowered(network, couplings, weights.biases.copy(), cast(NDArray[np.float64], kept["w_max"]))
-        mounted = Mounted(circuit, kept)
-        starts = coupling_offsets(weights.sizes)
-        for k in range(1, weights.depth + 1):
-            _refresh(mounted, k, slice(starts[k - 1], starts[k]))
+        kept, count = self._kept(weights, state), len(weights.couplings)
+        up = np.empty(count, weights.couplings.dtype)
+        down = np.empty_like(up) if self.wires.resistive else up
+        full_scale = cast(FloatArray, kept["full_scale"])
+        cell_noise = self.read_noise * self.span * (np.sqrt(2.0) if self.paired else 1.0) * full_scale / self.full
+        circuit = lower(network, up, down, weights.biases.copy())
+        mounted = Mounted(self.periphery.attached(circuit, network, full_scale, cell_noise), kept)
+        self.refresh(mounted)
         return mounted
 
+    def _kept(self, weights: Weights, state: State) -> State:
+        count, dtype = len(weights.couplings), weights.couplings.dtype
+        other = (count, len(Column)) if self.paired else (count, 1)
+        shapes: dict[str, tuple[int, ...]] = {"devices": (count, len(Column)), "against": other}
+        if self.programming.method is Method.ACCUMULATED:
+            shapes["residual"] = (count,)
+        if self.programming.method is Method.TRANSFER:
+            shapes |= {"fast": shapes["devices"], "fast_against": other, "buffer": (count,)}
+        kept = {key: saved(state, key, shape, dtype) for key, shape in shapes.items()}
+        kept["full_scale"] = saved(state, "full_scale", (weights.depth,), np.float64)
+        if "buffer" in kept:
+            kept["clock"] = saved(state, "clock", (1,), np.int64)
+        if self.wires.resistive:
+            kept["updates"] = saved(state, "updates", (1,), np.int64) if "updates" in state else np.zeros(1, np.int64)
+        return kept
+
     def program(self, mounted: Mounted, update: Update, rng: np.random.Generator, ledger: Ledger) -> None:
-        """Send each device its pulses; count pulses, devices written and pulse times.
+        """Send each device its pulses; count pulses up and down, devices written and pulse times.
 
         A pulse time (`PULSE_SLOT`) is shared by every device of both arrays of a coupling, each with a selector of its
         own; pulses up and pulses down take turns. So a coupling takes as many as its longest train up plus its longest
@@ -154,95 +212,122 @@ class Crossbar:
             If the update isn't finite; nothing has been written then.
         """
         check_finite(update.direction)
-        starts, dtype = coupling_offsets(ledger.sizes), mounted.circuit.up.dtype
-        for k, w_max in enumerate(cast(NDArray[np.float64], mounted.state["w_max"]), start=1):
+        pulser = Pulser(
+            self.law(mounted.circuit.up.dtype), self.step, self.programming, self.one_sided, self.exact_steps
+        )
+        starts, full_scale = coupling_offsets(ledger.sizes), cast(FloatArray, mounted.state["full_scale"])
+        for k in range(1, len(ledger.sizes)):
             part = slice(starts[k - 1], starts[k])
-            request = (update.delta(k).ravel() * float(0.5 * self.pulses / w_max)).astype(dtype, copy=False)
-            np.clip(request, -self.pulses, self.pulses, out=request)
-            plus = self._send(mounted, "plus", part, request, rng)
-            minus = self._send(mounted, "minus", part, -request, rng)
-            before = mounted.circuit.up[part].copy()
-            _refresh(mounted, k, part)
-            ledger.add(Phase.UPDATE, Event.WRITE, k, int(np.count_nonzero(before != mounted.circuit.up[part])))
-            _count_pulses(ledger, k, np.concatenate([plus, minus]))
+            scale = float(full_scale[k - 1] / self.full)
+            pulser.program(self._array(mounted, part, scale), update, k, rng, ledger)
         update_biases(mounted.circuit, update)
+        if self.wires.resistive:
+            updates = cast(NDArray[np.int64], mounted.state["updates"])
+            updates[0] += 1
+            self.refresh(mounted, solve=bool(updates[0] % self.wires.refresh == 0))
 
     def direct(self, mounted: Mounted, ledger: Ledger) -> Weights | None:
         """Return None: conductances only change by :meth:`program`."""
         return None
 
+    @property
+    def step(self) -> float:
+        """What one pulse is taken for, in units of the step model's weight."""
+        middle = 0.5 * (self._bound("w_min") + self._bound("w_max"))
+        return nominal_step(self.cell, middle if self.one_sided else self.centre)
+
+    def law(self, dtype: DTypeLike) -> Law:
+        """Return the step model as kernels take it."""
+        return law_of(self.cell, dtype)
+
     def conductances(self, mounted: Mounted) -> tuple[FloatArray, FloatArray]:
-        """Return G⁺ and G⁻ in siemens, each in the layout of `Weights.couplings`."""
-        half = 0.5 * (self.g_max_siemens - self.g_min_siemens)
-        plus, minus = (cast(FloatArray, mounted.state[key]) for key in ("position_plus", "position_minus"))
-        return self.g_min_siemens + half * (plus + 1.0), self.g_min_siemens + half * (minus + 1.0)
+        """Return the conductances in siemens of devices and of what they are read against, in the layout of weights."""
+        devices, against = (cast(FloatArray, mounted.state[key]) for key in ("devices", "against"))
+        other = _shown(against) if self.paired else against[:, 0]
+        return self._siemens(_shown(devices)), self._siemens(other)
 
-    def _programmed(self, target: FloatArray, rng: np.random.Generator) -> FloatArray:
-        error = rng.standard_normal(target.shape, dtype=target.dtype) if self.programming_spread else 0.0
-        programmed: FloatArray = np.clip(target + 2.0 * self.programming_spread * error, -1.0, 1.0)
-        return programmed
+    def refresh(self, mounted: Mounted, solve: bool = True) -> None:
+        """Write what all conductances now mean into the circuit's buffers; `solve` the wires anew, too."""
+        devices, against = (cast(FloatArray, mounted.state[key]) for key in ("devices", "against"))
+        plus, minus = _shown(devices), _shown(against) if self.paired else against[:, 0]
+        sizes = [int(n) for n in mounted.circuit.sizes]
+        starts, full_scale = coupling_offsets(sizes), cast(FloatArray, mounted.state["full_scale"])
+        for k in range(1, len(sizes)):
+            part, scale = slice(starts[k - 1], starts[k]), full_scale[k - 1] / self.full
+            if not self.wires.resistive:
+                mounted.circuit.up[part] = scale * (plus[part] - minus[part])
+                continue
+            seen = [self._seen(mounted, name, h[part], (sizes[k - 1], sizes[k]), solve, part)
+                    for name, h in (("plus", plus), ("minus", minus))]  # fmt: skip
+            siemens = self.span / (self.g_max_siemens - self.g_min_siemens)
+            mounted.circuit.up[part] = scale * siemens * (seen[0][0] - seen[1][0])
+            mounted.circuit.down[part] = scale * siemens * (seen[0][1] - seen[1][1])
 
-    def _drawn_steps(self, like: FloatArray, rng: np.random.Generator) -> FloatArray:
-        nominal = 2.0 / self.pulses
-        if not self.step_spread:
-            return np.full_like(like, nominal)
-        relative = 1.0 + self.step_spread * rng.standard_normal(like.shape, dtype=like.dtype)
-        steps: FloatArray = nominal * np.maximum(relative, SMALLEST_STEP)
-        return steps
+    def _seen(
+        self, mounted: Mounted, name: str, h: FloatArray, shape: tuple[int, int], solve: bool, part: slice
+    ) -> tuple[FloatArray, FloatArray]:
+        """Effective conductances of one array, upward and downward."""
+        conductances = np.maximum(self._siemens(h).astype(np.float64), 0.0)
+        keys = f"{name}_up", f"{name}_down"
+        for key in keys:
+            mounted.state.setdefault(key, np.ones(len(mounted.circuit.up), mounted.circuit.up.dtype))
+        if solve:
+            tiles = self.periphery.tile_rows, self.periphery.tile_columns
+            found = attenuation(self.wires, conductances.reshape(shape), *tiles)
+            for key, factors in zip(keys, found, strict=True):
+                mounted.state[key][part] = factors.ravel()
+        up, down = (cast(FloatArray, mounted.state[key])[part] for key in keys)
+        return conductances * up, conductances * down
 
-    def _send(
-        self, mounted: Mounted, side: str, part: slice, request: FloatArray, rng: np.random.Generator
-    ) -> FloatArray:
-        """Round the request of one array, pulse its devices in place, return the signed trains that weren't empty."""
-        position = cast(FloatArray, mounted.state[f"position_{side}"])[part]
-        step = cast(FloatArray, mounted.state[f"step_{side}"])[part]
-        sent = []
-        for start in range(0, request.size, BLOCK):
-            block = slice(start, start + BLOCK)
-            pulses = stochastic_round(request[block], rng)
-            hit = np.flatnonzero(pulses != 0.0)
-            trains, place = pulses[hit], start + hit
-            slopes = self.slope_up, self.slope_down
-            position[place] = pulsed(position[place], step[place], trains, *slopes, self.cycle_spread, rng)
-            sent.append(trains)
-        return np.concatenate(sent)
+    def _siemens(self, h: FloatArray) -> FloatArray:
+        per_unit = (self.g_max_siemens - self.g_min_siemens) / self.span
+        siemens: FloatArray = self.g_min_siemens + per_unit * (h - self._bound("w_min"))
+        return siemens
 
-    def _lowered(
-        self, network: Network, couplings: FloatArray, biases: FloatArray, w_max: NDArray[np.float64]
-    ) -> Circuit:
-        """Circuit with converters and noise.
+    def _array(self, mounted: Mounted, part: slice, scale: float) -> Array:
+        state = {key: value[part] for key, value in mounted.state.items() if len(value) == len(mounted.circuit.up)}
+        return Array(cast(dict[str, FloatArray], state), mounted.circuit.up[part], scale, mounted.state.get("clock"))
 
-        A DAC spans −1..1, and −6..6 for relu6 layers; linear layers, whose states have no bound, are clipped at ±1. An
-        ADC serves both reads of its coupling, so the larger of the two layers' DAC ranges scales its own. Engines
-        add noise of a fixed standard deviation: that of a read with lines of root mean square 0.5,
-        √2 · read_noise · w_max · 0.5 · √n, with n = n_{k−1} upward and n_k downward.
-        """
-        spans = [1.0] + [6.0 if layer.activation is Activation.RELU6 else 1.0 for layer in network.layers[1:]]
-        dac_bound = np.asarray(spans, dtype=couplings.dtype)
-        adc_bound, noise_up, noise_down = (np.zeros_like(dac_bound) for _ in range(3))
-        adc_bound[1:] = self.adc_bound * w_max * np.maximum(dac_bound[:-1], dac_bound[1:])
-        lines = np.sqrt(2.0 * np.asarray(network.sizes, dtype=np.float64))
-        noise_up[1:] = self.read_noise * lines[:-1] * REFERENCE_ACTIVITY * w_max
-        noise_down[1:] = self.read_noise * lines[1:] * REFERENCE_ACTIVITY * w_max
-        return lower(network, couplings, couplings, biases)._replace(
-            dac_bits=self.dac_bits,
-            adc_bits=self.adc_bits,
-            dac_bound=dac_bound,
-            adc_bound=adc_bound,
-            noise_up=noise_up,
-            noise_down=noise_down,
-        )
+    def _programmed(
+        self, target: FloatArray, network: Network, dtype: DTypeLike, rng: np.random.Generator
+    ) -> tuple[FloatArray, FloatArray]:
+        """Draw devices and references and bring them to the wanted differences."""
+        count = len(target)
+        devices = draw_devices(self.cell, self.spread, count, dtype, rng, self.stuck_share)
+        if not self.paired:
+            against = self._references(devices, network, rng).astype(dtype)[:, None]
+            self._put(devices, target + against[:, 0], rng)
+            return devices, against
+        other = draw_devices(self.cell, self.spread, count, dtype, rng, self.stuck_share)
+        half = np.maximum(target, 0.0) if self.one_sided else 0.5 * target
+        self._put(devices, self.centre + half, rng)
+        self._put(other, self.centre + half - target, rng)
+        return devices, other
 
+    def _references(self, devices: FloatArray, network: Network, rng: np.random.Generator) -> FloatArray:
+        if self.encoding is Encoding.OFFSET:
+            return np.full(len(devices), self.centre)
+        if self.encoding is Encoding.REFERENCE:
+            return symmetry_points(devices, self.law(devices.dtype)) + self.spread.reference * rng.standard_normal(
+                len(devices)
+            )
+        rows = [self.centre + self.spread.reference * rng.standard_normal(n) for n in network.sizes[:-1]]
+        return np.concatenate([np.repeat(r, n) for r, n in zip(rows, network.sizes[1:], strict=True)])
 
-def _refresh(mounted: Mounted, k: int, part: slice) -> None:
-    """Write what coupling k's conductances now mean into the circuit's buffer."""
-    plus, minus = (cast(FloatArray, mounted.state[key])[part] for key in ("position_plus", "position_minus"))
-    weights = mounted.circuit.up[part]
-    np.subtract(plus, minus, out=weights)
-    weights *= 0.5 * float(cast(NDArray[np.float64], mounted.state["w_max"])[k - 1])
+    def _put(self, devices: FloatArray, target: FloatArray, rng: np.random.Generator) -> None:
+        """Bring devices to a target, with the programming error and the write noise of a write; the stuck stay."""
+        count, moves = len(devices), devices[:, Column.UP] > 0.0
+        error = self.programming_spread * self.span * rng.standard_normal(count) if self.programming_spread else 0.0
+        wanted = np.clip(target + error, devices[:, Column.LOW], devices[:, Column.HIGH])
+        devices[moves, Column.VALUE] = wanted[moves]
+        if self.cell.write_noise:
+            devices[moves, Column.SHOWN] = self.cell.write_noise * rng.standard_normal(count)[moves]
+
+    def programmed_by(self, programming: Programming) -> Crossbar:
+        """Return the same hardware, programmed in another way."""
+        return replace(self, programming=programming)
 
 
-def _count_pulses(ledger: Ledger, k: int, trains: FloatArray) -> None:
-    ledger.add(Phase.UPDATE, Event.PULSE, k, int(np.abs(trains).sum(dtype=np.float64)))
-    if trains.size:
-        ledger.add(Phase.UPDATE, Event.PULSE_SLOT, k, int(max(trains.max(), 0.0) - min(trains.min(), 0.0)))
+def _shown(devices: FloatArray) -> FloatArray:
+    shown: FloatArray = devices[:, Column.VALUE] + devices[:, Column.SHOWN]
+    return shown

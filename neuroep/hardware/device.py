@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from neuroep.circuit import Circuit
 from neuroep.ledger import Event, Ledger, Phase
 from neuroep.network import Network
+from neuroep.recipe import Programming
 from neuroep.weights import FloatArray, Weights, unit_offsets
 
 
@@ -77,6 +78,15 @@ class Device(Protocol):
         ...
 
 
+@runtime_checkable
+class Programmable(Protocol):
+    """Hardware that recipes can ask to be programmed in one way or another."""
+
+    def programmed_by(self, programming: Programming) -> Device:
+        """Return the same hardware, programmed as asked."""
+        ...
+
+
 def lower(network: Network, up: FloatArray, down: FloatArray, biases: FloatArray) -> Circuit:
     """Return the circuit without converters or noise that shares the given buffers."""
     units = len(network.sizes)
@@ -113,6 +123,11 @@ def update_biases(circuit: Circuit, update: Update) -> None:
     starts = unit_offsets([int(n) for n in circuit.sizes])
     for k, rate in enumerate(update.rates, start=1):
         circuit.biases[starts[k - 1] : starts[k]] += rate * update.direction.bias(k)
+
+
+def programmed(device: Device, programming: Programming) -> Device:
+    """Return a device that is programmed as a recipe says; those without a choice stay as they are."""
+    return device.programmed_by(programming) if isinstance(device, Programmable) else device
 
 
 @dataclass(frozen=True, slots=True)

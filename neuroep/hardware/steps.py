@@ -14,7 +14,8 @@ aihwkit does (its documentation says 1 + dβ). The models differ in the relative
     PowStep         y₊ = ω^γ₊,    y₋ = (1 − ω)^γ₋,    ω = (w_max − w)/(w_max − w_min)
     PiecewiseStep   y_d interpolated in a table over the range
 
-From pulse to pulse (cycle to cycle) y varies: to y (1 + σξ), or to y + σξ if `additive`, ξ ~ N(0, 1). Write noise
+From pulse to pulse (cycle to cycle) y varies: to y (1 + σξ), or to y + σξ if `additive`, ξ ~ N(0, 1); or with a
+standard deviation that grows with the weight. Write noise
 leaves w alone and shows in what is read.
 
 Equations: Rasch et al., AICAS 2021 (aihwkit); Fusi & Abbott, Nat. Neurosci. 2007 (PowStep). Weights are dimensionless.
@@ -57,6 +58,8 @@ class StepModel(ABC):
         Standard deviation σ of y from pulse to pulse, >= 0.
     additive : bool
         Whether σ is in units of dw_min instead of the step itself.
+    noise_floor, noise_slope : float
+        Noise that isn't additive has the standard deviation σ (|Δw| + floor + slope · |w|), both >= 0.
     write_noise : float
         Standard deviation of the apparent weight about the weight after a write, in units of the weight, >= 0.
 
@@ -72,6 +75,8 @@ class StepModel(ABC):
     up_down: Parameter = 0.0
     cycle_noise: float = 0.0
     additive: bool = False
+    noise_floor: float = 0.0
+    noise_slope: float = 0.0
     write_noise: float = 0.0
 
     def __post_init__(self) -> None:
@@ -80,7 +85,7 @@ class StepModel(ABC):
         finite = np.isfinite(self.w_min) & np.isfinite(self.w_max)
         _require(np.less(self.w_min, self.w_max) & finite, "an empty range", f"{name}.w_max", "more than w_min")
         _require(np.abs(self.up_down) <= 1.0, "out of range", f"{name}.up_down", "-1 to 1")
-        for key in ("cycle_noise", "write_noise"):
+        for key in ("cycle_noise", "noise_floor", "noise_slope", "write_noise"):
             _require(0.0 <= getattr(self, key) < np.inf, "out of range", f"{name}.{key}", "0 or more")
 
     @property
@@ -123,7 +128,9 @@ class StepModel(ABC):
         change = self.step(w, direction)
         if rng is not None and self.cycle_noise > 0.0:
             up, down = self.scales
-            size = np.where(direction > 0, up, -np.asarray(down)) * np.abs(direction) if self.additive else change
+            constant = np.where(direction > 0, up, down)
+            size = constant if self.additive else np.abs(change) + self.noise_floor + self.noise_slope * np.abs(w)
+            size = size * np.abs(direction)
             change = change + size * self.cycle_noise * rng.standard_normal(change.shape)
         moved: FloatArray = np.clip(w + change, *self.bounds)
         return moved.astype(w.dtype, copy=False)

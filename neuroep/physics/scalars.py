@@ -103,7 +103,7 @@ def _define_float(typingctx, i):  # type: ignore[no-untyped-def]
     return found(i), lambda _c, builder, _s, values: builder.bitcast(values[0], kind)
 
 
-_hashed: Any = intrinsic(_define_hashed)
+hashed: Any = intrinsic(_define_hashed)
 bits_of: Any = intrinsic(_define_bits)
 float_of: Any = intrinsic(_define_float)
 
@@ -124,7 +124,7 @@ def standard_normal(low: int, high: int, unit: int) -> float:
 
     Callers must neither fuse nor reorder (no fastmath) and divide as numpy does (error_model): then loops vectorise.
     """
-    h = _hashed(low, high, unit)
+    h = hashed(low, high, unit)
     t = (float32(int32(h >> uint32(1))) + _HALF) * _UNIT
     w = -_log(t * (_TWO - t))
     central = w < _FIVE

@@ -14,6 +14,7 @@ from neuroep.errors import BadInput
 from neuroep.prices import PRICED_EVENTS, Prices
 from neuroep.quantities import Band, Quantity
 from neuroep.specs.chip import RULE_KEY, build_chip, chip_numbers
+from neuroep.specs.crossbar import TABLES, build_crossbar, crossbar_numbers
 from neuroep.specs.numbers import (
     ENERGY_RULE,
     RULES,
@@ -22,7 +23,6 @@ from neuroep.specs.numbers import (
     TIME_RULE,
     checked_numbers,
     checked_quantity,
-    crossbar_numbers,
     synapse_numbers,
 )
 from neuroep.specs.reading import at, convert, read_toml
@@ -46,10 +46,19 @@ class DeviceTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     caveats: list[str] = []
     synapse: dict[str, Any] | None = None
     crossbar: dict[str, Any] | None = None
+    cell: dict[str, Any] | None = None
+    spread: dict[str, Any] | None = None
+    periphery: dict[str, Any] | None = None
+    wires: dict[str, Any] | None = None
     chip: dict[str, Any] | None = None
     energy: dict[str, Any] = {}
     time: dict[str, Any] = {}
     static: dict[str, Any] | None = None
+
+    @property
+    def crossbar_tables(self) -> dict[str, dict[str, Any]]:
+        """The tables of a crossbar that are there, by name."""
+        return {name: getattr(self, name) for name in TABLES if getattr(self, name) is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,24 +165,7 @@ class DeviceSpec:
                 **{key: table[key] for key in SYNAPSE_CHOICES if key in table},
             )
         if self.kind == "crossbar":
-            from neuroep.hardware.crossbar import Crossbar
-
-            return Crossbar(
-                name=self.name,
-                g_min_siemens=self._number("crossbar.g_min"),
-                g_max_siemens=self._number("crossbar.g_max"),
-                headroom=self._number("crossbar.headroom"),
-                pulses=self._number("crossbar.pulses"),
-                slope_up=self._number("crossbar.slope_up"),
-                slope_down=self._number("crossbar.slope_down"),
-                step_spread=self._number("crossbar.step_spread"),
-                cycle_spread=self._number("crossbar.cycle_spread"),
-                programming_spread=self._number("crossbar.programming_spread"),
-                read_noise=self._number("crossbar.read_noise"),
-                dac_bits=int(self._number("crossbar.dac_bits")),
-                adc_bits=int(self._number("crossbar.adc_bits")),
-                adc_bound=self._number("crossbar.adc_bound"),
-            )
+            return build_crossbar(self.name, self.table.crossbar_tables, self.numbers, self.path)
         if self.kind == "ideal":
             from neuroep.hardware.device import Ideal
 
@@ -209,7 +201,7 @@ def read_device(path: str | Path) -> DeviceSpec:
     if table.synapse is not None:
         numbers |= synapse_numbers(table.synapse, path)
     if table.crossbar is not None:
-        numbers |= crossbar_numbers(table.crossbar, path)
+        numbers |= crossbar_numbers(table.crossbar_tables, path)
     if table.chip is not None:
         numbers |= chip_numbers(table.chip, path)
     numbers |= checked_numbers(table.energy, dict.fromkeys(PRICED_EVENTS, ENERGY_RULE), path, "energy")
@@ -222,14 +214,17 @@ def read_device(path: str | Path) -> DeviceSpec:
 
 
 def _check_tables(table: DeviceTable, path: Path) -> None:
-    wanted = {"quantized": "synapse", "crossbar": "crossbar"}.get(table.kind)
-    for name in ("synapse", "crossbar"):
+    needed: dict[str, tuple[str, ...]] = {"quantized": ("synapse",), "crossbar": ("crossbar", "cell")}
+    allowed = {"quantized": ("synapse",), "crossbar": TABLES}.get(table.kind, ())
+    for name in ("synapse", *TABLES):
         present = getattr(table, name) is not None
-        if present and name != wanted:
-            raise BadInput(
-                f"kind {table.kind!r} has no such table", at(path, name), f"[{wanted}]" if wanted else "none"
-            )
-        if not present and name == wanted:
+        if present and name not in allowed:
+            listed = ", ".join(f"[{other}]" for other in allowed) or "none"
+            raise BadInput(f"kind {table.kind!r} has no such table", at(path, name), listed)
+        if not present and name in needed.get(table.kind, ()):
             raise BadInput(f"kind {table.kind!r} needs the table [{name}]", at(path, "kind"))
+    for group in (table.energy, table.time):
+        if "pulse" in group and {"pulse_up", "pulse_down"} & group.keys():
+            raise BadInput("prices of 'pulse' and of one direction", at(path, "pulse"), "one of the two")
     if table.chip is not None and table.kind != "quantized":
         raise BadInput(f"kind {table.kind!r} has no such table", at(path, "chip"), "kind 'quantized'")

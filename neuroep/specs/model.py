@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from neuroep.errors import BadInput, UnknownName
 from neuroep.network import Activation, Cost, Coupling, Layer, Network
-from neuroep.recipe import Phases, Recipe, Training
+from neuroep.recipe import Phases, Programming, Recipe, Training
 from neuroep.specs.reading import Table, at, convert, read_toml, refuse_unknown_keys
 
 T = TypeVar("T")
@@ -167,12 +167,13 @@ class ModelSpec:
         """
         over = {} if device is None else self.table.on.get(device, {})
         prefix = f"on.{device}"
-        refuse_unknown_keys(over, ("phases", "training"), self.path, prefix)
+        refuse_unknown_keys(over, ("phases", "training", "programming"), self.path, prefix)
         table = self.table
         return Recipe(
             self._merged(Phases, ("phases", table.phases), (f"{prefix}.phases", over.get("phases", {}))),
             self._training((f"{prefix}.training", over.get("training", {}))),
             self._training(("backprop", table.backprop)),
+            convert(over.get("programming", {}), Programming, self.path, f"{prefix}.programming"),
         )
 
     def _training(self, over: tuple[str, Table]) -> Training:

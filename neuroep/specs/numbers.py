@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from neuroep.errors import BadInput, UnknownName
 from neuroep.quantities import Quantity
-from neuroep.specs.nonlinearity import LARGEST_LABEL, slope_of
 from neuroep.specs.reading import Table, at, convert, join, refuse_unknown_keys
 
 ROUNDINGS = ("stochastic", "nearest", "loihi")
@@ -31,27 +30,7 @@ SYNAPSE_RULES = {
     "max_exponent": Rule("number", -64, 64, whole=True),
 }
 SYNAPSE_OPTIONS = {"trace_bits": Rule("bits", 0, 16, whole=True)}
-CROSSBAR_RULES = {
-    "g_min": Rule("conductance", 0.0, 1.0),
-    "g_max": Rule("conductance", 0.0, 1.0),
-    "headroom": Rule("number", 1.0, 1e3),
-    "pulses": Rule("number", 1.0, 1e9),
-    "slope_up": Rule("number", 0.0, 1.0),
-    "slope_down": Rule("number", 0.0, 1.0),
-    "step_spread": Rule("number", 0.0, 100.0),
-    "cycle_spread": Rule("number", 0.0, 100.0),
-    "programming_spread": Rule("number", 0.0, 1.0),
-    "read_noise": Rule("number", 0.0, 1.0),
-    "dac_bits": Rule("bits", 0, 16, whole=True),
-    "adc_bits": Rule("bits", 0, 16, whole=True),
-    "adc_bound": Rule("number", 1e-6, 1e6),
-}
-RULES = {f"synapse.{key}": rule for key, rule in (SYNAPSE_RULES | SYNAPSE_OPTIONS).items()} | {
-    f"crossbar.{key}": rule for key, rule in CROSSBAR_RULES.items()
-}
-# Published labels may stand in for slopes, each under the key of the slope it gives.
-LABELS = {"slope_up": "nonlinearity_up", "slope_down": "nonlinearity_down"}
-LABEL_RULE = Rule("number", 0.0, LARGEST_LABEL)
+RULES = {f"synapse.{key}": rule for key, rule in (SYNAPSE_RULES | SYNAPSE_OPTIONS).items()}
 ENERGY_RULE = Rule("energy", 0.0, 1.0)
 TIME_RULE = Rule("time", 0.0, 1e3)
 STATIC_RULE = Rule("power", 0.0, 1e6)
@@ -64,7 +43,8 @@ def synapse_numbers(table: Table, path: Path) -> dict[str, Quantity]:
     options = {key: value for key, value in table.items() if key in SYNAPSE_OPTIONS}
     numbers = checked_numbers(plain, SYNAPSE_RULES, path, "synapse", required=True)
     numbers |= checked_numbers(options, SYNAPSE_OPTIONS, path, "synapse")
-    _check_order(numbers, "synapse.min_exponent", "synapse.max_exponent", path, strict=False)
+    rule = SYNAPSE_RULES["min_exponent"]
+    check_order(numbers, "synapse.min_exponent", "synapse.max_exponent", path, rule, strict=False)
     return numbers
 
 
@@ -81,8 +61,9 @@ def _check_rounding(table: Table, path: Path) -> None:
         raise BadInput(f"'draws' with rounding {table['rounding']!r}", at(path, "synapse.draws"), "rounding 'loihi'")
 
 
-def _check_order(numbers: Mapping[str, Quantity], low: str, high: str, path: Path, *, strict: bool) -> None:
-    smaller, larger = (numbers[key].si(RULES[key].dimension).value for key in (low, high))
+def check_order(numbers: Mapping[str, Quantity], low: str, high: str, path: Path, rule: Rule, *, strict: bool) -> None:
+    """Raise BadInput unless one number is at most the other, or `strict`ly less."""
+    smaller, larger = (numbers[key].si(rule.dimension).value for key in (low, high))
     if smaller > larger or (strict and smaller == larger):
         sign = "<" if strict else "<="
         raise BadInput(f"{low} is {smaller:g}, {high} is {larger:g}", at(path, low), f"{low} {sign} {high}")
@@ -112,22 +93,3 @@ def checked_quantity(raw: object, rule: Rule, path: Path, key: str) -> Quantity:
             allowed = f"{what} from {rule.low:g} to {rule.high:g} in SI units"
             raise BadInput(f"{number:g} is out of range", at(path, key), allowed)
     return quantity
-
-
-def crossbar_numbers(table: Table, path: Path) -> dict[str, Quantity]:
-    """Return the numbers of [crossbar] by key path, checked; slopes from labels are worked out and added."""
-    given = {slope: label for slope, label in LABELS.items() if label in table}
-    for slope, label in given.items():
-        if slope in table:
-            raise BadInput(f"both {slope!r} and {label!r}", at(path, "crossbar"), "one of the two")
-    rules = {given.get(key, key): LABEL_RULE if key in given else rule for key, rule in CROSSBAR_RULES.items()}
-    refuse_unknown_keys(table, (*rules, *LABELS.values()), path, "crossbar")
-    numbers = checked_numbers(table, rules, path, "crossbar", required=True)
-    slopes = {f"crossbar.{slope}": _slope(numbers[f"crossbar.{label}"], label) for slope, label in given.items()}
-    _check_order(numbers, "crossbar.g_min", "crossbar.g_max", path, strict=True)
-    return numbers | slopes
-
-
-def _slope(label: Quantity, key: str) -> Quantity:
-    value, low, high = (slope_of(number) for number in label.si("number"))
-    return Quantity(value, "1", f"tanh(1/(2A)), with A from {key}: {label.source}", "derived", low, high)

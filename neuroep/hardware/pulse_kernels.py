@@ -1,0 +1,277 @@
+"""Pulses on many devices at once: the step models of `steps`, compiled, pulse by pulse.
+
+A device is one row of eight numbers (`Column`), one cache line in float32, so that a pulse touches memory once. Random
+numbers are functions of a key, the device's place in its array and the pulse's number alone.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import NamedTuple
+
+import numpy as np
+from numba import int32, njit, uint32, uint64
+from numpy.typing import NDArray
+
+from neuroep.physics import scalars
+from neuroep.weights import FloatArray
+
+
+class Column(IntEnum):
+    """What the numbers of a device mean, in units of the step model's weight."""
+
+    VALUE = 0  # where the device is
+    UP = 1  # s₊, its step up where y = 1; 0 with DOWN 0: stuck
+    DOWN = 2  # s₋
+    LOW = 3  # its bounds
+    HIGH = 4
+    SLOPE_UP = 5  # of linear steps y₊ = 1 − slope · w; the exponent of power steps
+    SLOPE_DOWN = 6
+    SHOWN = 7  # by how much what is read differs from VALUE: the write noise of the last write
+
+
+class LawCode(IntEnum):
+    """Which step model."""
+
+    LINEAR = 0  # constant, linear and soft-bounds steps
+    EXPONENTIAL = 1
+    POWER = 2
+    PIECEWISE = 3
+
+
+class Law(NamedTuple):
+    """A step model as kernels take it.
+
+    Attributes
+    ----------
+    code : int
+        Of `LawCode`.
+    shape : ndarray
+        EXPONENTIAL: A₊, A₋, γ₊, γ₋, a, b. PIECEWISE: the table of y₊, then that of y₋. Else nothing.
+    noise : float
+        Standard deviation of y from pulse to pulse.
+    additive : bool
+        Whether in units of y = 1 instead of y itself.
+    floor, noise_slope : float
+        What noise not additive is in units of: |Δw| + floor + noise_slope · |w|.
+    write_noise : float
+        Standard deviation of what is read about where the device is, drawn at each write.
+    """
+
+    code: int
+    shape: FloatArray
+    noise: float
+    additive: bool
+    floor: float
+    noise_slope: float
+    write_noise: float
+
+
+_VALUE, _UP, _DOWN, _LOW, _HIGH = (int(c) for c in list(Column)[:5])
+_SLOPE_UP, _SLOPE_DOWN, _SHOWN = int(Column.SLOPE_UP), int(Column.SLOPE_DOWN), int(Column.SHOWN)
+_LINEAR, _EXPONENTIAL, _POWER = int(LawCode.LINEAR), int(LawCode.EXPONENTIAL), int(LawCode.POWER)
+STOCHASTIC, NEAREST, ACCUMULATED, EXACT = range(4)
+"""How a request becomes pulses: see :func:`round_requests`."""
+
+PULSES, LONGEST_UP, LONGEST_DOWN, WRITTEN, UPWARD, REFRESHED = range(6)
+"""Entries of the counts of :func:`send`."""
+
+SHOWN_NORMAL = 1 << 31  # number of the normal of the write noise: no train is that long
+AHEAD = 64  # weights whose devices are fetched together, so that waiting for memory overlaps
+
+
+@njit(inline="always")
+def normal(key: int, number: int) -> float:
+    """N(0, 1) number of a key."""
+    return scalars.standard_normal(uint32(key & uint64(0xFFFFFFFF)), uint32(key >> uint64(32)), uint32(number))
+
+
+@njit
+def relative_step(
+    w: float, up: bool, low: float, high: float, slope: float, code: int, shape: FloatArray
+) -> float:  # fmt: skip
+    """y₊ or y₋ of a device at w; `slope` is that of the direction."""
+    one = shape.dtype.type(1.0)
+    zero = one - one
+    if code == _LINEAR:
+        return one - slope * w
+    if code == _EXPONENTIAL:
+        z = shape[4] * (w + w) / (high - low) + shape[5]
+        exponential = shape[0] * np.exp(shape[2] * z) if up else shape[1] * np.exp(-shape[3] * z)
+        return max(one - exponential, zero)
+    if code == _POWER:
+        return (max(high - w if up else w - low, zero) / (high - low)) ** slope
+    half = len(shape) // 2
+    place = scalars.clip((w - low) / (high - low), zero, one) * shape.dtype.type(half - 1)
+    left = min(int(place), half - 2)
+    start = left if up else half + left
+    return shape[start] + (place - shape.dtype.type(left)) * (shape[start + 1] - shape[start])
+
+
+@njit
+def train(
+    w: float, count: float, step: float, low: float, high: float, slope: float, code: int, shape: FloatArray,
+    noise: float, additive: bool, floor: float, noise_slope: float, key: int,
+) -> float:  # fmt: skip
+    """Where |count| pulses take a device from w, up if `count` > 0; a broken pulse comes last."""
+    one, up, number = shape.dtype.type(1.0), count > 0.0, 0
+    left, sign = abs(count), one if up else -one
+    while left > 0.0:
+        change = step * relative_step(w, up, low, high, slope, code, shape)
+        if noise > 0.0:
+            size = step if additive else abs(change) + floor + noise_slope * abs(w)
+            change += noise * size * shape.dtype.type(normal(key, number))
+        w = scalars.clip(w + sign * min(left, one) * change, low, high)
+        left -= one
+        number += 1
+    return w
+
+
+@njit(cache=True, nogil=True)
+def round_requests(
+    direction: FloatArray, factor: float, limit: float, mode: int, residual: FloatArray, key: int, out: FloatArray
+) -> None:
+    """out ← pulses for the requests direction · factor, each within ± limit.
+
+    STOCHASTIC rounds up or down at random with the right mean, NEAREST to the nearest; ACCUMULATED adds the request to
+    `residual`, sends its whole part and keeps the rest; EXACT sends broken pulses.
+    """
+    real, low, high = out.dtype.type, uint32(key & uint64(0xFFFFFFFF)), uint32(key >> uint64(32))
+    if mode == STOCHASTIC:
+        for i in range(len(out)):
+            r = scalars.clip(direction[i] * factor, -limit, limit)
+            u = real(int32(scalars.hashed(low, high, uint32(i)) >> uint32(8))) * real(2.0**-24)
+            out[i] = np.floor(r + u)
+    elif mode == ACCUMULATED:
+        for i in range(len(out)):
+            kept = residual[i] + direction[i] * factor
+            out[i] = scalars.clip(np.trunc(kept), -limit, limit)
+            residual[i] = scalars.clip(kept - out[i], -limit, limit)
+    else:
+        for i in range(len(out)):
+            r = scalars.clip(direction[i] * factor, -limit, limit)
+            out[i] = np.rint(r) if mode == NEAREST else r
+
+
+@njit
+def write(
+    devices: FloatArray, law: Law, trains: FloatArray, key: int, hits: NDArray[np.int64], counts: NDArray[np.float64]
+) -> None:
+    """Send the devices at `hits` their trains, then draw the write noise; stuck devices (steps of 0) stay."""
+    real, shape = devices.dtype.type, law.shape
+    for i in hits:
+        count = trains[i]
+        if count == 0.0:
+            continue
+        up = count > 0.0
+        counts[PULSES] += abs(count)
+        counts[UPWARD] += max(count, real(0.0))
+        counts[LONGEST_UP], counts[LONGEST_DOWN] = max(counts[LONGEST_UP], count), max(counts[LONGEST_DOWN], -count)
+        step = devices[i, _UP] if up else devices[i, _DOWN]
+        if step == 0.0:
+            continue
+        own = scalars.combine(key, i)
+        devices[i, _VALUE] = train(
+            devices[i, _VALUE], count, step, devices[i, _LOW], devices[i, _HIGH],
+            devices[i, _SLOPE_UP] if up else devices[i, _SLOPE_DOWN], law.code, shape, law.noise, law.additive,
+            law.floor, law.noise_slope, own,
+        )  # fmt: skip
+        if law.write_noise > 0.0:
+            devices[i, _SHOWN] = law.write_noise * real(normal(own, SHOWN_NORMAL))
+
+
+@njit
+def refresh_pairs(
+    plus: FloatArray, minus: FloatArray, hits: NDArray[np.int64], refresh: FloatArray, key: int,
+    counts: NDArray[np.float64],
+) -> None:  # fmt: skip
+    """Reset the pairs whose devices have both grown, and write their difference on the larger one; see :func:`send`."""
+    for i in hits:
+        larger, smaller = max(plus[i, _VALUE], minus[i, _VALUE]), min(plus[i, _VALUE], minus[i, _VALUE])
+        if larger <= refresh[0] or smaller <= refresh[1]:
+            continue
+        difference = plus[i, _VALUE] - minus[i, _VALUE]
+        value = abs(difference) + refresh[2] * plus.dtype.type(normal(key, i))
+        up, down = (value, minus[i, _LOW]) if difference > 0.0 else (plus[i, _LOW], value)
+        plus[i, _VALUE] = scalars.clip(up, plus[i, _LOW], plus[i, _HIGH])
+        minus[i, _VALUE] = scalars.clip(down, minus[i, _LOW], minus[i, _HIGH])
+        pulses = np.rint(abs(difference) / refresh[3])
+        counts[REFRESHED] += 1.0
+        counts[PULSES] += pulses + 2.0
+        counts[UPWARD] += pulses
+        counts[LONGEST_UP], counts[LONGEST_DOWN] = max(counts[LONGEST_UP], pulses), max(counts[LONGEST_DOWN], 1.0)
+
+
+@njit
+def show(
+    plus: FloatArray, minus: FloatArray, hits: NDArray[np.int64], scale: float, weights: FloatArray,
+    counts: NDArray[np.float64],
+) -> None:  # fmt: skip
+    """Refresh the weights at `hits`, counting those that change."""
+    for i in hits:
+        against = minus[i, 0] + minus[i, _SHOWN] if minus.shape[1] > 1 else minus[i, 0]
+        new = scale * (plus[i, _VALUE] + plus[i, _SHOWN] - against)
+        if new != weights[i]:
+            counts[WRITTEN] += 1.0
+        weights[i] = new
+
+
+@njit(cache=True, nogil=True)
+def share_out(trains: FloatArray, one_sided: bool, to_minus: FloatArray) -> None:
+    """Share trains over pairs: half of each goes the other way on G⁻; or, one-sided, the negative ones go up there."""
+    half, nothing = trains.dtype.type(0.5), trains.dtype.type(0.0)
+    for i in range(len(trains)):
+        n = trains[i]
+        if one_sided:
+            to_minus[i], trains[i] = max(-n, nothing), max(n, nothing)
+        else:
+            first = np.trunc((n + np.sign(n)) * half)
+            to_minus[i], trains[i] = first - n, first
+
+
+@njit(cache=True, nogil=True)
+def send(
+    plus: FloatArray, minus: FloatArray, law: Law, to_plus: FloatArray, to_minus: FloatArray, scale: float, key: int,
+    weights: FloatArray, refresh: FloatArray, counts: NDArray[np.float64],
+) -> float:  # fmt: skip
+    """Pulse the devices of one coupling and refresh the weights whose devices were pulsed.
+
+    Parameters
+    ----------
+    plus, minus : ndarray, shapes (n, 8) and (n, 8) or (n, 1)
+        Devices; `minus` with one column holds fixed references.
+    law : Law
+        Their step model.
+    to_plus, to_minus : ndarray, shapes (n,) and (n,) or (0,)
+        Pulses of each, negative ones down.
+    scale : float
+        Weight per unit of the difference plus − minus.
+    key : int
+        Of all randomness.
+    weights : ndarray, shape (n,)
+        Refreshed in place.
+    refresh : ndarray, shape (4,) or (0,)
+        Of one-sided pairs: when the larger device is above the first number and the smaller above the second, both are
+        reset and their difference written anew, with an error of the third number's standard deviation; the fourth is
+        the nominal step. Empty: never.
+    counts : ndarray, shape (6,)
+        Added to: pulses, longest train up, longest train down, weights written, pulses up, pairs refreshed.
+    """
+    paired = len(to_minus) > 0
+    hits = np.empty(AHEAD, np.int64)
+    start, touched = 0, plus.dtype.type(0.0)
+    while start < len(weights):
+        found = 0
+        while start < len(weights) and found < AHEAD:
+            if to_plus[start] != 0.0 or (paired and to_minus[start] != 0.0):
+                hits[found] = start
+                found += 1
+                touched += plus[start, _VALUE] + minus[start, 0]
+            start += 1
+        write(plus, law, to_plus, key, hits[:found], counts)
+        if paired:
+            write(minus, law, to_minus, scalars.combine(key, 1), hits[:found], counts)
+        if len(refresh) > 0:
+            refresh_pairs(plus, minus, hits[:found], refresh, scalars.combine(key, 2), counts)
+        show(plus, minus, hits[:found], scale, weights, counts)
+    return touched

@@ -1,0 +1,79 @@
+"""Wire resistance lowered onto a coupling's arrays, tile by tile: by how much each cell counts less than it should."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from neuroep.errors import BadInput
+from neuroep.hardware.programming import check_range, check_whole
+from neuroep.hardware.wires import Ends, reads
+from neuroep.weights import FloatArray
+
+LARGEST_TILE = 256  # cells a side for which a nodal solve takes about a second
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wires:
+    """Wires of an array.
+
+    Attributes
+    ----------
+    word_ohm, bit_ohm : float
+        Resistance from one cell to the next along a word line and along a bit line, in ohm; both 0 for none.
+    ends : Ends
+        Through which ends of the lines downward reads go.
+    refresh : int
+        Updates after which the exact nodal solve is done anew; in between, attenuations stay as they are.
+    """
+
+    word_ohm: float = 0.0
+    bit_ohm: float = 0.0
+    ends: Ends = Ends.SAME
+    refresh: int = 1000
+
+    def __post_init__(self) -> None:
+        for key in ("word_ohm", "bit_ohm"):
+            check_range(getattr(self, key), 0.0, 1e6, f"wires.{key}")
+        if (self.word_ohm == 0.0) != (self.bit_ohm == 0.0):
+            raise BadInput("wires on one side only", "wires.word_ohm, wires.bit_ohm", "both 0, or both more than 0")
+        check_whole(self.refresh, 1, 1 << 40, "wires.refresh")
+
+    @property
+    def resistive(self) -> bool:
+        """Whether there is any resistance."""
+        return self.word_ohm > 0.0
+
+
+class Attenuation(NamedTuple):
+    """Effective over true conductance of each cell, (rows, columns), as upward and as downward reads see it."""
+
+    up: FloatArray
+    down: FloatArray
+
+
+def attenuation(wires: Wires, conductances: FloatArray, tile_rows: int, tile_columns: int) -> Attenuation:
+    """Return by how much wires weaken each cell of an array, exactly, for the conductances as they are.
+
+    Parameters
+    ----------
+    wires : Wires
+        With resistance.
+    conductances : ndarray, shape (rows, columns)
+        In siemens.
+    tile_rows, tile_columns : int
+        Largest array, 0 for `LARGEST_TILE`.
+    """
+    rows, columns = conductances.shape
+    high, wide = tile_rows or LARGEST_TILE, tile_columns or LARGEST_TILE
+    seen = Attenuation(np.empty((rows, columns)), np.empty((rows, columns)))
+    for top in range(0, rows, high):
+        for left in range(0, columns, wide):
+            tile = (slice(top, top + high), slice(left, left + wide))
+            found = reads(conductances[tile], wires.word_ohm, wires.bit_ohm, wires.ends)
+            seen.up[tile], seen.down[tile] = found.up, found.down.T
+    # A cell without conductance carries next to nothing, whatever its factor.
+    true = np.where(conductances > 0.0, conductances, 1.0)
+    return Attenuation(seen.up / true, seen.down / true)
