@@ -1,8 +1,10 @@
-"""Search the learning rates of EP and of its backprop twin alike, on a validation split.
+"""Search recipes of EP, and learning rates of its backprop twin alike, on a validation split.
 
 Both methods get the same candidates: the model's own rates times each factor. The test set isn't read.
 
     python benchmarks/learning_rates.py fashion-mlp --factors 0.25 0.5 1 2 4
+    python benchmarks/learning_rates.py digits-mlp --device rram-om --method ep --seed 0 1 2 --validation 0.15 \\
+        --set programming.method=accumulated training.momentum=0.9 phases.beta=0.5 device.headroom=1.5
 
 prints one line a candidate and method; the best of each goes into models/*.toml by hand.
 """
@@ -10,7 +12,11 @@ prints one line a candidate and method; the best of each goes into models/*.toml
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
+from dataclasses import asdict, replace
+from typing import Any
+
+import msgspec
+import numpy as np
 
 from neuroep.bridges import torch_backprop
 from neuroep.catalogue import load_device, load_model
@@ -18,19 +24,28 @@ from neuroep.data import load_data
 from neuroep.engines import create
 from neuroep.errors import Diverged
 from neuroep.experiment import Materials, materials
-from neuroep.hardware.device import Ideal
+from neuroep.hardware.device import Device, Ideal, programmed
 from neuroep.learning.trainer import Progress, Trainer
 from neuroep.network import Network
 from neuroep.recipe import Recipe, Training
 from neuroep.rng import stream
 
 
+def changed(part: Any, prefix: str, settings: dict[str, str]) -> Any:
+    """Return a recipe's part, or a device, with the settings of its prefix."""
+    given = {key.partition(".")[2]: value for key, value in settings.items() if key.startswith(prefix + ".")}
+    if not given:
+        return part
+    if prefix == "device":
+        return replace(part, **{key: float(value) for key, value in given.items()})
+    return msgspec.convert(asdict(part) | given, type(part), strict=False)
+
+
 def ep_accuracy(
-    network: Network, recipe: Recipe, training: Training, stock: Materials, device: str, seed: int
+    network: Network, recipe: Recipe, training: Training, stock: Materials, hardware: Device, seed: int
 ) -> float:
     """Train by EP on a device and return the last validation accuracy."""
-    hardware = load_device(device).build() or Ideal()
-    mounted = hardware.mount(network, stock.weights, stream(seed, "mount", device))
+    mounted = hardware.mount(network, stock.weights, stream(seed, "mount", hardware.name))
     trainer = Trainer(
         create(), hardware, mounted, recipe.phases, training, stock.train, stock.orders, seed, stock.validation
     )
@@ -54,12 +69,20 @@ def main() -> None:
     parser.add_argument("--factors", type=float, nargs="+", default=[0.25, 0.5, 1.0, 2.0, 4.0])
     parser.add_argument("--method", nargs="+", default=["ep", "backprop"], choices=["ep", "backprop"])
     parser.add_argument("--device", default="ideal")
+    parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="of EP: phases., training., …")
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--seed", type=int, nargs="+", default=[0])
     parser.add_argument("--validation", type=float, default=1 / 12)
     options = parser.parse_args()
+    settings = dict(entry.split("=", 1) for entry in options.set)
     model = load_model(options.model)
     network, recipe = model.network(), model.recipe(options.device)
+    recipe = Recipe(
+        changed(recipe.phases, "phases", settings), changed(recipe.training, "training", settings), recipe.backprop,
+        changed(recipe.programming, "programming", settings),
+    )  # fmt: skip
+    hardware = changed(load_device(options.device).build() or Ideal(), "device", settings)
+    hardware = programmed(hardware, recipe.programming)
     for method in options.method:
         base = recipe.training if method == "ep" else recipe.backprop
         for factor in options.factors:
@@ -72,14 +95,14 @@ def main() -> None:
                 stock = materials(network, load_data(model.data, seed=seed), training, seed)
                 try:
                     if method == "ep":
-                        found.append(ep_accuracy(network, recipe, training, stock, options.device, seed))
+                        found.append(ep_accuracy(network, recipe, training, stock, hardware, seed))
                     else:
                         found.append(backprop_accuracy(network, training, stock))
                 except Diverged:
                     found.append(float("nan"))
             shown = " ".join(f"{rate:g}" for rate in rates)
-            mean = sum(found) / len(found)
-            print(f"{method:9} factor {factor:<5g} rates {shown:24} validation {mean:.4f}", flush=True)
+            each = " ".join(f"{a:.2%}" for a in found)
+            print(f"{method:9} rates {shown:14} {np.mean(found):.2%} ± {np.std(found):.2%}  {each}", flush=True)
 
 
 if __name__ == "__main__":

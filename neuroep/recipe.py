@@ -160,7 +160,7 @@ class Method(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Programming:
-    """How hardware is asked to change its weights.
+    """How hardware is used: how its weights are asked to change, and how often they are read.
 
     Attributes
     ----------
@@ -173,20 +173,37 @@ class Programming:
         trains, one phase's up and the other's down, with no difference ever formed (Gokmen & Vlasov 2016).
     most_pulses : int
         Longest train of one update; with ``trains``, the slots in which two lines can coincide (at most 31).
+    least_pulses : int
+        Pulses that an accumulator saves up before it sends them. Every write draws new write noise, so rare long trains
+        suit devices with much of it.
     transfer_every : int
         Updates between two transfers of a row.
     transfer_gain : float
         What is read of the second array, times this, goes to the buffer.
+    headroom : float, optional
+        How many times the largest initial weight a coupling can hold, in place of the profile's own choice: full scale
+        is set when weights are mounted, and how far they grow is the model's affair.
+    averaged_reads : int
+        Conversions of each read, of which the mean is taken.
     """
 
     method: Method = Method.STOCHASTIC
     most_pulses: int = 31
+    least_pulses: int = 1
     transfer_every: int = 1
     transfer_gain: float = 1.0
+    headroom: float | None = None
+    averaged_reads: int = 1
 
     def __post_init__(self) -> None:
         if not 1 <= self.most_pulses <= 1000 or (self.method is Method.TRAINS and self.most_pulses > 31):
             raise BadInput(f"{self.most_pulses} pulses", "programming.most_pulses", "1 to 1000; 1 to 31 with trains")
+        if not 1 <= self.least_pulses <= self.most_pulses:
+            raise BadInput(f"{self.least_pulses} pulses", "programming.least_pulses", "1 to most_pulses")
+        if not 1 <= self.averaged_reads <= 1000:
+            raise BadInput(f"{self.averaged_reads} reads", "programming.averaged_reads", "1 to 1000")
+        if self.headroom is not None and not 1.0 <= self.headroom <= 1e3:
+            raise BadInput(f"a headroom of {self.headroom}", "programming.headroom", "1 to 1000")
         if self.transfer_every < 1:
             raise BadInput(f"every {self.transfer_every}", "programming.transfer_every", "1 or more")
         if not 0.0 < self.transfer_gain < 1e6:

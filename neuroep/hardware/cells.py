@@ -81,7 +81,13 @@ def _tables(model: PiecewiseStep) -> FloatArray:
 
 
 def draw_devices(
-    model: StepModel, spread: Spread, count: int, dtype: DTypeLike, rng: np.random.Generator, stuck_share: float = 0.0
+    model: StepModel,
+    spread: Spread,
+    count: int,
+    dtype: DTypeLike,
+    rng: np.random.Generator,
+    stuck_share: float = 0.0,
+    stuck_range: float = np.inf,
 ) -> FloatArray:
     """Draw fresh devices at weight 0, or at the bound nearest to it.
 
@@ -99,6 +105,8 @@ def draw_devices(
         Of everything drawn.
     stuck_share : float
         Share of devices that never move, at a weight uniform between their bounds.
+    stuck_range : float
+        Largest magnitude of that weight.
 
     Returns
     -------
@@ -115,7 +123,8 @@ def draw_devices(
     devices[:, Column.VALUE] = np.clip(0.0, low, high)
     if stuck_share > 0.0:
         stuck = rng.random(count) < stuck_share
-        devices[stuck, Column.VALUE] = rng.uniform(low[stuck], high[stuck])
+        reach = np.maximum(low[stuck], -stuck_range), np.minimum(high[stuck], stuck_range)
+        devices[stuck, Column.VALUE] = rng.uniform(*reach)
         devices[stuck, Column.UP] = devices[stuck, Column.DOWN] = 0.0
     return devices.astype(dtype)
 
@@ -199,7 +208,7 @@ def _relative(w: FloatArray, up: bool, low: FloatArray, high: FloatArray, slope:
 def symmetry_points(devices: FloatArray, law: Law) -> FloatArray:
     """Return where each device's steps up and down are equal, by bisection; a bound where one is larger everywhere.
 
-    Alternating pulses lead a device there. Steps up shrink and steps down grow with the weight in every model.
+    Alternating pulses lead a device there; stuck devices are where they are. Steps up shrink and steps down grow with the weight in every model.
     """
     low, high = devices[:, Column.LOW].astype(np.float64), devices[:, Column.HIGH].astype(np.float64)
     probe = devices.astype(np.float64)
@@ -208,7 +217,8 @@ def symmetry_points(devices: FloatArray, law: Law) -> FloatArray:
         up, down = mean_steps(probe, law)
         higher = up > down
         low, high = np.where(higher, probe[:, Column.VALUE], low), np.where(higher, high, probe[:, Column.VALUE])
-    points: FloatArray = (0.5 * (low + high)).astype(devices.dtype)
+    stuck = devices[:, Column.UP] == 0.0
+    points: FloatArray = np.where(stuck, devices[:, Column.VALUE], 0.5 * (low + high)).astype(devices.dtype)
     return points
 
 

@@ -29,7 +29,7 @@ from neuroep.hardware.device import Mounted, Update, lower, update_biases
 from neuroep.hardware.periphery import Periphery
 from neuroep.hardware.programming import check_finite, check_range, full_scales, saved
 from neuroep.hardware.pulse_kernels import Column, Law
-from neuroep.hardware.pulsing import Array, Pulser
+from neuroep.hardware.pulsing import COMMON_MODE, Array, Pulser
 from neuroep.hardware.steps import StepModel
 from neuroep.hardware.wiring import Wires, attenuation
 from neuroep.ledger import Ledger
@@ -69,6 +69,8 @@ class Crossbar:
         From device to device.
     stuck_share : float
         Share of devices that never move.
+    stuck_range : float
+        Largest magnitude of the weight at which they stay, in units of the step model's weight.
     programming_spread : float
         Standard deviation of the error of a device at mounting, as a fraction of w_max − w_min.
     read_noise : float
@@ -98,6 +100,7 @@ class Crossbar:
     headroom: float = 1.0
     spread: Spread = field(default_factory=Spread)
     stuck_share: float = 0.0
+    stuck_range: float = np.inf
     programming_spread: float = 0.0
     read_noise: float = 0.0
     periphery: Periphery = field(default_factory=Periphery)
@@ -114,6 +117,7 @@ class Crossbar:
         check_range(self.headroom, 1.0, 1e6, f"{self.name}: headroom")
         for key in ("stuck_share", "programming_spread", "read_noise"):
             check_range(getattr(self, key), 0.0, 1.0, f"{self.name}: {key}")
+        check_range(self.stuck_range, 0.0, np.inf, f"{self.name}: stuck_range")
         if self.one_sided and not self.paired:
             raise BadInput("pulses up alone", f"{self.name}: encoding", Encoding.PAIR.value)
         if self.programming.method is Method.TRANSFER and self.one_sided:
@@ -134,7 +138,7 @@ class Crossbar:
         """Where the nominal device stands for a weight of 0: its symmetry point, or the middle of its range."""
         low, high = self._bound("w_min"), self._bound("w_max")
         if self.one_sided:
-            return low
+            return low + COMMON_MODE * (high - low)
         if self.encoding is Encoding.REFERENCE:
             dtype = np.dtype(np.float64)
             rng = np.random.default_rng(0)  # nothing is drawn without spread
@@ -293,12 +297,12 @@ class Crossbar:
     ) -> tuple[FloatArray, FloatArray]:
         """Draw devices and references and bring them to the wanted differences."""
         count = len(target)
-        devices = draw_devices(self.cell, self.spread, count, dtype, rng, self.stuck_share)
+        devices = draw_devices(self.cell, self.spread, count, dtype, rng, self.stuck_share, self.stuck_range)
         if not self.paired:
             against = self._references(devices, network, rng).astype(dtype)[:, None]
             self._put(devices, target + against[:, 0], rng)
             return devices, against
-        other = draw_devices(self.cell, self.spread, count, dtype, rng, self.stuck_share)
+        other = draw_devices(self.cell, self.spread, count, dtype, rng, self.stuck_share, self.stuck_range)
         half = np.maximum(target, 0.0) if self.one_sided else 0.5 * target
         self._put(devices, self.centre + half, rng)
         self._put(other, self.centre + half - target, rng)
@@ -325,7 +329,9 @@ class Crossbar:
 
     def programmed_by(self, programming: Programming) -> Crossbar:
         """Return the same hardware, programmed in another way."""
-        return replace(self, programming=programming)
+        headroom = self.headroom if programming.headroom is None else programming.headroom
+        periphery = replace(self.periphery, averaged=programming.averaged_reads)
+        return replace(self, programming=programming, headroom=headroom, periphery=periphery)
 
 
 def _shown(devices: FloatArray) -> FloatArray:

@@ -30,6 +30,8 @@ class Periphery:
         Range management: lines are scaled so that the largest state spans the DAC, and sums back (aihwkit's ABS_MAX).
     tile_rows, tile_columns : int
         Largest array, 0 for any; larger couplings are cut, and the partial sums converted apart and added digitally.
+    averaged : int
+        Conversions of each read, of which the mean is taken.
     """
 
     dac_bits: int = 0
@@ -39,6 +41,7 @@ class Periphery:
     managed: bool = False
     tile_rows: int = 0
     tile_columns: int = 0
+    averaged: int = 1
 
     def __post_init__(self) -> None:
         for key in ("dac_bits", "adc_bits"):
@@ -48,6 +51,7 @@ class Periphery:
         check_range(self.output_noise, 0.0, 1e3, "periphery.output_noise")
         for key in ("tile_rows", "tile_columns"):
             check_whole(getattr(self, key), 0, 1 << 20, f"periphery.{key}")
+        check_whole(self.averaged, 1, 1000, "periphery.averaged")
 
     def attached(self, circuit: Circuit, network: Network, full_scale: FloatArray, cell_noise: FloatArray) -> Circuit:
         """Return the circuit with these converters.
@@ -79,6 +83,6 @@ class Periphery:
         noise_down[1:] = np.hypot(line, REFERENCE_ACTIVITY * cell_noise * np.sqrt(sizes[1:]))
         return circuit._replace(
             dac_bits=self.dac_bits, adc_bits=self.adc_bits, dac_bound=dac_bound, adc_bound=adc_bound,
-            noise_up=noise_up, noise_down=noise_down, managed=int(self.managed),
+            noise_up=noise_up, noise_down=noise_down, managed=int(self.managed), averaged=self.averaged,
             tile_rows=self.tile_rows, tile_columns=self.tile_columns,
         )  # fmt: skip

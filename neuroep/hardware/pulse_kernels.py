@@ -129,12 +129,19 @@ def train(
 
 @njit(cache=True, nogil=True)
 def round_requests(
-    direction: FloatArray, factor: float, limit: float, mode: int, residual: FloatArray, key: int, out: FloatArray
+    direction: FloatArray,
+    factor: float,
+    limit: float,
+    least: float,
+    mode: int,
+    residual: FloatArray,
+    key: int,
+    out: FloatArray,
 ) -> None:
     """out ← pulses for the requests direction · factor, each within ± limit.
 
     STOCHASTIC rounds up or down at random with the right mean, NEAREST to the nearest; ACCUMULATED adds the request to
-    `residual`, sends its whole part and keeps the rest; EXACT sends broken pulses.
+    `residual`, sends its whole part once that is `least` pulses and keeps the rest; EXACT sends broken pulses.
     """
     real, low, high = out.dtype.type, uint32(key & uint64(0xFFFFFFFF)), uint32(key >> uint64(32))
     if mode == STOCHASTIC:
@@ -145,7 +152,8 @@ def round_requests(
     elif mode == ACCUMULATED:
         for i in range(len(out)):
             kept = residual[i] + direction[i] * factor
-            out[i] = scalars.clip(np.trunc(kept), -limit, limit)
+            whole = scalars.clip(np.trunc(kept), -limit, limit)
+            out[i] = whole if abs(whole) >= least else real(0.0)
             residual[i] = scalars.clip(kept - out[i], -limit, limit)
     else:
         for i in range(len(out)):
@@ -191,11 +199,11 @@ def refresh_pairs(
         if larger <= refresh[0] or smaller <= refresh[1]:
             continue
         difference = plus[i, _VALUE] - minus[i, _VALUE]
-        value = abs(difference) + refresh[2] * plus.dtype.type(normal(key, i))
-        up, down = (value, minus[i, _LOW]) if difference > 0.0 else (plus[i, _LOW], value)
+        value = refresh[2] + abs(difference) + refresh[3] * plus.dtype.type(normal(key, i))
+        up, down = (value, refresh[2]) if difference > 0.0 else (refresh[2], value)
         plus[i, _VALUE] = scalars.clip(up, plus[i, _LOW], plus[i, _HIGH])
         minus[i, _VALUE] = scalars.clip(down, minus[i, _LOW], minus[i, _HIGH])
-        pulses = np.rint(abs(difference) / refresh[3])
+        pulses = np.rint((abs(difference) + 2 * refresh[2]) / refresh[4])
         counts[REFRESHED] += 1.0
         counts[PULSES] += pulses + 2.0
         counts[UPWARD] += pulses
@@ -250,10 +258,10 @@ def send(
         Of all randomness.
     weights : ndarray, shape (n,)
         Refreshed in place.
-    refresh : ndarray, shape (4,) or (0,)
+    refresh : ndarray, shape (5,) or (0,)
         Of one-sided pairs: when the larger device is above the first number and the smaller above the second, both are
-        reset and their difference written anew, with an error of the third number's standard deviation; the fourth is
-        the nominal step. Empty: never.
+        reset, the smaller written to the third and the larger to their difference more, with an error of the fourth
+        number's standard deviation; the fifth is the nominal step. Empty: never.
     counts : ndarray, shape (6,)
         Added to: pulses, longest train up, longest train down, weights written, pulses up, pairs refreshed.
     """

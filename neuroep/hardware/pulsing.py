@@ -23,6 +23,8 @@ MODES = {
 }
 REFRESH_LARGER, REFRESH_SMALLER = 0.75, 0.25
 """Of the range: where one-sided pairs are reset (aihwkit's OneSidedUnitCell)."""
+COMMON_MODE = 0.2
+"""Of the range: where the smaller device of a one-sided pair is written to, past its largest steps."""
 
 
 class Array(NamedTuple):
@@ -75,15 +77,16 @@ class Pulser(NamedTuple):
     ) -> tuple[FloatArray, FloatArray]:
         """Pulses of the devices and, of pairs, of those they are read against."""
         direction, factor = request
-        real, limit = direction.dtype.type, direction.dtype.type(self.programming.most_pulses)
+        real = direction.dtype.type
+        limit, least = real(self.programming.most_pulses), real(self.programming.least_pulses)
         mode = kernels.EXACT if self.exact else MODES[self.programming.method]
         plus, minus = np.empty_like(direction), np.empty_like(direction[: len(direction) if paired else 0])
         halved = paired and not self.one_sided and mode != kernels.ACCUMULATED
         share = real(0.5 * factor if halved else factor)
-        kernels.round_requests(direction, share, limit, mode, residual, np.uint64(rng.integers(1 << 63)), plus)
+        kernels.round_requests(direction, share, limit, least, mode, residual, np.uint64(rng.integers(1 << 63)), plus)
         if halved:
             key = np.uint64(rng.integers(1 << 63))
-            kernels.round_requests(direction, -share, limit, mode, residual, key, minus)
+            kernels.round_requests(direction, -share, limit, least, mode, residual, key, minus)
         elif paired:
             kernels.share_out(plus, self.one_sided, minus)
         return plus, minus
@@ -92,7 +95,8 @@ class Pulser(NamedTuple):
         if not self.one_sided:
             return np.empty(0, devices.dtype)
         high = float(devices[:, Column.HIGH].mean())
-        return np.asarray([REFRESH_LARGER * high, REFRESH_SMALLER * high, self.step, self.step], devices.dtype)
+        numbers = REFRESH_LARGER * high, REFRESH_SMALLER * high, COMMON_MODE * high, self.step, self.step
+        return np.asarray(numbers, devices.dtype)
 
     def _transfer(self, array: Array, update: Update, k: int, rng: np.random.Generator, ledger: Ledger) -> None:
         """Tiki-Taka, version 2: the gradient goes to the second array; its rows go to the weights in turn.

@@ -15,7 +15,7 @@ chip, exponents below −1 also cut off low bits of what a spike adds; that isn'
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import numpy as np
@@ -29,6 +29,7 @@ from neuroep.hardware.loihi_traces import DRAWS, FRACTION_BITS, fit_accumulator,
 from neuroep.hardware.programming import check_finite, check_range, check_whole, full_scales, saved, stochastic_round
 from neuroep.ledger import Event, Ledger, Phase
 from neuroep.network import Network
+from neuroep.recipe import Programming
 from neuroep.weights import FloatArray, Weights, coupling_offsets
 
 ROUNDINGS = ("stochastic", "nearest", "loihi")
@@ -177,6 +178,18 @@ class QuantizedSynapse:
     def direct(self, mounted: Mounted, ledger: Ledger) -> Weights | None:
         """Return None: integers only change by :meth:`program`."""
         return None
+
+    def programmed_by(self, programming: Programming) -> QuantizedSynapse:
+        """Return the same chip with the recipe's headroom; how it rounds is the profile's affair.
+
+        Raises
+        ------
+        BadInput
+            If the recipe asks for another method.
+        """
+        if programming.method is not Programming().method:
+            raise BadInput(f"method {programming.method.value!r} on integer synapses", "programming.method", "none")
+        return self if programming.headroom is None else replace(self, headroom=programming.headroom)
 
     def _moved(self, codes: NDArray[np.int16], request: FloatArray, rng: np.random.Generator) -> FloatArray:
         reach = float(2**self.weight_bits)  # beyond it every code clips; keeps the sum exact

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,7 +33,7 @@ REQUIRED: Mapping[str, Mapping[str, Rule]] = {
     "cell": {"dw_min": Rule("number", 1e-9, 1e3), "w_min": _WEIGHT, "w_max": _WEIGHT},
 }
 OPTIONAL: Mapping[str, Mapping[str, Rule]] = {
-    "crossbar": {"stuck_share": _SHARE, "programming_spread": _SHARE, "read_noise": _SHARE},
+    "crossbar": {"stuck_share": _SHARE, "stuck_range": _SPREAD, "programming_spread": _SHARE, "read_noise": _SHARE},
     "cell": {
         "up_down": Rule("number", -1.0, 1.0),
         "cycle_noise": _SPREAD,
@@ -167,6 +168,7 @@ def build_crossbar(name: str, tables: Mapping[str, Table], numbers: Mapping[str,
         name=name, g_min_siemens=number("crossbar.g_min"), g_max_siemens=number("crossbar.g_max"),
         cell=_cell(tables, number, chosen, path), encoding=Encoding(_choice(tables, "crossbar.encoding", path)),
         headroom=number("crossbar.headroom"), spread=spread, stuck_share=number("crossbar.stuck_share"),
+        stuck_range=number("crossbar.stuck_range", math.inf),
         programming_spread=number("crossbar.programming_spread"), read_noise=number("crossbar.read_noise"),
         periphery=periphery, one_sided=chosen("crossbar.pulses"), exact_steps=chosen("crossbar.steps"),
         wires=Wires(word_ohm=number("wires.word"), bit_ohm=number("wires.bit"), ends=Ends(chosen("wires.ends"))),
