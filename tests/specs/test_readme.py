@@ -15,8 +15,9 @@ from neuroep.prices import PRICED_EVENTS
 from neuroep.quantities import UNITS, Quantity
 from neuroep.recipe import Estimator, Order, Phases, Training
 from neuroep.specs.chip import CHIP_RULES, RULE_KEY
+from neuroep.specs.crossbar import CHOICES, LABELS, OPTIONAL, REQUIRED, SHAPES
 from neuroep.specs.model import ACTIVATIONS, COSTS, LayerTable, Measured, ModelTable
-from neuroep.specs.numbers import CROSSBAR_RULES, LABELS, ROUNDINGS, SYNAPSE_CHOICES, SYNAPSE_OPTIONS, SYNAPSE_RULES
+from neuroep.specs.numbers import ROUNDINGS, SYNAPSE_CHOICES, SYNAPSE_OPTIONS, SYNAPSE_RULES
 
 
 def readme(kind: Literal["devices", "models"]) -> str:
@@ -30,8 +31,12 @@ def test_every_shipped_file_is_listed(kind: Literal["devices", "models"]) -> Non
 
 def test_every_device_key_is_explained() -> None:
     words = set(re.findall(r"[\w%-]+", readme("devices")))
-    wanted = {*SYNAPSE_RULES, *CROSSBAR_RULES, *LABELS.values(), *PRICED_EVENTS, *UNITS, *ROUNDINGS}
+    wanted = {*SYNAPSE_RULES, *LABELS.values(), *PRICED_EVENTS, *UNITS, *ROUNDINGS}
     wanted |= {*CHIP_RULES, RULE_KEY, *SYNAPSE_OPTIONS, *SYNAPSE_CHOICES, *sum(SYNAPSE_CHOICES.values(), ())}
+    for tables in (REQUIRED, OPTIONAL, SHAPES):
+        wanted |= {*tables, *(key for table in tables.values() for key in table)}
+    for key, (_, known) in CHOICES.items():
+        wanted |= {key.partition(".")[2], *known}
     assert wanted <= words
 
 
