@@ -49,6 +49,8 @@ class Pulser(NamedTuple):
             self._transfer(array, update, k, rng, ledger)
             return
         residual = array.state.get("residual", array.weights[:0])
+        if self.programming.method is Method.ACCUMULATED:
+            ledger.add(Phase.UPDATE, Event.ACCUMULATION, k, len(array.weights))
         self._send(array, "devices", "against", self._requests(update, k, array.scale), residual, rng, ledger, k)
 
     def _requests(self, update: Update, k: int, scale: float) -> tuple[FloatArray, float]:
@@ -114,6 +116,7 @@ class Pulser(NamedTuple):
         read = _shown(state["fast"][part]) - _other(state["fast_against"][part])
         buffer = state["buffer"][part]
         buffer += self.programming.transfer_gain * read / self.step
+        ledger.add(Phase.UPDATE, Event.ACCUMULATION, k, columns)
         request = np.zeros_like(array.weights)
         request[part] = np.clip(np.trunc(buffer), -self.programming.most_pulses, self.programming.most_pulses)
         buffer -= request[part]
