@@ -120,8 +120,9 @@ class Pulser(NamedTuple):
         request = np.zeros_like(array.weights)
         request[part] = np.clip(np.trunc(buffer), -self.programming.most_pulses, self.programming.most_pulses)
         buffer -= request[part]
-        whole = self._replace(programming=Programming(Method.NEAREST, self.programming.most_pulses))
-        whole._send(array, "devices", "against", (request, 1.0), array.weights[:0], rng, ledger, k)
+        # shared out, not halved: half of an odd number of pulses isn't whole
+        whole = self._replace(programming=Programming(Method.ACCUMULATED, self.programming.most_pulses))
+        whole._send(array, "devices", "against", (request, 1.0), np.zeros_like(request), rng, ledger, k)
 
 
 def _shown(devices: FloatArray) -> FloatArray:
