@@ -116,6 +116,7 @@ class Pulser(NamedTuple):
         read = _shown(state["fast"][part]) - _other(state["fast_against"][part])
         buffer = state["buffer"][part]
         buffer += self.programming.transfer_gain * read / self.step
+        ledger.add_read(Phase.UPDATE, True, k, 1, lines=1)
         ledger.add(Phase.UPDATE, Event.ACCUMULATION, k, columns)
         request = np.zeros_like(array.weights)
         request[part] = np.clip(np.trunc(buffer), -self.programming.most_pulses, self.programming.most_pulses)
