@@ -51,6 +51,8 @@ class Pulser(NamedTuple):
             self._transfer(array, update, k, rng, ledger)
             return
         residual = array.state.get("residual", array.weights[:0])
+        if self.programming.method is Method.ACCUMULATED:
+            ledger.add(Phase.UPDATE, Event.ACCUMULATION, k, len(array.weights))
         self._send(array, "devices", "against", self._requests(update, k, array.scale), residual, rng, ledger, k)
 
     def _requests(self, update: Update, k: int, scale: float) -> tuple[FloatArray, float]:
@@ -118,11 +120,14 @@ class Pulser(NamedTuple):
         read = _shown(state["fast"][part]) - _other(state["fast_against"][part])
         buffer = state["buffer"][part]
         buffer += self.programming.transfer_gain * read / self.step
+        ledger.add_read(Phase.UPDATE, True, k, 1, lines=1)
+        ledger.add(Phase.UPDATE, Event.ACCUMULATION, k, columns)
         request = np.zeros_like(array.weights)
         request[part] = np.clip(np.trunc(buffer), -self.programming.most_pulses, self.programming.most_pulses)
         buffer -= request[part]
-        whole = self._replace(programming=Programming(Method.NEAREST, self.programming.most_pulses))
-        whole._send(array, "devices", "against", (request, 1.0), array.weights[:0], rng, ledger, k)
+        # shared out, not halved: half of an odd number of pulses isn't whole
+        whole = self._replace(programming=Programming(Method.ACCUMULATED, self.programming.most_pulses))
+        whole._send(array, "devices", "against", (request, 1.0), np.zeros_like(request), rng, ledger, k)
 
 
 def _shown(devices: FloatArray) -> FloatArray:
