@@ -85,9 +85,9 @@ DEFECTS = [
     ),
     Defect(
         "noise belongs to the place in a block and not to the row of the batch",
-        "engines/kernels.py",
-        "read_key = scalars.combine(scalars.combine(key, ids[r] + offset), number)",
-        "read_key = scalars.combine(scalars.combine(key, ids[r]), number)",
+        "engines/read_kernels.py",
+        "low, high = scalars.read_key(key, ids[r] + offset, number, part)",
+        "low, high = scalars.read_key(key, ids[r], number, part)",
         "engines/test_batches.py",
     ),
     Defect(

@@ -17,6 +17,7 @@ from neuroep.circuit import Circuit, read_size
 from neuroep.engines import contrast_kernels, kernels
 from neuroep.engines.base import Accumulation, Keys, Nudge, Plan, Plans
 from neuroep.engines.blas import find_blas
+from neuroep.engines.read_kernels import IntArray
 from neuroep.equilibrium import Equilibrium
 from neuroep.errors import BadInput
 from neuroep.ledger import Event, Ledger, Phase
@@ -41,7 +42,7 @@ class _Workspace(NamedTuple):
     scratch: FloatArray
     lines: FloatArray
     blocks: tuple[tuple[int, int], ...]
-    counts: kernels.IntArray
+    counts: IntArray
 
     def equilibrium(self, fresh: kernels.BoolArray) -> Equilibrium:
         """Return what has settled here; states and sums belong to the engine, the rest is the caller's."""

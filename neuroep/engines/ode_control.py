@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from numba import njit
 
-from neuroep.engines.kernels import IntArray
 from neuroep.engines.ode_flow import FAST, Equation, Scratch
+from neuroep.engines.read_kernels import IntArray
 from neuroep.physics import scalars
 from neuroep.weights import FloatArray
 

@@ -13,8 +13,8 @@ from numba import njit
 
 from neuroep.circuit import Circuit
 from neuroep.engines import blas
-from neuroep.engines.kernels import BoolArray, IntArray
-from neuroep.engines.read_kernels import add_noise
+from neuroep.engines.kernels import BoolArray
+from neuroep.engines.read_kernels import IntArray, add_noise
 from neuroep.physics import scalars
 from neuroep.weights import FloatArray
 

@@ -14,9 +14,10 @@ from numba import njit
 from numpy.typing import NDArray
 
 from neuroep.circuit import Circuit
-from neuroep.engines.kernels import IntArray, swap_rows
+from neuroep.engines.kernels import swap_rows
 from neuroep.engines.ode_control import Method, scaled_error, step_factor
 from neuroep.engines.ode_flow import FAST, Equation, Samples, Scratch, velocity
+from neuroep.engines.read_kernels import IntArray
 from neuroep.equilibrium import ResultCode
 from neuroep.physics import scalars
 from neuroep.weights import FloatArray

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -25,8 +26,10 @@ _PART, _TRIAL, _BACK = 2, 3, 4
 @njit(cache=True, error_model="numpy")
 def quantize_into(source: FloatArray, count: int, bits: int, bound: float, out: FloatArray) -> None:
     """out ← the converter's grid value of each of `count` numbers."""
-    step, top = 2.0 * bound / (2.0**bits - 2.0), source.dtype.type(bound)
-    grid, inverse = source.dtype.type(step), source.dtype.type(1.0 / step)
+    step = 2.0 * bound / (2.0**bits - 2.0)
+    grid: Any = source.dtype.type(step)
+    inverse: Any = source.dtype.type(1.0 / step)
+    top: Any = source.dtype.type(bound)
     for i in range(count):
         out[i] = quantize_scalar(source[i], grid, inverse, top)
 

@@ -14,8 +14,8 @@ from numba import njit
 
 from neuroep.circuit import Circuit
 from neuroep.engines import blas
-from neuroep.engines.kernels import IntArray, swap_rows
-from neuroep.engines.read_kernels import count_read
+from neuroep.engines.kernels import swap_rows
+from neuroep.engines.read_kernels import IntArray, count_read
 from neuroep.equilibrium import ResultCode
 from neuroep.ledger import Event
 from neuroep.physics import scalars

@@ -93,8 +93,8 @@ def _define_hashed(typingctx, low, high, unit):  # type: ignore[no-untyped-def]
 
 def _define_bits(typingctx, x):  # type: ignore[no-untyped-def]
     """The bits of a floating-point number as an integer."""
-    found = types.int32 if x is types.float32 else types.int64
-    return found(x), lambda _c, builder, _s, values: builder.bitcast(values[0], ir.IntType(found.bitwidth))
+    found, width = (types.int32, 32) if x is types.float32 else (types.int64, 64)
+    return found(x), lambda _c, builder, _s, values: builder.bitcast(values[0], ir.IntType(width))
 
 
 def _define_float(typingctx, i):  # type: ignore[no-untyped-def]
@@ -115,7 +115,8 @@ def _log(y: float) -> float:
     f = float_of(int32(i - int32(e << _MANTISSA))) - _ONE
     s = f / (_TWO + f)
     z = s * s
-    return float32(e) * _LN2 + s * (_TWO + z * (_G0 + z * (_G1 + z * (_G2 + z * _G3))))
+    log: float = float32(e) * _LN2 + s * (_TWO + z * (_G0 + z * (_G1 + z * (_G2 + z * _G3))))
+    return log
 
 
 @njit(inline="always")
@@ -136,4 +137,5 @@ def standard_normal(low: int, high: int, unit: int) -> float:
     lower = ((_A5 if central else _B5) * v + (_A6 if central else _B6)) * v2
     lower = lower + ((_A7 if central else _B7) * v + (_A8 if central else _B8))
     x = _ONE - t
-    return (((_A0 if central else _B0) * v4 + upper) * v4 + lower) * (x if h & uint32(1) else -x)
+    normal: float = (((_A0 if central else _B0) * v4 + upper) * v4 + lower) * (x if h & uint32(1) else -x)
+    return normal
