@@ -155,7 +155,6 @@ class Method(StrEnum):
     NEAREST = "nearest"
     ACCUMULATED = "accumulated"
     TRANSFER = "transfer"
-    TRAINS = "trains"
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,10 +168,9 @@ class Programming:
         a step are lost. ``accumulated``: a digital accumulator a weight keeps what a step can't express and sends whole
         steps (mixed-precision training, Nandakumar et al. 2020). ``transfer``: a second array takes the stochastic
         pulses and is moved to the weights row by row through a digital buffer (Tiki-Taka, Gokmen & Haensch 2020;
-        version 2, Gokmen 2021). ``trains``: the states of the two phases themselves as coincident stochastic pulse
-        trains, one phase's up and the other's down, with no difference ever formed (Gokmen & Vlasov 2016).
+        version 2, Gokmen 2021).
     most_pulses : int
-        Longest train of one update; with ``trains``, the slots in which two lines can coincide (at most 31).
+        Longest train of one update.
     least_pulses : int
         Pulses that an accumulator saves up before it sends them. Every write draws new write noise, so rare long trains
         suit devices with much of it.
@@ -196,8 +194,8 @@ class Programming:
     averaged_reads: int = 1
 
     def __post_init__(self) -> None:
-        if not 1 <= self.most_pulses <= 1000 or (self.method is Method.TRAINS and self.most_pulses > 31):
-            raise BadInput(f"{self.most_pulses} pulses", "programming.most_pulses", "1 to 1000; 1 to 31 with trains")
+        if not 1 <= self.most_pulses <= 1000:
+            raise BadInput(f"{self.most_pulses} pulses", "programming.most_pulses", "1 to 1000")
         if not 1 <= self.least_pulses <= self.most_pulses:
             raise BadInput(f"{self.least_pulses} pulses", "programming.least_pulses", "1 to most_pulses")
         if not 1 <= self.averaged_reads <= 1000:

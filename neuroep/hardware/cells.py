@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -68,7 +68,7 @@ def law_of(model: StepModel, dtype: DTypeLike) -> Law:
         code = LawCode.POWER
     elif isinstance(model, PiecewiseStep):
         code, shape = LawCode.PIECEWISE, _tables(model)
-    real = cast(type[np.floating], np.dtype(dtype).type)
+    real: Any = np.dtype(dtype).type
     numbers = (real(n) for n in (model.noise_floor, model.noise_slope, model.write_noise))
     return Law(int(code), np.asarray(shape, dtype), real(model.cycle_noise), model.additive, *numbers)
 

@@ -86,7 +86,7 @@ def normal(key: int, number: int) -> float:
     return scalars.standard_normal(uint32(key & uint64(0xFFFFFFFF)), uint32(key >> uint64(32)), uint32(number))
 
 
-@njit
+@njit()
 def relative_step(
     w: float, up: bool, low: float, high: float, slope: float, code: int, shape: FloatArray
 ) -> float:  # fmt: skip
@@ -108,7 +108,7 @@ def relative_step(
     return shape[start] + (place - shape.dtype.type(left)) * (shape[start + 1] - shape[start])
 
 
-@njit
+@njit()
 def train(
     w: float, count: float, step: float, low: float, high: float, slope: float, code: int, shape: FloatArray,
     noise: float, additive: bool, floor: float, noise_slope: float, key: int,
@@ -161,7 +161,7 @@ def round_requests(
             out[i] = np.rint(r) if mode == NEAREST else r
 
 
-@njit
+@njit()
 def write(
     devices: FloatArray, law: Law, trains: FloatArray, key: int, hits: NDArray[np.int64], counts: NDArray[np.float64]
 ) -> None:
@@ -188,7 +188,7 @@ def write(
             devices[i, _SHOWN] = law.write_noise * real(normal(own, SHOWN_NORMAL))
 
 
-@njit
+@njit()
 def refresh_pairs(
     plus: FloatArray, minus: FloatArray, hits: NDArray[np.int64], refresh: FloatArray, key: int,
     counts: NDArray[np.float64],
@@ -210,7 +210,7 @@ def refresh_pairs(
         counts[LONGEST_UP], counts[LONGEST_DOWN] = max(counts[LONGEST_UP], pulses), max(counts[LONGEST_DOWN], 1.0)
 
 
-@njit
+@njit()
 def show(
     plus: FloatArray, minus: FloatArray, hits: NDArray[np.int64], scale: float, weights: FloatArray,
     counts: NDArray[np.float64],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,9 +67,9 @@ class Pulser(NamedTuple):
         plus, minus = self._trains(request, residual, against.shape[1] > 1, rng)
         counts = np.zeros(6)
         weights = array.weights if key == "devices" else np.empty_like(array.weights)
-        real = weights.dtype.type
+        real: Any = weights.dtype.type
         kernels.send(
-            devices, against, self.law, plus, minus, real(array.scale), np.uint64(rng.integers(1 << 63)), weights,
+            devices, against, self.law, plus, minus, real(array.scale), _key(rng), weights,
             self._refresh(devices), counts,
         )  # fmt: skip
         _count(ledger, k, counts)
@@ -79,15 +79,15 @@ class Pulser(NamedTuple):
     ) -> tuple[FloatArray, FloatArray]:
         """Pulses of the devices and, of pairs, of those they are read against."""
         direction, factor = request
-        real = direction.dtype.type
+        real: Any = direction.dtype.type
         limit, least = real(self.programming.most_pulses), real(self.programming.least_pulses)
         mode = kernels.EXACT if self.exact else MODES[self.programming.method]
         plus, minus = np.empty_like(direction), np.empty_like(direction[: len(direction) if paired else 0])
         halved = paired and not self.one_sided and mode != kernels.ACCUMULATED
         share = real(0.5 * factor if halved else factor)
-        kernels.round_requests(direction, share, limit, least, mode, residual, np.uint64(rng.integers(1 << 63)), plus)
+        kernels.round_requests(direction, share, limit, least, mode, residual, _key(rng), plus)
         if halved:
-            key = np.uint64(rng.integers(1 << 63))
+            key = _key(rng)
             kernels.round_requests(direction, -share, limit, least, mode, residual, key, minus)
         elif paired:
             kernels.share_out(plus, self.one_sided, minus)
@@ -128,6 +128,10 @@ class Pulser(NamedTuple):
         # shared out, not halved: half of an odd number of pulses isn't whole
         whole = self._replace(programming=Programming(Method.ACCUMULATED, self.programming.most_pulses))
         whole._send(array, "devices", "against", (request, 1.0), np.zeros_like(request), rng, ledger, k)
+
+
+def _key(rng: np.random.Generator) -> Any:
+    return np.uint64(rng.integers(1 << 63))
 
 
 def _shown(devices: FloatArray) -> FloatArray:

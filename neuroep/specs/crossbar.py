@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -181,7 +181,7 @@ def _cell(tables: Mapping[str, Table], number: Any, chosen: Any, path: Path) -> 
     shape = _choice(tables, "cell.step", path)
     common = {key: number(f"cell.{key}") for key in (*REQUIRED["cell"], *OPTIONAL["cell"])}
     common["additive"] = chosen("cell.noise")
-    kinds = {
+    kinds: dict[str, Callable[..., StepModel]] = {
         "constant": steps.ConstantStep, "linear": steps.LinearStep, "soft-bounds": steps.SoftBounds,
         "exp": steps.ExpStep, "pow": steps.PowStep,
     }  # fmt: skip
