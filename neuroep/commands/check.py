@@ -37,6 +37,7 @@ def act(options: argparse.Namespace) -> int:
     from neuroep.estimate import sample_batch
     from neuroep.fidelity import check
 
+    off = names_in(options.without)
     if options.samples < 1:
         raise BadInput(f"{options.samples} samples", "--samples", "1 or more")
     if options.seed < 0:
@@ -53,14 +54,14 @@ def act(options: argparse.Namespace) -> int:
         options.precision,
         options.engine,
         options.seed,
-        names_in(options.without),
+        off,
     )
     name = "ideal" if device is None else device.name
     if options.json:
         head = {
             "model": model.name,
             "device": name,
-            "without": list(names_in(options.without)),
+            "without": list(off),
             "inputs": where,
             "settled": found.settled,
         }
@@ -70,7 +71,7 @@ def act(options: argparse.Namespace) -> int:
         return 0
     title = (
         f"{model.name} on {name}: γ = {found.feedback:g}, β = {found.beta:g}, {options.precision},"
-        f" {len(samples.x)} samples of {where}, {found.settled:.0%} settled{without_note(names_in(options.without))}"
+        f" {len(samples.x)} samples of {where}, {found.settled:.0%} settled{without_note(off)}"
     )
     rows = [(r.against, str(r.layer), f"{r.cosine:.6f}", f"{r.relative_error:.2e}") for r in found.rows]
     show_table(title, ("against", "coupling", "cosine", "relative error"), rows)

@@ -75,7 +75,8 @@ def show_result(result: dict[str, Any]) -> None:
         for row in summary_rows(result)
     ]
     data, seeds = result["data"], len({row["seed"] for row in result["rows"]})
-    title = f"{result['model']} on {data['name']} ({data['train']:,} + {data['test']:,}), {seeds} seed(s){without_note(result['spec'].get('without', ()))}"
+    off = without_note(result["spec"].get("without", ()))
+    title = f"{result['model']} on {data['name']} ({data['train']:,} + {data['test']:,}), {seeds} seed(s){off}"
     header = (
         "method", "device", "test accuracy", "energy/inference", "energy/training step", "latency", "weighted ARD",
         "weight writes", "wall-clock s",
