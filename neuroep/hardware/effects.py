@@ -40,7 +40,7 @@ def _uniform(device: Crossbar) -> Crossbar:
 
 
 def _nonlinear(device: Crossbar) -> bool:
-    return not isinstance(device.cell, ConstantStep) or float(device.cell.up_down) != 0.0  # type: ignore[arg-type]
+    return not isinstance(device.cell, ConstantStep) or float(device.cell.up_down) != 0.0
 
 
 CROSSBAR: dict[str, Effect[Crossbar]] = {
