@@ -13,6 +13,7 @@ from neuroep.data import Dataset, load_data, targets
 from neuroep.engines import create
 from neuroep.errors import MissingData
 from neuroep.hardware.device import Ideal
+from neuroep.hardware.effects import without
 from neuroep.learning.access import ep_step_trace
 from neuroep.learning.continual import trainer_for
 from neuroep.learning.trainer import Progress, Samples, free_outputs
@@ -80,7 +81,9 @@ def sample_batch(model: ModelSpec, network: Network, batch: int, seed: int) -> t
     return dataset.name, Samples(dataset.x_train[chosen], wanted, labels)
 
 
-def estimate_cost(model: ModelSpec, device: DeviceSpec, seed: int = 0, engine: str = "auto") -> Estimate:
+def estimate_cost(
+    model: ModelSpec, device: DeviceSpec, seed: int = 0, engine: str = "auto", off: tuple[str, ...] = ()
+) -> Estimate:
     """Settle, update and price one minibatch of a model on a device.
 
     Parameters
@@ -91,6 +94,8 @@ def estimate_cost(model: ModelSpec, device: DeviceSpec, seed: int = 0, engine: s
         Of initial weights and the choice of samples.
     engine : str
         Where to settle.
+    off : tuple of str
+        Effects that hardware is freed of; profiles that only price have none.
 
     Returns
     -------
@@ -98,7 +103,8 @@ def estimate_cost(model: ModelSpec, device: DeviceSpec, seed: int = 0, engine: s
     """
     network, recipe = model.network(), model.recipe(device.name)
     where, samples = sample_batch(model, network, recipe.training.batch_size, seed)
-    hardware = device.build() or Ideal()
+    built = device.build()
+    hardware = Ideal() if built is None else without(built, off)
     weights = initial_weights(network, stream(seed, "weights"))
     mounted = hardware.mount(network, weights, stream(seed, "mount", device.name))
     everything = np.arange(len(samples.x))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from neuroep.data import Dataset, load_data, order, targets
 from neuroep.errors import BadInput
 from neuroep.hardware.device import Device, Ideal, programmed
+from neuroep.hardware.effects import without
 from neuroep.learning.trainer import Samples
 from neuroep.network import Network, initial_weights
 from neuroep.recipe import Recipe, Training
@@ -66,6 +67,8 @@ class Experiment:
         Where EP runs.
     threads : int
         For EP and for torch alike.
+    without : tuple of str
+        Effects that the hardware devices are freed of (:mod:`neuroep.hardware.effects`).
     """
 
     model: ModelSpec
@@ -76,6 +79,7 @@ class Experiment:
     backprop: bool = True
     engine: str = "auto"
     threads: int = 1
+    without: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for kind, given in (("device", [d.name for d in self.devices]), ("seed", [str(s) for s in self.seeds])):
@@ -86,6 +90,8 @@ class Experiment:
             raise BadInput(f"seeds {self.seeds}", "--seed", "one or more whole numbers from 0")
         if any(spec.name == IDEAL and spec.kind in HARDWARE for spec in self.devices):
             raise BadInput("a hardware profile is called 'ideal', as no hardware is", "--device", "another file name")
+        if self.without and not any(spec.kind in HARDWARE for spec in self.devices):
+            raise BadInput("no hardware to free of effects", "--without", "with a hardware profile as --device")
         if self.threads < 1:
             raise BadInput(f"{self.threads} threads", "--threads", "1 or more")
         if self.epochs is not None and self.epochs < 1:
@@ -94,7 +100,9 @@ class Experiment:
     def hardware(self, name: str) -> Device:
         """Return the device model a training of that name runs on."""
         built = next((spec.build() for spec in self.devices if self.trained_on(spec) == name), None)
-        return Ideal() if built is None else programmed(built, self.recipe(name).programming)
+        if built is None:
+            return Ideal()
+        return programmed(without(built, self.without), self.recipe(name).programming)
 
     def trained_on(self, spec: DeviceSpec) -> str:
         """Return the name under which a profile's training runs: its own, or ideal if it only has prices."""
@@ -131,7 +139,9 @@ class Experiment:
             If they don't.
         """
         for spec in self.devices:
-            spec.build()
+            built = spec.build()
+            if built is not None:
+                without(built, self.without)
             spec.core_map(self.model.network())
         materials(self.model.network(), self.dataset(self.seeds[0]), self.recipe(IDEAL).training, self.seeds[0])
 
@@ -151,7 +161,8 @@ class Experiment:
                 "engine": create(self.engine, self.threads).name,
             }
         )
-        return plain
+        # only where given, so that stored runs of earlier versions go on
+        return plain | ({"without": sorted(set(self.without))} if self.without else {})
 
 
 def materials(network: Network, dataset: Dataset, training: Training, seed: int) -> Materials:

@@ -12,6 +12,7 @@ from neuroep.engines import Engine, Plan, create
 from neuroep.equilibrium import ResultCode
 from neuroep.errors import BadInput
 from neuroep.hardware.device import Ideal, effective_weights
+from neuroep.hardware.effects import without
 from neuroep.learning.readings import ep_gradients
 from neuroep.learning.trainer import Samples, free_outputs
 from neuroep.ledger import Ledger, Phase
@@ -70,6 +71,7 @@ def check(
     precision: str = "float64",
     engine: str = "auto",
     seed: int = 0,
+    off: tuple[str, ...] = (),
 ) -> Fidelity:
     """Compare gradients at random initial weights, settled to convergence.
 
@@ -89,6 +91,8 @@ def check(
         Where to settle.
     seed : int
         Of weights, spread and directions.
+    off : tuple of str
+        Effects the device is freed of.
 
     Returns
     -------
@@ -101,7 +105,7 @@ def check(
         raise BadInput(f"precision {precision!r}", "--precision", ", ".join(TOLERANCES))
     network = model.network()
     network = network if feedback is None else replace(network, feedback=feedback)
-    hardware = Ideal() if device is None else device.build() or Ideal()
+    hardware = Ideal() if device is None else without(device.build() or Ideal(), off)
     start = initial_weights(network, stream(seed, "weights"), np.dtype(precision))
     circuit = hardware.mount(network, start, stream(seed, "mount", hardware.name)).circuit
     recipe = model.recipe(hardware.name).phases

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from neuroep.commands.console import say, show_json, show_table
+from neuroep.commands.console import add_without, names_in, say, show_json, show_table, without_note
 
 if TYPE_CHECKING:
     from neuroep.network import Network
@@ -25,6 +25,7 @@ def add(commands: Any) -> None:
     parser.add_argument("--samples", type=int, default=64, metavar="N", help="samples of the batch (default 64)")
     parser.add_argument("--engine", default="auto", help="auto, cpu or reference")
     parser.add_argument("--seed", "-s", type=int, default=0, metavar="S", help="of weights and samples (default 0)")
+    add_without(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(act=act)
 
@@ -36,6 +37,7 @@ def act(options: argparse.Namespace) -> int:
     from neuroep.estimate import sample_batch
     from neuroep.fidelity import check
 
+    off = names_in(options.without)
     if options.samples < 1:
         raise BadInput(f"{options.samples} samples", "--samples", "1 or more")
     if options.seed < 0:
@@ -44,18 +46,32 @@ def act(options: argparse.Namespace) -> int:
     device = None if options.device is None else load_device(options.device)
     where, samples = sample_batch(model, model.network(), options.samples, options.seed)
     found = check(
-        model, samples, device, options.feedback, options.beta, options.precision, options.engine, options.seed
+        model,
+        samples,
+        device,
+        options.feedback,
+        options.beta,
+        options.precision,
+        options.engine,
+        options.seed,
+        off,
     )
     name = "ideal" if device is None else device.name
     if options.json:
-        head = {"model": model.name, "device": name, "inputs": where, "settled": found.settled}
+        head = {
+            "model": model.name,
+            "device": name,
+            "without": list(off),
+            "inputs": where,
+            "settled": found.settled,
+        }
         show_json(
             head | {"feedback": found.feedback, "beta": found.beta, "rows": [row._asdict() for row in found.rows]}
         )
         return 0
     title = (
         f"{model.name} on {name}: γ = {found.feedback:g}, β = {found.beta:g}, {options.precision},"
-        f" {len(samples.x)} samples of {where}, {found.settled:.0%} settled"
+        f" {len(samples.x)} samples of {where}, {found.settled:.0%} settled{without_note(off)}"
     )
     rows = [(r.against, str(r.layer), f"{r.cosine:.6f}", f"{r.relative_error:.2e}") for r in found.rows]
     show_table(title, ("against", "coupling", "cosine", "relative error"), rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -104,3 +105,24 @@ class Reporter:
             self._bars.console.print(text)
         else:
             print(text, file=sys.stderr, flush=True)
+
+
+def add_without(parser: argparse.ArgumentParser) -> None:
+    """Add the option that frees hardware of effects."""
+    parser.add_argument("--without", metavar="A,B", help="effects to switch off on hardware devices, as ir-drop")
+
+
+def names_in(given: str | None) -> tuple[str, ...]:
+    """Return the effects named in a list with commas, each once; refuse what isn't an effect."""
+    from neuroep.hardware.effects import check_names
+
+    names = (name.strip() for name in (given or "").split(","))
+    found = tuple(dict.fromkeys(name for name in names if name))
+    check_names(found)
+    return found
+
+
+def without_note(names: Iterable[str]) -> str:
+    """Return what a title says about effects that are off."""
+    listed = ", ".join(names)
+    return f", without {listed}" if listed else ""

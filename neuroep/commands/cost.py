@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from neuroep.commands.chip import map_object, rule_object, show_map, show_rule
-from neuroep.commands.console import estimate, say, show_json, show_table
+from neuroep.commands.console import add_without, estimate, names_in, say, show_json, show_table, without_note
 
 if TYPE_CHECKING:
     from neuroep.estimate import Estimate
@@ -23,6 +23,7 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("--seed", "-s", type=int, default=0, metavar="S", help="of weights and samples (default 0)")
     parser.add_argument("--engine", default="auto", help="auto, cpu or reference")
+    add_without(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(act=act)
 
@@ -41,16 +42,17 @@ def act(options: argparse.Namespace) -> int:
     for name in named:
         if named.count(name) > 1:
             raise BadInput(f"device {name} is named twice", "--device", "each once")
-    found = [estimate_cost(model, device, options.seed, options.engine) for device in devices]
+    names = names_in(options.without)
+    found = [estimate_cost(model, device, options.seed, options.engine, names) for device in devices]
     network = model.network()
     if options.json:
         rows = [
             cost_object(each) | {"chip": chip_object(device, network)}
             for each, device in zip(found, devices, strict=True)
         ]
-        show_json({"model": model.name, "rows": rows})
+        show_json({"model": model.name, "without": list(names), "rows": rows})
         return 0
-    show_totals(model.name, found)
+    show_totals(model.name + without_note(names), found)
     for each, device in zip(found, devices, strict=True):
         show_split(each)
         if device.caveats:

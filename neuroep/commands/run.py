@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from neuroep.commands.console import Reporter, say, show_json, show_table
+from neuroep.commands.console import Reporter, add_without, names_in, say, show_json, show_table, without_note
 
 
 def add(commands: Any) -> None:
@@ -22,6 +22,7 @@ def add(commands: Any) -> None:
     parser.add_argument("--no-backprop", action="store_true", help="leave out the backprop twin")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the run (default runs/MODEL)")
     parser.add_argument("--fresh", action="store_true", help="start anew instead of going on with a stored run")
+    add_without(parser)
     parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
     parser.set_defaults(act=act)
 
@@ -42,6 +43,7 @@ def act(options: argparse.Namespace) -> int:
         backprop=not options.no_backprop,
         engine=options.engine,
         threads=options.threads,
+        without=names_in(options.without),
     )
     out = options.out or Path("runs") / model.name
     with Reporter() as reporter:
@@ -73,7 +75,8 @@ def show_result(result: dict[str, Any]) -> None:
         for row in summary_rows(result)
     ]
     data, seeds = result["data"], len({row["seed"] for row in result["rows"]})
-    title = f"{result['model']} on {data['name']} ({data['train']:,} + {data['test']:,}), {seeds} seed(s)"
+    off = without_note(result["spec"].get("without", ()))
+    title = f"{result['model']} on {data['name']} ({data['train']:,} + {data['test']:,}), {seeds} seed(s){off}"
     header = (
         "method", "device", "test accuracy", "energy/inference", "energy/training step", "latency", "weighted ARD",
         "weight writes", "wall-clock s",

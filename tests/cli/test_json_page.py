@@ -69,8 +69,11 @@ def test_run(finished: Finished) -> None:
 @pytest.mark.parametrize(
     ("title", "argv"),
     [
-        ("neuroep cost", ["cost", "digits-mlp", "--device", "ecram", "loihi1", "gpu-h100", "ideal"]),
-        ("neuroep check", ["check", "xor"]),
+        (
+            "neuroep cost",
+            ["cost", "digits-mlp", "--device", "ecram", "loihi1", "gpu-h100", "ideal", "--without", "granularity"],
+        ),
+        ("neuroep check", ["check", "xor", "--device", "ecram", "--without", "granularity"]),
         ("neuroep settle", ["settle", "xor", "--samples", "2"]),
         ("neuroep bench", ["bench", "--model", "xor", "--steps", "1", "--threads", "1"]),
         ("neuroep bench settling|threads|growth|memory|cuda", ["bench", "memory"]),
