@@ -85,6 +85,8 @@ class Crossbar:
         Whether requests that aren't whole pulses are served by broken ones: no granularity.
     programming : Programming
         How updates are sent, from the recipe.
+    retention : str
+        What becomes of programmed conductances: a name of :data:`neuroep.hardware.retention_models.MODELS`.
 
     Raises
     ------
@@ -108,6 +110,7 @@ class Crossbar:
     one_sided: bool = False
     exact_steps: bool = False
     programming: Programming = field(default_factory=Programming)
+    retention: str = "none"
 
     def __post_init__(self) -> None:
         check_range(self.g_min_siemens, 0.0, 1e3, f"{self.name}: g_min_siemens")
@@ -326,6 +329,12 @@ class Crossbar:
         devices[moves, Column.VALUE] = wanted[moves]
         if self.cell.write_noise:
             devices[moves, Column.SHOWN] = self.cell.write_noise * rng.standard_normal(count)[moves]
+
+    def aged(self, network: Network, mounted: Mounted, seconds: float, seed: int) -> Mounted:
+        """Return a copy at an age, as `retention` has it: see :func:`neuroep.hardware.aging.aged`."""
+        from neuroep.hardware import aging  # which builds on this module
+
+        return aging.aged(self, network, mounted, seconds, seed)
 
     def programmed_by(self, programming: Programming) -> Crossbar:
         """Return the same hardware, programmed in another way."""
