@@ -54,8 +54,8 @@ if TYPE_CHECKING:
     from neuroep.api import ep_gradients, estimate_cost, train
     from neuroep.bridges.torch_weights import from_torch, to_torch
     from neuroep.bridges.weights_file import load_weights, save_weights
-    from neuroep.chip import Chip
     from neuroep.catalogue import load_device, load_model
+    from neuroep.chip import Chip
     from neuroep.data import load_data
     from neuroep.errors import BadInput, NeuroepError
     from neuroep.network import Network

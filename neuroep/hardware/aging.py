@@ -102,7 +102,9 @@ def aged(crossbar: Crossbar, network: Network, mounted: Mounted, seconds: float,
         change, variances[name] = _drifted(crossbar, model, cast(FloatArray, state[name]), seconds, seed, name)
         _move(cast(FloatArray, state[name]), change / siemens_per_unit(crossbar))
     copy = crossbar.restore(network, effective_weights(mounted.circuit), state)
-    noise = _weight_noise(crossbar, network, sum(variances.values(), np.zeros(1)), cast(FloatArray, state["full_scale"]))
+    noise = _weight_noise(
+        crossbar, network, sum(variances.values(), np.zeros(1)), cast(FloatArray, state["full_scale"])
+    )
     if not noise.any():
         return copy
     full_scale = cast(FloatArray, state["full_scale"])

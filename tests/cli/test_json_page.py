@@ -71,6 +71,7 @@ def test_run(finished: Finished) -> None:
     [
         ("neuroep cost", ["cost", "digits-mlp", "--device", "ecram", "loihi1", "gpu-h100", "ideal"]),
         ("neuroep check", ["check", "xor"]),
+        ("neuroep life", ["life", "xor", "--device", "rram-hfo2", "--epochs", "1"]),
         ("neuroep settle", ["settle", "xor", "--samples", "2"]),
         ("neuroep bench", ["bench", "--model", "xor", "--steps", "1", "--threads", "1"]),
         ("neuroep bench settling|threads|growth|memory|cuda", ["bench", "memory"]),
