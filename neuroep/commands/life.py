@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -58,8 +59,9 @@ def show(found: dict[str, Any]) -> None:
     rows = []
     for row in found["rows"]:
         values = [row["software"], row["at_once"], *(one["accuracy"] for one in row["aged"]), row["fine_tuned"][-1]]
-        shares = [*values, row["fine_tuned_aged"][-1]["accuracy"], row["recovered"]]
-        rows.append((str(row["seed"]), f"{row['clip']:g}", *(f"{share:.2%}" for share in shares)))
+        shares = [*values, row["fine_tuned_aged"][-1]["accuracy"]]
+        back = "no drop" if math.isnan(row["recovered"]) else f"{row['recovered']:.0%}"
+        rows.append((str(row["seed"]), f"{row['clip']:g}", *(f"{share:.2%}" for share in shares), back))
     title = (
         f"{found['model']} on {found['device']}, weights from {found['from']}, retention {found['retention']!r}, "
         f"{found['epochs']} epoch(s) of EP in situ"

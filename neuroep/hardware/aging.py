@@ -13,6 +13,7 @@ write is part of its state. Where a model publishes noise of reads, that replace
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -102,12 +103,10 @@ def aged(crossbar: Crossbar, network: Network, mounted: Mounted, seconds: float,
         change, variances[name] = _drifted(crossbar, model, cast(FloatArray, state[name]), seconds, seed, name)
         _move(cast(FloatArray, state[name]), change / siemens_per_unit(crossbar))
     copy = crossbar.restore(network, effective_weights(mounted.circuit), state)
-    noise = _weight_noise(
-        crossbar, network, sum(variances.values(), np.zeros(1)), cast(FloatArray, state["full_scale"])
-    )
+    full_scale = cast(FloatArray, state["full_scale"])
+    noise = _weight_noise(crossbar, network, sum(variances.values(), np.zeros(1)), full_scale)
     if not noise.any():
         return copy
-    full_scale = cast(FloatArray, state["full_scale"])
     return replace(copy, circuit=crossbar.periphery.attached(copy.circuit, network, full_scale, noise))
 
 
@@ -151,6 +150,6 @@ def _weight_noise(crossbar: Crossbar, network: Network, variance: FloatArray, fu
     """Standard deviation of a weight from read to read, root mean square over each coupling."""
     starts = coupling_offsets(network.sizes)
     found = np.broadcast_to(variance, (int(starts[-1]),))
-    mean = np.asarray([found[a:b].mean() for a, b in zip(starts[:-1], starts[1:], strict=True)])
+    mean = np.asarray([found[a:b].mean() for a, b in pairwise(starts)])
     noise: FloatArray = np.sqrt(mean) / siemens_per_unit(crossbar) * full_scale / crossbar.full
     return noise
