@@ -16,6 +16,7 @@ __version__ = "0.1.0"
 #: Public name → module that has it; imported at first use, so that `import neuroep` stays fast.
 _HOMES = {
     "BadInput": "neuroep.errors",
+    "Chip": "neuroep.chip",
     "NeuroepError": "neuroep.errors",
     "Network": "neuroep.network",
     "Weights": "neuroep.weights",
@@ -33,6 +34,7 @@ _HOMES = {
 
 __all__ = [
     "BadInput",
+    "Chip",
     "Network",
     "NeuroepError",
     "Weights",
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
     from neuroep.bridges.torch_weights import from_torch, to_torch
     from neuroep.bridges.weights_file import load_weights, save_weights
     from neuroep.catalogue import load_device, load_model
+    from neuroep.chip import Chip
     from neuroep.data import load_data
     from neuroep.errors import BadInput, NeuroepError
     from neuroep.network import Network

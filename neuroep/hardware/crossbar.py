@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import lru_cache
 from typing import cast
 
 import numpy as np
@@ -85,6 +86,8 @@ class Crossbar:
         Whether requests that aren't whole pulses are served by broken ones: no granularity.
     programming : Programming
         How updates are sent, from the recipe.
+    retention : str
+        What becomes of programmed conductances: a name of :data:`neuroep.hardware.retention_models.MODELS`.
 
     Raises
     ------
@@ -108,6 +111,7 @@ class Crossbar:
     one_sided: bool = False
     exact_steps: bool = False
     programming: Programming = field(default_factory=Programming)
+    retention: str = "none"
 
     def __post_init__(self) -> None:
         check_range(self.g_min_siemens, 0.0, 1e3, f"{self.name}: g_min_siemens")
@@ -136,14 +140,7 @@ class Crossbar:
     @property
     def centre(self) -> float:
         """Where the nominal device stands for a weight of 0: its symmetry point, or the middle of its range."""
-        low, high = self._bound("w_min"), self._bound("w_max")
-        if self.one_sided:
-            return low + COMMON_MODE * (high - low)
-        if self.encoding is Encoding.REFERENCE:
-            dtype = np.dtype(np.float64)
-            rng = np.random.default_rng(0)  # nothing is drawn without spread
-            return float(symmetry_points(draw_devices(self.cell, Spread(), 1, dtype, rng), law_of(self.cell, dtype))[0])
-        return 0.0 if self.encoding is Encoding.OFFSET and low < 0.0 < high else 0.5 * (low + high)
+        return _centre(self.cell, self.encoding, self.one_sided)
 
     @property
     def full(self) -> float:
@@ -327,6 +324,12 @@ class Crossbar:
         if self.cell.write_noise:
             devices[moves, Column.SHOWN] = self.cell.write_noise * rng.standard_normal(count)[moves]
 
+    def aged(self, network: Network, mounted: Mounted, seconds: float, seed: int) -> Mounted:
+        """Return a copy at an age, as `retention` has it: see :func:`neuroep.hardware.aging.aged`."""
+        from neuroep.hardware import aging  # which builds on this module
+
+        return aging.aged(self, network, mounted, seconds, seed)
+
     def programmed_by(self, programming: Programming) -> Crossbar:
         """Return the same hardware, programmed in another way."""
         headroom = self.headroom if programming.headroom is None else programming.headroom
@@ -337,3 +340,16 @@ class Crossbar:
 def _shown(devices: FloatArray) -> FloatArray:
     shown: FloatArray = devices[:, Column.VALUE] + devices[:, Column.SHOWN]
     return shown
+
+
+@lru_cache(maxsize=64)
+def _centre(cell: StepModel, encoding: Encoding, one_sided: bool) -> float:
+    """See `Crossbar.centre`; kept, because every update asks and the symmetry point is found by bisection."""
+    low, high = float(np.asarray(cell.w_min)), float(np.asarray(cell.w_max))
+    if one_sided:
+        return low + COMMON_MODE * (high - low)
+    if encoding is Encoding.REFERENCE:
+        dtype = np.dtype(np.float64)
+        nominal = draw_devices(cell, Spread(), 1, dtype, np.random.default_rng(0))  # without spread nothing is drawn
+        return float(symmetry_points(nominal, law_of(cell, dtype))[0])
+    return 0.0 if encoding is Encoding.OFFSET and low < 0.0 < high else 0.5 * (low + high)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neuroep.errors import BadInput, UnknownName
+from neuroep.hardware.retention_models import MODELS as RETENTIONS
 from neuroep.quantities import Quantity
 from neuroep.specs.nonlinearity import LARGEST_LABEL, slope_of
 from neuroep.specs.numbers import Rule, check_order, checked_numbers
@@ -61,6 +62,7 @@ CHOICES: Mapping[str, tuple[str, Mapping[str, object]]] = {
     "crossbar.encoding": ("pair", dict.fromkeys(("pair", "reference", "column", "offset"))),
     "crossbar.steps": ("pulses", {"pulses": False, "exact": True}),
     "crossbar.pulses": ("both", {"both": False, "up": True}),
+    "crossbar.retention": ("none", dict.fromkeys(RETENTIONS)),
     "cell.noise": ("multiplicative", {"multiplicative": False, "additive": True}),
     "cell.step": ("constant", SHAPES),
     "periphery.range": ("fixed", {"fixed": False, "managed": True}),
@@ -171,6 +173,7 @@ def build_crossbar(name: str, tables: Mapping[str, Table], numbers: Mapping[str,
         stuck_range=number("crossbar.stuck_range", math.inf),
         programming_spread=number("crossbar.programming_spread"), read_noise=number("crossbar.read_noise"),
         periphery=periphery, one_sided=chosen("crossbar.pulses"), exact_steps=chosen("crossbar.steps"),
+        retention=_choice(tables, "crossbar.retention", path),
         wires=Wires(word_ohm=number("wires.word"), bit_ohm=number("wires.bit"), ends=Ends(chosen("wires.ends"))),
     )  # fmt: skip
 

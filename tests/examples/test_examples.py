@@ -102,3 +102,10 @@ def test_example_07_fit_your_device(show, tmp_path: Path) -> None:
     assert len(off) == 4
     assert max(off) < 3.0
     assert (tmp_path / "my-device.toml").exists()
+
+
+def test_example_08_life_of_a_chip(show) -> None:
+    software, chip, year, tuned, share = percents(show("08_life_of_a_chip"))
+    assert max(chip, year) < tuned
+    # the share is that of the drop, up to the printed digits: half a percent, and 0.05 % in each accuracy
+    assert share == pytest.approx(100.0 * (tuned - chip) / (software - chip), abs=0.5 + 20.0 / (software - chip))

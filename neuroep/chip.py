@@ -1,0 +1,204 @@
+"""A chip and its life: weights are programmed onto it, it ages, and it is fine-tuned where it is.
+
+>>> chip = Chip("rram-hfo2", network)  # doctest: +SKIP
+>>> chip.program(weights, stream(0, "mount", "rram-hfo2"))  # doctest: +SKIP
+>>> chip.age(3600.0)  # doctest: +SKIP
+>>> chip.evaluate(samples)  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuroep.catalogue import load_device
+from neuroep.data import order
+from neuroep.engines import create
+from neuroep.errors import BadInput
+from neuroep.hardware.aging import written
+from neuroep.hardware.crossbar import Crossbar
+from neuroep.hardware.device import Device, Ideal, Mounted, effective_weights, programmed
+from neuroep.learning.continual import trainer_for
+from neuroep.learning.phases import plans
+from neuroep.learning.trainer import Epoch, Progress, Samples, accuracy
+from neuroep.ledger import Ledger
+from neuroep.network import Network
+from neuroep.recipe import Phases, Programming, Recipe
+from neuroep.rng import stream
+from neuroep.specs import DeviceSpec
+from neuroep.weights import Weights
+
+
+class Chip:
+    """One piece of hardware with one network.
+
+    Parameters
+    ----------
+    device : str, Path, DeviceSpec or Device
+        What it is made of.
+    network : Network
+        What it computes.
+    seed : int
+        Of ageing, of the noise of reads, and of fine-tuning.
+    engine : str
+        Where it is simulated.
+    programming : Programming, optional
+        How it is to be fine-tuned: what that keeps beside the devices is made with the chip.
+
+    Attributes
+    ----------
+    ledger : Ledger
+        Events since the chip was made.
+    seconds : float
+        Its age since it was last programmed or fine-tuned.
+    """
+
+    def __init__(
+        self,
+        device: str | Path | DeviceSpec | Device,
+        network: Network,
+        seed: int = 0,
+        engine: str = "auto",
+        programming: Programming | None = None,
+    ) -> None:
+        spec = load_device(device) if isinstance(device, str | Path) else device
+        built: Device = (spec.build() or Ideal()) if isinstance(spec, DeviceSpec) else spec
+        self.device = built if programming is None else programmed(built, programming)
+        self.network, self.seed, self.seconds = network, seed, 0.0
+        self.ledger = Ledger.empty(network.sizes)
+        self._engine = create(engine)
+        self._mounted: Mounted | None = None
+        self._now: Mounted | None = None
+
+    def program(self, weights: Weights, rng: np.random.Generator, verify: bool = False) -> None:
+        """Program weights onto fresh devices; the chip is then 0 s old.
+
+        Parameters
+        ----------
+        weights : Weights
+            From EP, or from a torch twin; the largest of each coupling sets its full scale.
+        rng : numpy.random.Generator
+            Draws the devices and the errors of programming.
+        verify : bool
+            Write-verify, with the programming error of the device's retention model, instead of the device's own.
+
+        Raises
+        ------
+        BadInput
+            If the sizes aren't the network's, or a device without a retention model is to verify.
+        """
+        if weights.sizes != self.network.sizes:
+            raise BadInput(f"layer sizes {weights.sizes}", "weights", f"{self.network.sizes}, those of the network")
+        if verify and not (isinstance(self.device, Crossbar) and self.device.retention != "none"):
+            raise BadInput(
+                f"{self.device.name} has no published error of write-verify", "verify", "a device with `retention`"
+            )
+        if verify and isinstance(self.device, Crossbar):
+            self._set(written(self.device, self.network, weights, rng, self.seed))
+        else:
+            self._set(self.device.mount(self.network, weights, rng))
+
+    def age(self, seconds: float) -> None:
+        """Let the chip be so old: from its programming on, whatever ages were asked for before.
+
+        Hardware without a retention model stays as it was programmed.
+
+        Raises
+        ------
+        BadInput
+            If nothing was programmed, or the age is negative or not finite.
+        """
+        if not 0.0 <= seconds < float("inf"):
+            raise BadInput(f"{seconds!r} is out of range", "seconds", "0 or more")
+        mounted = self._programmed()
+        if isinstance(self.device, Crossbar) and self.device.retention != "none":
+            self._now = self.device.aged(self.network, mounted, seconds, self.seed)
+        self.seconds = seconds
+
+    def evaluate(self, samples: Samples, phases: Phases | None = None) -> float:
+        """Return the share of samples that the free equilibrium, at the chip's age, names right.
+
+        Parameters
+        ----------
+        samples : Samples
+            Inputs and labels.
+        phases : Phases, optional
+            Says how the free phase settles.
+
+        Raises
+        ------
+        BadInput
+            If nothing was programmed.
+        """
+        self._programmed()
+        assert self._now is not None
+        plan = plans(phases or Phases(), len(self.network.sizes) - 1).free
+        return accuracy(self._engine, self._now.circuit, samples, plan, self.seed, self.ledger)
+
+    def fine_tune(
+        self,
+        samples: Samples,
+        recipe: Recipe,
+        epochs: int | None = None,
+        validation: Samples | None = None,
+        on_epoch: Callable[[Epoch], None] | None = None,
+    ) -> list[Epoch]:
+        """Train the chip by EP in situ, from the state it is in; it is then 0 s old.
+
+        Parameters
+        ----------
+        samples : Samples
+            Training set.
+        recipe : Recipe
+            Phases, training and how updates are sent.
+        epochs : int, optional
+            In place of the recipe's.
+        validation : Samples, optional
+            Read after each epoch.
+        on_epoch : callable, optional
+            Called after each epoch.
+
+        Returns
+        -------
+        list of Epoch
+            One an epoch.
+
+        Raises
+        ------
+        BadInput
+            If nothing was programmed, or the samples don't fit.
+        Diverged
+            If settling or the weights leave the finite range.
+        """
+        self._programmed()
+        if isinstance(self.device, Crossbar) and self.device.programming != recipe.programming:
+            raise BadInput(
+                f"the recipe's method {recipe.programming.method.value!r}", "recipe.programming",
+                f"{self.device.programming.method.value!r}, for which the chip was made",
+            )  # fmt: skip
+        mounted = self._now
+        assert mounted is not None
+        training = replace(recipe.training, epochs=epochs or recipe.training.epochs)
+
+        def orders(epoch: int) -> Iterable[NDArray[np.int64]]:
+            return order(len(samples.x), training.batch_size, stream(self.seed, "order", epoch))
+
+        trainer = trainer_for(recipe.phases)(
+            self._engine, self.device, mounted, recipe.phases, training, samples, orders, self.seed, validation
+        )
+        progress = Progress(Progress.fresh(effective_weights(mounted.circuit)).velocity, self.ledger)
+        self._set(mounted)
+        return trainer.run(progress, on_epoch).history
+
+    def _set(self, mounted: Mounted) -> None:
+        self._mounted = self._now = mounted
+        self.seconds = 0.0
+
+    def _programmed(self) -> Mounted:
+        if self._mounted is None:
+            raise BadInput("nothing is programmed on the chip", self.device.name, "program(weights, rng) first")
+        return self._mounted

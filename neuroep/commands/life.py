@@ -1,0 +1,71 @@
+"""`neuroep life`: a chip from its programming to a year later, and its recovery by EP in situ."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from pathlib import Path
+from typing import Any
+
+from neuroep.commands.console import say, show_json, show_table
+
+
+def add(commands: Any) -> None:
+    """Add the command's arguments."""
+    parser = commands.add_parser("life", help="program a chip, let it age, and fine-tune it by EP in situ")
+    parser.add_argument("model", help="a model's name, or the path of a TOML file")
+    parser.add_argument("--device", "-d", required=True, metavar="D", help="device profile")
+    parser.add_argument("--seed", "-s", type=int, nargs="+", action="extend", metavar="S", help="seeds (default 0)")
+    parser.add_argument("--epochs", type=int, default=5, metavar="N", help="of fine-tuning (default 5)")
+    parser.add_argument(
+        "--from", dest="source", default="backprop", metavar="SOURCE", help="backprop (default), ep or FILE.safetensors"
+    )
+    parser.add_argument("--verify", action="store_true", help="program by write-verify, with its published error")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder of life.json and life.png (default life/MODEL)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.set_defaults(act=act)
+
+
+def act(options: argparse.Namespace) -> int:
+    """Carry out the command."""
+    from neuroep.catalogue import load_device, load_model
+    from neuroep.disk import to_json, write_atomic
+    from neuroep.life import lives
+    from neuroep.life_figure import write_life_figure
+
+    model, device = load_model(options.model), load_device(options.device)
+    seeds = tuple(options.seed or [0])
+    found = lives(model, device, seeds, options.epochs, options.source, options.verify, _follow)
+    out = options.out or Path("life") / model.name
+    out.mkdir(parents=True, exist_ok=True)
+    write_atomic(out / "life.json", to_json(found))
+    write_life_figure(found, out / "life.png")
+    if options.json:
+        show_json(found)
+    else:
+        show(found)
+        say(f"{out}/: life.json, life.png")
+    return 0
+
+
+def _follow(row: dict[str, Any]) -> None:
+    print(f"seed {row['seed']}: {row['at_once']:.2%} at once, {row['fine_tuned'][-1]:.2%} in the end", file=sys.stderr)
+
+
+def show(found: dict[str, Any]) -> None:
+    """Print a line a seed."""
+    names = ("1 s", "1 h", "1 day", "1 year")
+    rows = []
+    for row in found["rows"]:
+        values = [row["software"], row["at_once"], *(one["accuracy"] for one in row["aged"]), row["fine_tuned"][-1]]
+        shares = [*values, row["fine_tuned_aged"][-1]["accuracy"]]
+        back = "no drop" if math.isnan(row["recovered"]) else f"{row['recovered']:.0%}"
+        rows.append((str(row["seed"]), f"{row['clip']:g}", *(f"{share:.2%}" for share in shares), back))
+    title = (
+        f"{found['model']} on {found['device']}, weights from {found['from']}, retention {found['retention']!r}, "
+        f"{found['epochs']} epoch(s) of EP in situ"
+    )
+    header = ("seed", "clip", "software", "at once", *names, "fine-tuned", "1 year on", "recovered")
+    show_table(title, header, rows)
+    say("clip: quantile of |W| that became full scale, chosen on the training samples; recovered: share of the drop")
