@@ -1,9 +1,9 @@
-"""Search recipes of EP, and learning rates of its backprop twin alike, on a validation split.
+r"""Search recipes of EP, and learning rates of its backprop twin alike, on a validation split.
 
 Both methods get the same candidates: the model's own rates times each factor. The test set isn't read.
 
     python benchmarks/learning_rates.py fashion-mlp --factors 0.25 0.5 1 2 4
-    python benchmarks/learning_rates.py digits-mlp --device rram-om --method ep --seed 0 1 2 --validation 0.15 \\
+    python benchmarks/learning_rates.py digits-mlp --device rram-om --method ep --seed 0 1 2 --validation 0.15 \
         --set programming.method=accumulated training.momentum=0.9 phases.beta=0.5 device.headroom=1.5
 
 prints one line a candidate and method; the best of each goes into models/*.toml by hand.

@@ -64,7 +64,7 @@ def written(crossbar: Crossbar, network: Network, weights: Weights, rng: np.rand
         error = model.programmed(target, stream(seed, "programmed", name)) - target
         devices[:, Column.VALUE] += error / siemens_per_unit(crossbar)
         devices[:, Column.SHOWN] = 0.0
-    crossbar.refresh(mounted)
+    crossbar.refresh(mounted, solve=True)
     return mounted
 
 

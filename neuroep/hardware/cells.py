@@ -208,15 +208,16 @@ def _relative(w: FloatArray, up: bool, low: FloatArray, high: FloatArray, slope:
 def symmetry_points(devices: FloatArray, law: Law) -> FloatArray:
     """Return where each device's steps up and down are equal, by bisection; a bound where one is larger everywhere.
 
-    Alternating pulses lead a device there; stuck devices are where they are. Steps up shrink and steps down grow with the weight in every model.
+    Alternating pulses lead a device there; stuck devices are where they are. Steps up shrink and steps down grow with
+    the weight in every model.
     """
     low, high = devices[:, Column.LOW].astype(np.float64), devices[:, Column.HIGH].astype(np.float64)
     probe = devices.astype(np.float64)
     for _ in range(BISECTIONS):
         probe[:, Column.VALUE] = 0.5 * (low + high)
         up, down = mean_steps(probe, law)
-        higher = up > down
-        low, high = np.where(higher, probe[:, Column.VALUE], low), np.where(higher, high, probe[:, Column.VALUE])
+        middle = probe[:, Column.VALUE]
+        low, high = np.where(up >= down, middle, low), np.where(up <= down, middle, high)
     stuck = devices[:, Column.UP] == 0.0
     points: FloatArray = np.where(stuck, devices[:, Column.VALUE], 0.5 * (low + high)).astype(devices.dtype)
     return points

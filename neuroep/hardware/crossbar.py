@@ -38,6 +38,8 @@ from neuroep.network import Network
 from neuroep.recipe import Method, Programming
 from neuroep.weights import FloatArray, Weights, coupling_offsets
 
+ATTENUATIONS = "plus_up", "plus_down", "minus_up", "minus_down"
+"""State of resistive wires: effective over true conductance of each cell, by array and read."""
 State = dict[str, NDArray[np.generic]]
 
 
@@ -157,7 +159,8 @@ class Crossbar:
 
         State, in the weights' float type and the layout of `Weights.couplings`: ``devices`` (n, 8), and ``against``
         (n, 8) for pairs, else (n, 1); ``full_scale`` float64 (L,); with an accumulator ``residual`` (n,); with a second
-        array ``fast`` and ``fast_against`` like the first, ``buffer`` (n,) and ``clock`` (1,).
+        array ``fast`` and ``fast_against`` like the first, ``buffer`` (n,) and ``clock`` (1,); with resistive wires
+        `ATTENUATIONS`, each (n,) float64, and ``updates`` (1,).
         """
         full_scale = full_scales(weights, self.headroom)
         per_weight = np.repeat(full_scale / self.full, np.diff(coupling_offsets(weights.sizes)))
@@ -170,7 +173,13 @@ class Crossbar:
         if self.programming.method is Method.TRANSFER:
             state["fast"], state["fast_against"] = self._programmed(np.zeros(count), network, dtype, rng)
             state["buffer"], state["clock"] = np.zeros(count, dtype), np.zeros(1, np.int64)
-        return self.restore(network, weights, state)
+        if self.wires.resistive:
+            state |= {key: np.ones(count) for key in ATTENUATIONS}
+            state["updates"] = np.zeros(1, np.int64)
+        mounted = self.restore(network, weights, state)
+        if self.wires.resistive:
+            self.refresh(mounted, solve=True)
+        return mounted
 
     def restore(self, network: Network, weights: Weights, state: State) -> Mounted:
         """Take the devices from `state`, the biases and the float type from `weights`."""
@@ -197,7 +206,8 @@ class Crossbar:
         if "buffer" in kept:
             kept["clock"] = saved(state, "clock", (1,), np.int64)
         if self.wires.resistive:
-            kept["updates"] = saved(state, "updates", (1,), np.int64) if "updates" in state else np.zeros(1, np.int64)
+            kept |= {key: saved(state, key, (count,), np.float64) for key in ATTENUATIONS}
+            kept["updates"] = saved(state, "updates", (1,), np.int64)
         return kept
 
     def program(self, mounted: Mounted, update: Update, rng: np.random.Generator, ledger: Ledger) -> None:
@@ -247,14 +257,15 @@ class Crossbar:
         other = _shown(against) if self.paired else against[:, 0]
         return self._siemens(_shown(devices)), self._siemens(other)
 
-    def refresh(self, mounted: Mounted, solve: bool = True) -> None:
+    def refresh(self, mounted: Mounted, solve: bool = False) -> None:
         """Write what all conductances now mean into the circuit's buffers; `solve` the wires anew, too."""
         devices, against = (cast(FloatArray, mounted.state[key]) for key in ("devices", "against"))
         plus, minus = _shown(devices), _shown(against) if self.paired else against[:, 0]
         sizes = [int(n) for n in mounted.circuit.sizes]
         starts, full_scale = coupling_offsets(sizes), cast(FloatArray, mounted.state["full_scale"])
         for k in range(1, len(sizes)):
-            part, scale = slice(starts[k - 1], starts[k]), full_scale[k - 1] / self.full
+            part = slice(starts[k - 1], starts[k])
+            scale = plus.dtype.type(full_scale[k - 1] / self.full)  # as kernels have it, for bit-identical weights
             if not self.wires.resistive:
                 mounted.circuit.up[part] = scale * (plus[part] - minus[part])
                 continue
@@ -270,8 +281,6 @@ class Crossbar:
         """Effective conductances of one array, upward and downward."""
         conductances = np.maximum(self._siemens(h).astype(np.float64), 0.0)
         keys = f"{name}_up", f"{name}_down"
-        for key in keys:
-            mounted.state.setdefault(key, np.ones(len(mounted.circuit.up), mounted.circuit.up.dtype))
         if solve:
             tiles = self.periphery.tile_rows, self.periphery.tile_columns
             found = attenuation(self.wires, conductances.reshape(shape), *tiles)
