@@ -1,0 +1,96 @@
+"""Time EP on a crossbar beside ideal EP, and the pulsed update alone.
+
+    python benchmarks/crossbar.py --device ecram --model fashion-mlp
+
+prints the median time of a training step on ideal weights and on the device, all its effects on, by the device's recipe
+and by the plain one, their ratios, and of one update of all weights with about one pulse a weight. One thread.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from dataclasses import replace
+
+import numpy as np
+
+from neuroep.catalogue import load_device, load_model
+from neuroep.engines import create
+from neuroep.estimate import sample_batch
+from neuroep.hardware.device import Device, Ideal, Update, programmed
+from neuroep.learning.trainer import Progress, Trainer
+from neuroep.ledger import Ledger
+from neuroep.network import initial_weights
+from neuroep.recipe import Programming, Recipe
+from neuroep.rng import stream
+from neuroep.specs import ModelSpec
+from neuroep.weights import Weights
+
+
+def step_seconds(model: ModelSpec, device: Device, recipe: Recipe, repeats: int) -> float:
+    """Return the median time of a training step."""
+    network = model.network()
+    _, samples = sample_batch(model, network, recipe.training.batch_size, 0)
+    weights = initial_weights(network, stream(0, "weights"))
+    mounted = device.mount(network, weights, stream(0, "mount"))
+    everything = np.arange(len(samples.x))
+    trainer = Trainer(
+        create("cpu", 1), device, mounted, recipe.phases, recipe.training, samples, lambda _: [everything], 0
+    )
+    progress, rng = Progress.fresh(weights), stream(0, "program")
+    rates = tuple(-rate for rate in recipe.training.rates(network.depth, 0))
+    times = []
+    with trainer.engine.session():
+        for number in range(repeats):
+            started = time.perf_counter()
+            trainer.step(everything, (0, number), rates, rng, progress)
+            times.append(time.perf_counter() - started)
+    return statistics.median(times[5:])
+
+
+def update_seconds(model: ModelSpec, device: Device, repeats: int) -> tuple[float, float]:
+    """Return the median time of an update of a weight's size each, and the pulses it sends."""
+    network = model.network()
+    weights = initial_weights(network, stream(0, "weights"))
+    mounted = device.mount(network, weights, stream(0, "mount"))
+    ledger, rng, times = Ledger.empty(weights.sizes), stream(0, "update"), []
+    size = 0.002 * float(np.abs(weights.couplings).max())
+    for number in range(repeats):
+        noise = stream(0, "direction", number)
+        direction = Weights(
+            weights.sizes,
+            noise.standard_normal(len(weights.couplings), dtype=np.float32),
+            np.zeros_like(weights.biases),
+        )
+        started = time.perf_counter()
+        device.program(mounted, Update(direction, (size, 0.1 * size)), rng, ledger)
+        times.append(time.perf_counter() - started)
+    from neuroep.ledger import Phase
+
+    return statistics.median(times), ledger.events(Phase.UPDATE)["pulse"] / repeats
+
+
+def main() -> None:
+    """Read the command line and print the times."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="fashion-mlp")
+    parser.add_argument("--device", nargs="+", default=["ecram", "rram-es"])
+    parser.add_argument("--repeats", type=int, default=60)
+    options = parser.parse_args()
+    model = load_model(options.model)
+    ideal = step_seconds(model, Ideal(), model.recipe(), options.repeats)
+    print(f"ideal EP step {1e3 * ideal:.3f} ms")
+    for name in options.device:
+        built = load_device(name).build() or Ideal()
+        recipe = model.recipe(name)
+        plain = replace(recipe, programming=Programming())
+        for what, chosen in (("its recipe", recipe), ("one read, stochastic pulses", plain)):
+            seconds = step_seconds(model, programmed(built, chosen.programming), chosen, options.repeats)
+            print(f"{name}, {what}: step {1e3 * seconds:.3f} ms, {seconds / ideal:.2f} times ideal")
+        seconds, pulses = update_seconds(model, built, options.repeats // 3)
+        print(f"{name}: update of all weights {1e3 * seconds:.2f} ms, {pulses:,.0f} pulses")
+
+
+if __name__ == "__main__":
+    main()
