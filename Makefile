@@ -8,7 +8,7 @@ PYTHON = $(shell for p in python3.11 python3; do \
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 SOURCES = setup.cfg pyproject.toml constraints.txt
 
-.PHONY: help demo test test-slow lint bench figures clean
+.PHONY: help demo test test-slow lint bench figures peers clean
 .DEFAULT_GOAL = help
 
 help:  ## list these targets
@@ -36,6 +36,9 @@ bench: $(VENV)/.installed  ## time EP beside torch backprop
 figures: demo  ## draw the README's figures anew
 	$(BIN)/neuroep bench growth --json > runs/growth.json
 	$(BIN)/python docs/figures.py runs/demo docs/figures runs/growth.json
+
+peers:  ## make the golden arrays anew in environments of their own and say what differs; needs the network
+	$(PYTHON) tests/golden/peers.py
 
 clean:  ## remove the environment, caches and builds; runs/ stays
 	rm -rf $(VENV) build dist neuroep.egg-info .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
