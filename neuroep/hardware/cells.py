@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from neuroep.errors import BadInput
+from neuroep.hardware.law import Column, Law, LawCode
 from neuroep.hardware.programming import check_range
-from neuroep.hardware.pulse_kernels import Column, Law, LawCode
 from neuroep.hardware.steps import ExpStep, LinearStep, Parameter, PiecewiseStep, PowStep, SoftBounds, StepModel
 from neuroep.weights import FloatArray
 
@@ -111,7 +111,7 @@ def draw_devices(
     Returns
     -------
     ndarray, shape (count, 8)
-        In the order of :class:`~neuroep.hardware.pulse_kernels.Column`.
+        In the order of :class:`~neuroep.hardware.law.Column`.
     """
     _check_single(model)
     devices = np.zeros((count, len(Column)))
@@ -208,7 +208,8 @@ def _relative(w: FloatArray, up: bool, low: FloatArray, high: FloatArray, slope:
 def symmetry_points(devices: FloatArray, law: Law) -> FloatArray:
     """Return where each device's steps up and down are equal, by bisection; a bound where one is larger everywhere.
 
-    Alternating pulses lead a device there; stuck devices are where they are. Steps up shrink and steps down grow with the weight in every model.
+    Alternating pulses lead a device there; stuck devices are where they are. Steps up shrink and steps down
+    grow with the weight in every model.
     """
     low, high = devices[:, Column.LOW].astype(np.float64), devices[:, Column.HIGH].astype(np.float64)
     probe = devices.astype(np.float64)

@@ -13,7 +13,7 @@ from neuroep.quantities import Band
 def test_event_energies_of_sana_fe() -> None:
     """SANA-FE 2.2.9, 16 to 8 dense, all inputs spiking, 10 steps; printed with four digits."""
     ledger = Ledger.empty((16, 8))
-    ledger.read(Phase.INFERENCE, 1, True, 10)
+    ledger.add_read(Phase.INFERENCE, True, 1, 10)
     ledger.add(Phase.INFERENCE, Event.NEURON, 1, 10)
     ledger.add(Phase.INFERENCE, Event.SAMPLE, 0, 1)
     found = price(ledger, load_device("loihi1-sanafe").prices()).energy_joules[Phase.INFERENCE]
