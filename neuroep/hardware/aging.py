@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from neuroep.hardware.device import Mounted, effective_weights
-from neuroep.hardware.pulse_kernels import Column
+from neuroep.hardware.law import Column
 from neuroep.hardware.retention import Retention
 from neuroep.hardware.retention_models import retention
 from neuroep.network import Network

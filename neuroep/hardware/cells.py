@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from neuroep.errors import BadInput
+from neuroep.hardware.law import Column, Law, LawCode
 from neuroep.hardware.programming import check_range
-from neuroep.hardware.pulse_kernels import Column, Law, LawCode
 from neuroep.hardware.steps import ExpStep, LinearStep, Parameter, PiecewiseStep, PowStep, SoftBounds, StepModel
 from neuroep.weights import FloatArray
 
@@ -111,7 +111,7 @@ def draw_devices(
     Returns
     -------
     ndarray, shape (count, 8)
-        In the order of :class:`~neuroep.hardware.pulse_kernels.Column`.
+        In the order of :class:`~neuroep.hardware.law.Column`.
     """
     _check_single(model)
     devices = np.zeros((count, len(Column)))

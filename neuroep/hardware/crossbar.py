@@ -19,7 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import lru_cache
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -27,16 +27,18 @@ from numpy.typing import DTypeLike, NDArray
 from neuroep.errors import BadInput
 from neuroep.hardware.cells import Spread, draw_devices, law_of, nominal_step, symmetry_points
 from neuroep.hardware.device import Mounted, Update, lower, update_biases
+from neuroep.hardware.law import COMMON_MODE, Column, Law
 from neuroep.hardware.periphery import Periphery
 from neuroep.hardware.programming import check_finite, check_range, full_scales, saved
-from neuroep.hardware.pulse_kernels import Column, Law
-from neuroep.hardware.pulsing import COMMON_MODE, Array, Pulser
 from neuroep.hardware.steps import StepModel
 from neuroep.hardware.wiring import Wires, attenuation
 from neuroep.ledger import Ledger
 from neuroep.network import Network
 from neuroep.recipe import Method, Programming
 from neuroep.weights import FloatArray, Weights, coupling_offsets
+
+if TYPE_CHECKING:
+    from neuroep.hardware.pulsing import Array
 
 ATTENUATIONS = "plus_up", "plus_down", "minus_up", "minus_down"
 """State of resistive wires: effective over true conductance of each cell, by array and read."""
@@ -222,6 +224,8 @@ class Crossbar:
         Diverged
             If the update isn't finite; nothing has been written then.
         """
+        from neuroep.hardware.pulsing import Pulser  # compiles: not before it is needed
+
         check_finite(update.direction)
         pulser = Pulser(
             self.law(mounted.circuit.up.dtype), self.step, self.programming, self.one_sided, self.exact_steps
@@ -295,6 +299,8 @@ class Crossbar:
         return siemens
 
     def _array(self, mounted: Mounted, part: slice, scale: float) -> Array:
+        from neuroep.hardware.pulsing import Array
+
         state = {key: value[part] for key, value in mounted.state.items() if len(value) == len(mounted.circuit.up)}
         return Array(cast(dict[str, FloatArray], state), mounted.circuit.up[part], scale, mounted.state.get("clock"))
 

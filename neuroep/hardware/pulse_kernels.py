@@ -1,71 +1,18 @@
 """Pulses on many devices at once: the step models of `steps`, compiled, pulse by pulse.
 
-A device is one row of eight numbers (`Column`), one cache line in float32, so that a pulse touches memory once. Random
-numbers are functions of a key, the device's place in its array and the pulse's number alone.
+A device is one row of eight numbers (:class:`~neuroep.hardware.law.Column`), one cache line in float32, so that a pulse
+touches memory once. Random numbers are functions of a key, the device's place in its array and the pulse's number alone.
 """
 
 from __future__ import annotations
-
-from enum import IntEnum
-from typing import NamedTuple
 
 import numpy as np
 from numba import int32, njit, uint32, uint64
 from numpy.typing import NDArray
 
+from neuroep.hardware.law import Column, Law, LawCode
 from neuroep.physics import scalars
 from neuroep.weights import FloatArray
-
-
-class Column(IntEnum):
-    """What the numbers of a device mean, in units of the step model's weight."""
-
-    VALUE = 0  # where the device is
-    UP = 1  # s₊, its step up where y = 1; 0 with DOWN 0: stuck
-    DOWN = 2  # s₋
-    LOW = 3  # its bounds
-    HIGH = 4
-    SLOPE_UP = 5  # of linear steps y₊ = 1 − slope · w; the exponent of power steps
-    SLOPE_DOWN = 6
-    SHOWN = 7  # by how much what is read differs from VALUE: the write noise of the last write
-
-
-class LawCode(IntEnum):
-    """Which step model."""
-
-    LINEAR = 0  # constant, linear and soft-bounds steps
-    EXPONENTIAL = 1
-    POWER = 2
-    PIECEWISE = 3
-
-
-class Law(NamedTuple):
-    """A step model as kernels take it.
-
-    Attributes
-    ----------
-    code : int
-        Of `LawCode`.
-    shape : ndarray
-        EXPONENTIAL: A₊, A₋, γ₊, γ₋, a, b. PIECEWISE: the table of y₊, then that of y₋. Else nothing.
-    noise : float
-        Standard deviation of y from pulse to pulse.
-    additive : bool
-        Whether in units of y = 1 instead of y itself.
-    floor, noise_slope : float
-        What noise not additive is in units of: |Δw| + floor + noise_slope · |w|.
-    write_noise : float
-        Standard deviation of what is read about where the device is, drawn at each write.
-    """
-
-    code: int
-    shape: FloatArray
-    noise: float
-    additive: bool
-    floor: float
-    noise_slope: float
-    write_noise: float
-
 
 _VALUE, _UP, _DOWN, _LOW, _HIGH = (int(c) for c in list(Column)[:5])
 _SLOPE_UP, _SLOPE_DOWN, _SHOWN = int(Column.SLOPE_UP), int(Column.SLOPE_DOWN), int(Column.SHOWN)

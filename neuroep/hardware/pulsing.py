@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from neuroep.hardware import pulse_kernels as kernels
 from neuroep.hardware.device import Update
-from neuroep.hardware.pulse_kernels import Column, Law
+from neuroep.hardware.law import COMMON_MODE, Column, Law
 from neuroep.ledger import Event, Ledger, Phase
 from neuroep.recipe import Method, Programming
 from neuroep.weights import FloatArray
@@ -23,8 +23,6 @@ MODES = {
 }
 REFRESH_LARGER, REFRESH_SMALLER = 0.75, 0.25
 """Of the range: where one-sided pairs are reset (aihwkit's OneSidedUnitCell)."""
-COMMON_MODE = 0.2
-"""Of the range: where the smaller device of a one-sided pair is written to, past its largest steps."""
 
 
 class Array(NamedTuple):

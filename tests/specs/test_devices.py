@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import math
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from neuroep import catalogue
 from neuroep.errors import BadInput
+from neuroep.hardware.cells import Spread
 from neuroep.hardware.chip import Chip
-from neuroep.hardware.crossbar import Crossbar
+from neuroep.hardware.crossbar import Crossbar, Encoding
 from neuroep.hardware.device import Ideal
 from neuroep.hardware.loihi_cores import Limits
+from neuroep.hardware.periphery import Periphery
+from neuroep.hardware.steps import LinearStep
 from neuroep.hardware.synapse import QuantizedSynapse
+from neuroep.hardware.wires import Ends
+from neuroep.hardware.wiring import Wires
 from neuroep.quantities import Band
 from neuroep.specs import read_device
 
@@ -56,19 +62,40 @@ caveats = ["nothing counted"]
 static = {inline(5, "mW")}
 
 [crossbar]
+encoding = "reference"
 g_min = {inline(1, "uS")}
 g_max = {inline(10, "uS")}
 headroom = {inline(2, "1")}
-pulses = {inline(100, "1")}
-slope_up = {inline(10, "%")}
-slope_down = {inline(0.2, "1")}
-step_spread = {inline(0.1, "1")}
-cycle_spread = {inline(0.3, "1")}
 programming_spread = {inline(0.02, "1")}
-read_noise = {inline(0.01, "1")}
+read_noise = {inline(1, "%")}
+retention = "none"
+
+[cell]
+step = "linear"
+noise = "additive"
+dw_min = {inline(0.02, "1")}
+w_min = {inline(-0.8, "1")}
+w_max = {inline(1.2, "1")}
+gamma_up = {inline(10, "%")}
+gamma_down = {inline(0.2, "1")}
+up_down = {inline(-0.1, "1")}
+cycle_noise = {inline(0.3, "1")}
+
+[spread]
+step = {inline(0.1, "1")}
+bounds = {inline(0.05, "1")}
+high = {inline(0.06, "1")}
+
+[periphery]
+range = "managed"
 dac_bits = {inline(7, "bit")}
 adc_bits = {inline(9, "bit")}
-adc_bound = {inline(20, "1")}
+adc_bound = {inline(12, "1")}
+
+[wires]
+ends = "opposite"
+word = {inline(2, "ohm")}
+bit = {inline(3, "ohm")}
 
 [energy]
 adc = {inline(2, "pJ")}
@@ -102,25 +129,38 @@ def test_crossbar_as_written(tmp_path: Path) -> None:
     spec = read_device(write(tmp_path, CROSSBAR))
     built = spec.build()
     assert isinstance(built, Crossbar)
-    assert (built.g_min_siemens, built.g_max_siemens) == pytest.approx((1e-6, 1e-5))
-    assert (built.slope_up, built.slope_down) == pytest.approx((0.1, 0.2))
-    assert (built.dac_bits, built.adc_bits, built.adc_bound) == (7, 9, 20.0)
-    assert (built.step_spread, built.cycle_spread) == (0.1, 0.3)
-    assert (built.programming_spread, built.read_noise, built.headroom, built.pulses) == (0.02, 0.01, 2.0, 100.0)
+    cell = LinearStep(
+        dw_min=0.02, w_min=-0.8, w_max=1.2, gamma_up=0.1, gamma_down=0.2, up_down=-0.1, cycle_noise=0.3, additive=True
+    )
+    expected = Crossbar(
+        name="mine", g_min_siemens=1e-6, g_max_siemens=1e-5, cell=cell, encoding=Encoding.REFERENCE, headroom=2.0,
+        spread=Spread(step=0.1, low=0.05, high=0.06), programming_spread=0.02, read_noise=0.01,
+        periphery=Periphery(dac_bits=7, adc_bits=9, adc_bound=12.0, managed=True),
+        wires=Wires(word_ohm=2.0, bit_ohm=3.0, ends=Ends.OPPOSITE),
+    )  # fmt: skip
+    assert type(built.cell) is LinearStep
+    for field in fields(LinearStep):
+        assert getattr(built.cell, field.name) == pytest.approx(getattr(cell, field.name)), field.name
+    for field in fields(Crossbar):
+        if field.name in ("g_min_siemens", "g_max_siemens", "read_noise"):
+            assert getattr(built, field.name) == pytest.approx(getattr(expected, field.name)), field.name
+        elif field.name != "cell":
+            assert getattr(built, field.name) == getattr(expected, field.name), field.name
     assert spec.prices().static_watts.value == pytest.approx(5e-3)
     assert spec.caveats == ("nothing counted",)
 
 
 def test_labels_stand_in_for_slopes(tmp_path: Path) -> None:
-    text = CROSSBAR.replace("slope_down = " + inline(0.2, "1"), "nonlinearity_down = " + inline(1.0, "1"))
+    text = CROSSBAR.replace("gamma_down = " + inline(0.2, "1"), "nonlinearity_down = " + inline(1.0, "1"))
     spec = read_device(write(tmp_path, text))
     built = spec.build()
     assert isinstance(built, Crossbar)
+    assert isinstance(built.cell, LinearStep)
     # NeuroSim's table gives A = 1.23 for label 1, to about 1 %.
-    assert built.slope_down == pytest.approx(math.tanh(1 / (2 * 1.23)), rel=0.01)
+    assert built.cell.gamma_down == pytest.approx(math.tanh(1 / (2 * 1.23)), rel=0.01)
     found = dict(spec.quantities())
-    assert found["crossbar.slope_down"].tag == "derived"
-    assert found["crossbar.nonlinearity_down"].tag == "estimate"
+    assert found["cell.gamma_down"].tag == "derived"
+    assert found["cell.nonlinearity_down"].tag == "estimate"
 
 
 @pytest.mark.parametrize(
@@ -168,11 +208,29 @@ def test_labels_stand_in_for_slopes(tmp_path: Path) -> None:
         (CROSSBAR, 'value = 1, unit = "uS"', 'value = 20, unit = "uS"', "crossbar.g_min", "g_min < crossbar.g_max"),
         (CROSSBAR, 'value = 1, unit = "uS"', 'value = 10, unit = "uS"', "crossbar.g_min", "g_min < crossbar.g_max"),
         (CROSSBAR, 'value = 1, unit = "uS"', 'value = 1, unit = "ohm"', "crossbar.g_min", "conductance in nS, uS, S"),
-        (CROSSBAR, 'value = 10, unit = "%"', 'value = 150, unit = "%"', "crossbar.slope_up", "from 0 to 1"),
-        (CROSSBAR, "slope_up = ", "nonlinearity_up = 1\nslope_up = ", "crossbar", "one of the two"),
-        (CROSSBAR, "slope_up = ", "nonlinearty_up = ", "crossbar", "did you mean 'nonlinearity_up'"),
+        (CROSSBAR, 'value = 1, unit = "%"', 'value = 150, unit = "%"', "crossbar.read_noise", "from 0 to 1"),
+        (CROSSBAR, "gamma_up = ", "nonlinearity_up = 1\ngamma_up = ", "cell", "one of the two"),
+        (CROSSBAR, "gamma_up = ", "gama_up = ", "cell", "did you mean 'gamma_up'"),
+        (CROSSBAR, "gamma_up = ", "# gamma_up = ", "cell", "'gamma_up' is missing"),
+        (CROSSBAR, "dw_min = ", "# dw_min = ", "cell", "'dw_min' is missing"),
+        (CROSSBAR, "bounds = ", "bonds = ", "spread", "did you mean 'bounds'"),
         (CROSSBAR, "value = 7,", "value = 1,", "mine.toml", "dac_bits"),
-        (CROSSBAR, "adc_bound = ", "# adc_bound = ", "crossbar", "'adc_bound' is missing"),
+        (CROSSBAR, "value = 7,", "value = 17,", "periphery.dac_bits", "from 0 to 16"),
+        (CROSSBAR, "value = 1.2,", "value = -0.8,", "cell.w_min", "w_min < cell.w_max"),
+        (CROSSBAR, "value = 1.2,", "value = -0.9,", "cell.w_min", "w_min < cell.w_max"),
+        (CROSSBAR, 'value = 2, unit = "ohm"', 'value = 2, unit = "uS"', "wires.word", "resistance in"),
+        (CROSSBAR, 'encoding = "reference"', 'encoding = "referense"', "crossbar.encoding", "did you mean 'reference'"),
+        (CROSSBAR, 'step = "linear"', 'step = "liner"', "cell.step", "did you mean 'linear'"),
+        (CROSSBAR, 'noise = "additive"', 'noise = "aditive"', "cell.noise", "did you mean 'additive'"),
+        (CROSSBAR, 'range = "managed"', 'range = "manged"', "periphery.range", "did you mean 'managed'"),
+        (CROSSBAR, 'ends = "opposite"', 'ends = "oposite"', "wires.ends", "did you mean 'opposite'"),
+        (
+            CROSSBAR,
+            "adc = ",
+            f"pulse = {inline(1, 'pJ')}\npulse_up = {inline(1, 'pJ')}\nadc = ",
+            "pulse",
+            "one of the two",
+        ),
         (CROSSBAR, 'unit = "mW"', 'unit = "mV"', "static", "power in mW, W"),
         (CROSSBAR, 'caveats = ["nothing counted"]', 'caveats = "none"', "caveats", "expected `array`"),
         (CROSSBAR, 'caveats = ["nothing counted"]', "caveats = [1]", "caveats[0]", "expected `str`, got `int`"),
@@ -233,8 +291,8 @@ def test_published_loihi_prices() -> None:
 def test_converters_follow_the_closed_form(name: str, adc_bits: int, dac_bits: int) -> None:
     """E_ADC = (100 b + 0.001·4^b) Vdd² fJ, E_DAC = 0.05 b Vdd² pJ, t = b (0.00653 N + 0.640) ns, at 0.9 V."""
     numbers = dict(catalogue.load_device(name).quantities())
-    assert numbers["crossbar.adc_bits"].value == adc_bits
-    assert numbers["crossbar.dac_bits"].value == dac_bits
+    assert numbers["periphery.adc_bits"].value == adc_bits
+    assert numbers["periphery.dac_bits"].value == dac_bits
     assert energy(name, "adc").value == pytest.approx((100 * adc_bits + 0.001 * 4**adc_bits) * 0.81e-15, rel=0.002)
     assert energy(name, "dac").value == pytest.approx(0.05 * dac_bits * 0.81e-12, rel=0.002)
     read = catalogue.load_device(name).prices().time_seconds["array_read"]
@@ -256,9 +314,12 @@ def test_taox_pulses_and_spread_follow_from_the_published_table() -> None:
     built = catalogue.load_device("rram-taox").build()
     assert isinstance(built, Crossbar)
     # tanh(u/2)/(u/2) with tanh(u/2) the slope: pulses of mid-range size for the range of 128 states.
-    mean = sum(128 * slope / math.atanh(slope) for slope in (built.slope_up, built.slope_down)) / 2
-    assert built.pulses == pytest.approx(mean, rel=1e-3)
-    assert built.cycle_spread / built.pulses == pytest.approx(0.037, rel=1e-3)
+    assert isinstance(built.cell, LinearStep)
+    mean = sum(128 * slope / math.atanh(slope) for slope in (built.cell.gamma_up, built.cell.gamma_down)) / 2
+    pulses = (built.cell.w_max - built.cell.w_min) / built.cell.dw_min
+    assert pulses == pytest.approx(mean, rel=1e-3)
+    assert built.cell.additive
+    assert built.cell.cycle_noise / pulses == pytest.approx(0.037, rel=1e-3)
 
 
 def test_ecram_steps_are_the_published_linear_steps() -> None:
@@ -266,14 +327,9 @@ def test_ecram_steps_are_the_published_linear_steps() -> None:
     built = catalogue.load_device("ecram").build()
     assert isinstance(built, Crossbar)
     w_min, w_max, step, gamma_up, gamma_down = -0.8276, 1.1724, 0.002, 0.1153, 0.5085
-    middle, half = (w_max + w_min) / 2, (w_max - w_min) / 2
-    for x in (-1.0, -0.5, 0.0, 0.5, 1.0):
-        w = middle + half * x
-        up, down = step * (1 - gamma_up / w_max * w), step * (1 - gamma_down / w_min * w)
-        up_0, down_0 = step * (1 - gamma_up / w_max * middle), step * (1 - gamma_down / w_min * middle)
-        assert 1 - built.slope_up * x == pytest.approx(up / up_0, abs=2e-4)
-        assert 1 + built.slope_down * x == pytest.approx(down / down_0, abs=2e-4)
-        assert 2 * half / built.pulses == pytest.approx((up_0 + down_0) / 2, rel=1e-3)
+    for w in (w_min, -0.4, 0.0, 0.6, w_max):
+        assert built.cell.step(w, 1) == pytest.approx(step * (1 - gamma_up / w_max * w), rel=1e-9)
+        assert built.cell.step(w, -1) == pytest.approx(-step * (1 - gamma_down / w_min * w), rel=1e-9)
 
 
 def test_gpu_prices_are_power_over_peak_rate() -> None:
