@@ -1,7 +1,7 @@
 """Pulses on many devices at once: the step models of `steps`, compiled, pulse by pulse.
 
 A device is one row of eight numbers (:class:`~neuroep.hardware.law.Column`), one cache line in float32, so that a pulse
-touches memory once. Random numbers are functions of a key, the device's place in its array and the pulse's number alone.
+touches memory once. Random numbers are functions of a key, the device's place in its array and the pulse's number.
 """
 
 from __future__ import annotations
