@@ -271,7 +271,8 @@ class Crossbar:
             part = slice(starts[k - 1], starts[k])
             scale = plus.dtype.type(full_scale[k - 1] / self.full)  # as kernels have it, for bit-identical weights
             if not self.wires.resistive:
-                mounted.circuit.up[part] = scale * (plus[part] - minus[part])
+                # in the weights' type, as pulses write them: restored weights are the same to the bit
+                mounted.circuit.up[part] = plus.dtype.type(scale) * (plus[part] - minus[part])
                 continue
             seen = [self._seen(mounted, name, h[part], (sizes[k - 1], sizes[k]), solve, part)
                     for name, h in (("plus", plus), ("minus", minus))]  # fmt: skip

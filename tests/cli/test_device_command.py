@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 from calling import call, contents
 
+from neuroep.hardware.crossbar import Crossbar
 from neuroep.hardware.pulse_data import read_pulses
 from neuroep.hardware.steps import SoftBounds
 from neuroep.quantities import Quantity
+from neuroep.specs import read_device
 
 CURVE = 1.0 + SoftBounds(dw_min=0.05, w_min=-1.0, w_max=1.0).curve(-0.9, 40, 40)
 ROWS = [(k, "up" if k <= 40 else "down", float(g)) for k, g in enumerate(CURVE)]
@@ -67,6 +69,12 @@ def test_a_model_of_ones_own_choice(tmp_path: Path, model: str, keys: set[str]) 
     assert cell["step"] == model.removesuffix("-step")
     common = {"step", "noise", "dw_min", "w_min", "w_max", "up_down", "cycle_noise", "write_noise"}
     assert set(cell) == common | keys
+    built = read_device("my.toml").build()
+    assert isinstance(built, Crossbar)
+    assert built.cell.dw_min == cell["dw_min"]["value"]
+    for key in keys - {"table_source"}:
+        value = cell[key]
+        assert getattr(built.cell, key) == (tuple(value) if isinstance(value, list) else value["value"]), key
 
 
 def test_a_profile_from_levels(tmp_path: Path) -> None:
@@ -76,6 +84,9 @@ def test_a_profile_from_levels(tmp_path: Path) -> None:
     assert table["cell"]["dw_min"]["value"] == pytest.approx(2.0 / 63.0, rel=1e-12)
     assert [table["crossbar"][key]["value"] for key in ("g_min", "g_max")] == pytest.approx([1.0, 10.0])
     assert all(Quantity(**number) for number in numbers(table))
+    built = read_device("my.toml").build()
+    assert isinstance(built, Crossbar)
+    assert (built.g_min_siemens, built.g_max_siemens) == pytest.approx((1e-6, 1e-5))
     before = (tmp_path / "my.toml").read_bytes()
     again = call(*line[:3], "8", *line[4:])
     assert (again.status, len(again.err.splitlines())) == (2, 1)
