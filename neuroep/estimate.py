@@ -104,7 +104,7 @@ def estimate_cost(
     network, recipe = model.network(), model.recipe(device.name)
     where, samples = sample_batch(model, network, recipe.training.batch_size, seed)
     built = device.build()
-    hardware = Ideal() if built is None else without(built, off)
+    hardware = Ideal() if built is None or isinstance(built, Ideal) else without(built, off)
     weights = initial_weights(network, stream(seed, "weights"))
     mounted = hardware.mount(network, weights, stream(seed, "mount", device.name))
     everything = np.arange(len(samples.x))
