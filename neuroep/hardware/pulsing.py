@@ -81,7 +81,7 @@ class Pulser(NamedTuple):
         limit, least = real(self.programming.most_pulses), real(self.programming.least_pulses)
         mode = kernels.EXACT if self.exact else MODES[self.programming.method]
         plus, minus = np.empty_like(direction), np.empty_like(direction[: len(direction) if paired else 0])
-        halved = paired and not self.one_sided and mode != kernels.ACCUMULATED
+        halved = paired and not self.one_sided and mode in (kernels.STOCHASTIC, kernels.EXACT)
         share = real(0.5 * factor if halved else factor)
         kernels.round_requests(direction, share, limit, least, mode, residual, _key(rng), plus)
         if halved:
