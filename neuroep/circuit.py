@@ -54,6 +54,13 @@ class Circuit(NamedTuple):
     trace_bits : int
         Bits of the traces that learning reads in place of states; 0 means the states themselves. Settling doesn't
         see it.
+    changes : int
+        1 where a read drives only what has changed on its lines since they were last driven, and adds what comes back
+        to the sum it has; 0 where it drives the states as they are. With management, noise and steps then shrink with
+        the change.
+    adjoint : int
+        1 where nudged phases read changes through the other direction's weights, upward ones through `down` and
+        downward ones through `up`, as Asymmetric EP asks where the two differ; needs `changes`.
     """
 
     sizes: NDArray[np.int64]
@@ -75,6 +82,8 @@ class Circuit(NamedTuple):
     tile_columns: int
     tau_seconds: NDArray[np.float64]
     trace_bits: int = 0
+    changes: int = 0
+    adjoint: int = 0
 
 
 def has_noise(circuit: Circuit) -> bool:
@@ -83,8 +92,13 @@ def has_noise(circuit: Circuit) -> bool:
 
 
 def reads_exactly(circuit: Circuit) -> bool:
-    """Return whether reads are plain products: neither converters nor noise, the rest then changes nothing."""
-    return not (circuit.dac_bits or circuit.adc_bits or has_noise(circuit))
+    """Return whether every read is a plain product of the states: no converter, no noise, nothing adjoint."""
+    return not (circuit.dac_bits or circuit.adc_bits or circuit.adjoint or has_noise(circuit))
+
+
+def keeps_registers(circuit: Circuit) -> bool:
+    """Return whether reads add changes to the sums there are; where they are exact, driving the states is the same."""
+    return bool(circuit.changes) and not reads_exactly(circuit)
 
 
 class ReadSize(NamedTuple):

@@ -19,6 +19,25 @@ class ResultCode(IntEnum):
     DIVERGED = 2
 
 
+class Registers(NamedTuple):
+    """What lines and sums hold between reads where only changes are driven (`Circuit.changes`).
+
+    Attributes
+    ----------
+    down : tuple of ndarray
+        Sums read from above by layer k = 1..L, each (batch, n_k); the last isn't used.
+    driven_up, driven_down : tuple of ndarray
+        What layer k's lines were last brought to for reads upward and downward, each (batch, n_k).
+    fresh : ndarray of bool, shape (L,)
+        Whether the sums from above still belong to the states as they are.
+    """
+
+    down: tuple[FloatArray, ...]
+    driven_up: tuple[FloatArray, ...]
+    driven_down: tuple[FloatArray, ...]
+    fresh: NDArray[np.bool_]
+
+
 class Equilibrium(NamedTuple):
     """States of a batch, sample by sample, with the quality of each.
 
@@ -36,6 +55,8 @@ class Equilibrium(NamedTuple):
         Sweeps taken.
     code : ndarray of int64, shape (batch,)
         ResultCode of each sample.
+    registers : Registers, optional
+        Where reads drive changes alone, what a later phase goes on from.
     """
 
     states: tuple[FloatArray, ...]
@@ -44,6 +65,7 @@ class Equilibrium(NamedTuple):
     residual: FloatArray
     steps: NDArray[np.int64]
     code: NDArray[np.int64]
+    registers: Registers | None = None
 
     @property
     def output(self) -> FloatArray:

@@ -157,9 +157,17 @@ class Method(StrEnum):
     TRANSFER = "transfer"
 
 
+class Reads(StrEnum):
+    """What drives an array in a read."""
+
+    STATES = "states"
+    CHANGES = "changes"
+    ADJOINT = "adjoint"
+
+
 @dataclass(frozen=True, slots=True)
 class Programming:
-    """How hardware is used: how its weights are asked to change, and how often they are read.
+    """How hardware is used: how its weights are asked to change, and how they are read.
 
     Attributes
     ----------
@@ -183,6 +191,12 @@ class Programming:
         is set when weights are mounted, and how far they grow is the model's affair.
     averaged_reads : int
         Conversions of each read, of which the mean is taken.
+    reads : Reads
+        ``states``: lines are driven with the states. ``changes``: with what has changed since they were last driven,
+        and what comes back is added to the sum that a register keeps. Under range management noise and steps shrink
+        with the change, and the free phase's noise, which nudged copies share, falls out of the contrast.
+        ``adjoint``: the same, but nudged phases read upward changes through the downward weights and the other way
+        round (Asymmetric EP, arXiv 2602.03670), which makes the gradient exact where the two differ.
     """
 
     method: Method = Method.STOCHASTIC
@@ -192,6 +206,7 @@ class Programming:
     transfer_gain: float = 1.0
     headroom: float | None = None
     averaged_reads: int = 1
+    reads: Reads = Reads.STATES
 
     def __post_init__(self) -> None:
         if not 1 <= self.most_pulses <= 1000:
@@ -223,4 +238,10 @@ class Recipe:
                 f"momentum or weight decay with the {self.phases.estimator.value} estimator",
                 "training",
                 "momentum = 0 and weight_decay = 0",
+            )
+        if self.phases.estimator.is_continual and self.programming.reads is not Reads.STATES:
+            raise BadInput(
+                f"sums kept while weights change, with the {self.phases.estimator.value} estimator",
+                "programming.reads",
+                Reads.STATES.value,
             )

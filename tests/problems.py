@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from copy import deepcopy
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -76,10 +77,7 @@ def plan(depth: int, sweeps: int, tolerance: float = 0.0, order: Order = Order.F
 
 def kept(equilibrium: Equilibrium) -> Equilibrium:
     """A copy with arrays of its own: an engine may write over what it returned at its next call."""
-    parts: Any = tuple(
-        tuple(a.copy() for a in part) if isinstance(part, tuple) else part.copy() for part in equilibrium
-    )
-    return Equilibrium(*parts)
+    return deepcopy(equilibrium)
 
 
 def settle(

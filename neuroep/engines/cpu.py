@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import DTypeLike
 from threadpoolctl import ThreadpoolController
 
-from neuroep.circuit import Circuit, read_size
+from neuroep.circuit import Circuit, keeps_registers, read_size
 from neuroep.engines import contrast_kernels, kernels
 from neuroep.engines.base import Accumulation, Keys, Nudge, Plan, Plans
 from neuroep.engines.blas import find_blas
-from neuroep.engines.read_kernels import IntArray
-from neuroep.equilibrium import Equilibrium
+from neuroep.engines.read_kernels import SCRATCH, IntArray
+from neuroep.equilibrium import Equilibrium, Registers
 from neuroep.errors import BadInput
 from neuroep.ledger import Event, Ledger, Phase
 from neuroep.network import Cost
@@ -28,27 +28,33 @@ from neuroep.weights import FloatArray
 BLOCK = 128
 #: Fewest multiplications for which handing blocks to other threads pays: waking one takes a tenth of a millisecond.
 PARALLEL_WORK = 40_000_000
+Layers = tuple[FloatArray, ...]
 #: Most threads an engine takes.
 MOST_THREADS = 256
 
 
 class _Workspace(NamedTuple):
-    """Buffers of one phase, kept from step to step, and their views (batch, n_k) layer by layer."""
+    """Buffers of one phase, kept from step to step, and their views (batch, n_k) layer by layer.
+
+    `held` views what registers keep: sums from above and lines; nothing where states are driven.
+    """
 
     buffers: kernels.Buffers
     states: tuple[FloatArray, ...]
     up: tuple[FloatArray, ...]
+    held: tuple[Layers, Layers, Layers] | None
     nothing: Nudge
     scratch: FloatArray
     lines: FloatArray
     blocks: tuple[tuple[int, int], ...]
     counts: IntArray
 
-    def equilibrium(self, fresh: kernels.BoolArray) -> Equilibrium:
+    def equilibrium(self, fresh: kernels.BoolArray, down_fresh: kernels.BoolArray) -> Equilibrium:
         """Return what has settled here; states and sums belong to the engine, the rest is the caller's."""
         found = self.buffers
         quality = found.residual.copy(), found.steps.copy(), found.codes.copy()
-        return Equilibrium(self.states, self.up, fresh, *quality)
+        registers = None if self.held is None else Registers(*self.held, down_fresh)
+        return Equilibrium(self.states, self.up, fresh, *quality, registers)
 
 
 def _hidden_work(sizes: Sequence[int]) -> int:
@@ -125,22 +131,26 @@ class CpuEngine:
 
     def _scratch(self, blocks: Sequence[tuple[int, int]], sizes: Sequence[int], dtype: DTypeLike) -> FloatArray:
         """Return each block's room for lines and reads; zeros of which no page is there until it is touched."""
-        return np.zeros((len(blocks), 5, max(hi - lo for lo, hi in blocks) * max(sizes[1:])), dtype=dtype)
+        return np.zeros((len(blocks), SCRATCH, max(hi - lo for lo, hi in blocks) * max(sizes[1:])), dtype=dtype)
 
     def _workspace(self, circuit: Circuit, batch: int, slot: str, ledger: Ledger, work: int) -> _Workspace:
         """Return the buffers of a phase; `work` is the multiplications of a row."""
-        key = (slot, batch, ledger.sizes, circuit.up.dtype)
+        registers = keeps_registers(circuit)
+        key = (slot, batch, ledger.sizes, circuit.up.dtype, registers)
         if key not in self._workspaces:
             sizes, dtype = ledger.sizes, circuit.up.dtype
-            flat = [np.zeros(batch * sum(sizes[1:]), dtype=dtype) for _ in range(3)]
+            units = batch * sum(sizes[1:])
+            flat = [np.zeros(n, dtype=dtype) for n in (units, units, units, *([units if registers else 0] * 2))]
             rows = [np.zeros(batch, dtype=kind) for kind in (dtype, np.int64, np.int64)]
-            buffers = kernels.Buffers(flat[0], flat[1], flat[2], rows[0], rows[1], rows[2])
+            buffers = kernels.Buffers(flat[0], flat[1], flat[2], rows[0], rows[1], rows[2], flat[3], flat[4])
             blocks = self._blocks(batch, work)
             scratch, lines = self._scratch(blocks, sizes, dtype), np.zeros(batch * sizes[0], dtype=dtype)
             counts = np.zeros((len(blocks), 2, *ledger.counts.shape[1:]), dtype=np.int64)
             nothing = Nudge(np.zeros((batch, sizes[-1]), dtype=dtype), np.zeros(batch, dtype=dtype))
             states, up = _layers(flat[0], batch, sizes), _layers(flat[1], batch, sizes)
-            self._workspaces[key] = _Workspace(buffers, states, up, nothing, scratch, lines, blocks, counts)
+            down, driven_up, driven_down = (_layers(part, batch, sizes) for part in flat[2:])
+            held = (down, driven_up, driven_down) if registers else None
+            self._workspaces[key] = _Workspace(buffers, states, up, held, nothing, scratch, lines, blocks, counts)
         return self._workspaces[key]
 
     def drive(self, circuit: Circuit, x: FloatArray, noise_key: int, ledger: Ledger, phase: Phase) -> FloatArray:
@@ -175,8 +185,13 @@ class CpuEngine:
             n = state.shape[1]
             work.states[k].reshape(-1, rows, n)[...] = state
             work.up[k].reshape(-1, rows, n)[...] = current
-        stale = np.zeros(len(free.states), dtype=np.bool_)
-        return self._settle(circuit, work, free.fresh, stale, nudge, plan, noise_key, ledger, Phase.NUDGED)
+        down_fresh = np.zeros(len(free.states), dtype=np.bool_)
+        if free.registers is not None and work.held is not None:
+            for here, there in zip(work.held, free.registers[:3], strict=True):
+                for target, source in zip(here, there, strict=True):
+                    target.reshape(-1, *source.shape)[...] = source
+            down_fresh = free.registers.fresh
+        return self._settle(circuit, work, free.fresh, down_fresh, nudge, plan, noise_key, ledger, Phase.NUDGED)
 
     def _settle(
         self, circuit: Circuit, work: _Workspace, up_fresh: kernels.BoolArray, down_fresh: kernels.BoolArray,
@@ -195,7 +210,7 @@ class CpuEngine:
 
         self._share(kernels.settle_block, work.blocks, arguments)
         ledger.counts[phase] += work.counts[:, 0].sum(axis=0)
-        return work.equilibrium(up_flags[0])
+        return work.equilibrium(up_flags[0], down_flags[0])
 
     def phases(
         self, circuit: Circuit, x: FloatArray, plans: Plans, nudge: Nudge, keys: Keys, ledger: Ledger
@@ -217,7 +232,7 @@ class CpuEngine:
 
         self._share(kernels.phases_block, free.blocks, arguments)
         ledger.counts[Phase.FREE : Phase.NUDGED + 1] += free.counts.sum(axis=0)
-        return free.equilibrium(flags[0, 0]), nudged.equilibrium(flags[0, 2])
+        return free.equilibrium(*flags[0, :2]), nudged.equilibrium(*flags[0, 2:])
 
     def contrast(
         self,

@@ -347,7 +347,7 @@ def _count(ledger: Ledger, phase: Phase, counts: NDArray[np.int64]) -> None:
 def _check(circuit: Circuit) -> None:
     tiled = circuit.tile_rows or circuit.tile_columns
     if not reads_exactly(circuit) or circuit.managed or tiled or circuit.averaged > 1:
-        what = "converters, read noise, averaged or managed reads and no tiles"
+        what = "converters, read noise, averaged, managed or adjoint reads and no tiles"
         raise NotAvailable(f"the cuda engine has no {what} yet: use --engine cpu")
     if len(circuit.sizes) - 1 > MOST_LAYERS:
         raise NotAvailable(f"the cuda engine settles at most {MOST_LAYERS} layers: use --engine cpu")

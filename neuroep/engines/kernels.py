@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from neuroep.circuit import Circuit
 from neuroep.engines.base import Nudge, Plan
-from neuroep.engines.read_kernels import IntArray, count_read, read
+from neuroep.engines.read_kernels import IntArray, count_read, read, read_change
 from neuroep.equilibrium import ResultCode
 from neuroep.ledger import Event
 from neuroep.physics import scalars
@@ -32,7 +32,10 @@ BoolArray = NDArray[np.bool_]
 
 
 class Buffers(NamedTuple):
-    """What one phase of a batch settles in: flat states and sums, and each row's residual, steps and code."""
+    """What one phase of a batch settles in: flat states and sums, and each row's residual, steps and code.
+
+    The last two are what lines hold for reads upward and downward, laid out as states; empty where states are driven.
+    """
 
     states: FloatArray
     up: FloatArray
@@ -40,6 +43,8 @@ class Buffers(NamedTuple):
     residual: FloatArray
     steps: IntArray
     codes: IntArray
+    driven_up: FloatArray
+    driven_down: FloatArray
 
 
 @njit(cache=True, fastmath=_FAST)
@@ -130,15 +135,17 @@ def swap_rows(buffer: FloatArray, n: int, a: int, b: int) -> None:
 
 @njit(cache=True)
 def swap_samples(
-    circuit: Circuit, states: FloatArray, up: FloatArray, down: FloatArray, starts: IntArray, ids: IntArray,
-    squares: FloatArray, a: int, b: int,
-) -> None:  # fmt: skip
+    circuit: Circuit, work: Buffers, starts: IntArray, ids: IntArray, squares: FloatArray, a: int, b: int
+) -> None:
     """Exchange two samples of a block in every buffer."""
     for k in range(1, len(circuit.sizes)):
         n = circuit.sizes[k]
-        swap_rows(states[starts[k] :], n, a, b)
-        swap_rows(up[starts[k] :], n, a, b)
-        swap_rows(down[starts[k] :], n, a, b)
+        swap_rows(work.states[starts[k] :], n, a, b)
+        swap_rows(work.up[starts[k] :], n, a, b)
+        swap_rows(work.down[starts[k] :], n, a, b)
+        if len(work.driven_up) > 0:
+            swap_rows(work.driven_up[starts[k] :], n, a, b)
+            swap_rows(work.driven_down[starts[k] :], n, a, b)
     ids[a], ids[b] = ids[b], ids[a]
     squares[a], squares[b] = squares[b], squares[a]
 
@@ -150,7 +157,7 @@ def settle_block(
 ) -> None:  # fmt: skip
     """Settle rows lo..hi−1 of a batch in place. Freshness flags come in and go out as in Equilibrium.
 
-    `scratch` has a row for the lines, one for what a read-out sends down and three for :func:`read`.
+    `scratch` has a row for the lines, one for what a read-out sends down and five for reads.
     """
     depth, active, batch = len(circuit.sizes) - 1, hi - lo, len(nudge.beta)
     last = depth - 1 if circuit.cost == scalars.CROSS_ENTROPY else depth
@@ -161,6 +168,7 @@ def settle_block(
         starts[k] = batch * bias_start[k] + lo * circuit.sizes[k]
         bias_start[k + 1] = bias_start[k] + circuit.sizes[k]
         weight_starts[k + 1] = weight_starts[k] + circuit.sizes[k - 1] * circuit.sizes[k]
+    registers, swapped = len(work.driven_up) > 0, nudged and circuit.adjoint != 0
     ids, squares = np.arange(active), np.zeros(active, states.dtype)
     row_targets, row_beta = nudge.targets[lo:hi], nudge.beta[lo:hi]
     counts[_SAMPLE, 0] += active
@@ -171,19 +179,29 @@ def settle_block(
             u, d = up[starts[k] :], down[starts[k] :]
             bias = circuit.biases[bias_start[k] :]
             if not up_fresh[k - 1]:
-                weights = circuit.up[weight_starts[k] :]
-                read(circuit, k, True, active, weights, states[starts[k - 1] :], scratch[0], scratch, u, ids, lo, key,
-                     sweep, gemm)  # fmt: skip
+                weights = (circuit.down if swapped else circuit.up)[weight_starts[k] :]
+                source = states[starts[k - 1] :]
+                if registers:
+                    read_change(circuit, k, True, active, weights, source, work.driven_up[starts[k - 1] :], scratch[0],
+                                scratch, u, ids, lo, key, sweep, gemm)  # fmt: skip
+                else:
+                    read(circuit, k, True, active, weights, source, scratch[0], scratch, u, ids, lo, key, sweep,
+                         gemm)  # fmt: skip
                 up_fresh[k - 1] = True
                 count_read(circuit, counts, k, True, active)
             if k < depth and not down_fresh[k - 1] and (k < last or nudged):
-                source, weights = states[starts[k + 1] :], circuit.down[weight_starts[k + 1] :]
+                source, weights = states[starts[k + 1] :], (circuit.up if swapped else circuit.down)
+                weights = weights[weight_starts[k + 1] :]
                 if k == last:
                     source = scratch[1]
                     feedback_lines(active, circuit.sizes[k + 1], states[starts[k + 1] :], row_targets, row_beta, ids,
                                    source)  # fmt: skip
-                read(circuit, k + 1, False, active, weights, source, scratch[0], scratch, d, ids, lo, key, sweep,
-                     gemm)  # fmt: skip
+                if registers:
+                    read_change(circuit, k + 1, False, active, weights, source, work.driven_down[starts[k + 1] :],
+                                scratch[0], scratch, d, ids, lo, key, sweep, gemm)  # fmt: skip
+                else:
+                    read(circuit, k + 1, False, active, weights, source, scratch[0], scratch, d, ids, lo, key, sweep,
+                         gemm)  # fmt: skip
                 down_fresh[k - 1] = True
                 count_read(circuit, counts, k + 1, False, active)
             if k == depth:
@@ -203,12 +221,12 @@ def settle_block(
             if not residual[lo + ids[r]] > plan.tolerance:
                 active -= 1
                 if r != active:
-                    swap_samples(circuit, states, up, down, starts, ids, squares, r, active)
+                    swap_samples(circuit, work, starts, ids, squares, r, active)
         if active == 0:
             break
     for r in range(hi - lo):
         while ids[r] != r:
-            swap_samples(circuit, states, up, down, starts, ids, squares, r, ids[r])
+            swap_samples(circuit, work, starts, ids, squares, r, ids[r])
     for r in range(lo, hi):
         met = _CONVERGED if residual[r] <= plan.tolerance else _STEP_LIMIT
         work.codes[r] = met if math.isfinite(residual[r]) else _DIVERGED
@@ -236,6 +254,9 @@ def clear_rows(circuit: Circuit, work: Buffers, batch: int, lo: int, hi: int) ->
         work.down[first:end] = 0.0
         if k > 1:
             work.up[first:end] = 0.0
+        if len(work.driven_up) > 0:
+            work.driven_up[first:end] = 0.0
+            work.driven_down[first:end] = 0.0
         start += batch * n
 
 
@@ -250,6 +271,10 @@ def copy_rows(
         source, target, count = batch * units + lo * n, rows * units + to * n, (hi - lo) * n
         nudged.states[target : target + count] = free.states[source : source + count]
         nudged.up[target : target + count] = free.up[source : source + count]
+        if len(free.driven_up) > 0:
+            nudged.down[target : target + count] = free.down[source : source + count]
+            nudged.driven_up[target : target + count] = free.driven_up[source : source + count]
+            nudged.driven_down[target : target + count] = free.driven_down[source : source + count]
         units += n
 
 
@@ -271,8 +296,9 @@ def phases_block(
     settle_block(circuit, free_plan, nothing, free, scratch, flags[0], flags[1], counts[0], keys[1], False, gemm, lo,
                  hi)  # fmt: skip
     for first in range(0, rows, batch):
-        flags[2] = flags[0]
-        flags[3] = False
+        flags[2], flags[3] = flags[0], False
+        if len(free.driven_up) > 0:
+            flags[3] = flags[1]
         copy_rows(circuit, free, nudged, batch, rows, lo, hi, first + lo)
         settle_block(circuit, nudged_plan, nudge, nudged, scratch, flags[2], flags[3], counts[1], keys[2], True, gemm,
                      first + lo, first + hi)  # fmt: skip

@@ -19,8 +19,11 @@ from neuroep.weights import FloatArray
 IntArray = NDArray[np.int64]
 _READ_UP, _READ_DOWN = int(Event.READ_UP), int(Event.READ_DOWN)
 _LINE, _CONVERSION = int(Event.LINE), int(Event.CONVERSION)
-# Rows of a block's scratch that reads use: a tile's product, its conversion, and what scales each sample back.
-_PART, _TRIAL, _BACK = 2, 3, 4
+# Rows of a block's scratch that reads use: a tile's product, its conversion, what scales each sample back, what has
+# changed on the lines, and what that changes in the sums.
+_PART, _TRIAL, _BACK, _CHANGED, _CHANGE = 2, 3, 4, 5, 6
+SCRATCH = 7
+"""Rows of scratch, with those of the settling that calls."""
 
 
 @njit(cache=True, error_model="numpy")
@@ -153,6 +156,30 @@ def read(
         convert(circuit, k, rows, out, sigma, ids, offset, key, number, 0, sums)
     if managed or not whole:
         scale_rows(sums, rows, out, 1.0 if whole else 1.0 / circuit.averaged, managed, scratch[_BACK])
+
+
+@njit(cache=True)
+def read_change(
+    circuit: Circuit, k: int, upward: bool, rows: int, weights: FloatArray, source: FloatArray, driven: FloatArray,
+    lines: FloatArray, scratch: FloatArray, sums: FloatArray, ids: IntArray, offset: int, key: int, sweep: int,
+    gemm: int,
+) -> None:  # fmt: skip
+    """Add to the sums what the lines' change since they were `driven` gives, and note what they hold now."""
+    into, out = circuit.sizes[k - 1], circuit.sizes[k]
+    if not upward:
+        into, out = out, into
+    changed, back = scratch[_CHANGED], scratch[_BACK]
+    for i in range(rows * into):
+        changed[i] = source[i] - driven[i]
+    read(circuit, k, upward, rows, weights, changed, lines, scratch, scratch[_CHANGE], ids, offset, key, sweep, gemm)
+    add_into(rows * out, scratch[_CHANGE], sums)
+    if circuit.dac_bits == 0:
+        driven[: rows * into] = source[: rows * into]
+        return
+    for r in range(rows):
+        scale = back[r] if circuit.managed != 0 else driven.dtype.type(1.0)
+        for j in range(into):
+            driven[r * into + j] += lines[r * into + j] * scale
 
 
 @njit(cache=True)

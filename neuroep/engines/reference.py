@@ -1,10 +1,13 @@
 """The reference engine: plain numpy, readable in one sitting. It defines what settling means.
 
-Three rules of the definition that a formula doesn't show:
+Four rules of the definition that a formula doesn't show:
 
 * a weighted sum is read again only when its source has changed since the last read;
 * a sample stops by itself, at the end of the first sweep whose residual is at its tolerance, and from
   then on neither changes nor costs anything;
+* where only changes are driven (`Circuit.changes`), a read adds to its sum what the lines' change since they were last
+  driven gives, and nudged copies go on from the free phase's lines and sums; where reads are exact, that is the same
+  as driving the states;
 * the noise of a conversion is a function of the key, the sample's row, the read's place in the phase, and the
   conversion's in the read.
 """
@@ -18,11 +21,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from neuroep.circuit import Circuit, read_size
+from neuroep.circuit import Circuit, keeps_registers, read_size
 from neuroep.cost.traces import Recorder
 from neuroep.engines.base import Accumulation, Keys, Nudge, Plan, Plans
-from neuroep.engines.reads import read
-from neuroep.equilibrium import Equilibrium
+from neuroep.engines.reads import read, read_change
+from neuroep.equilibrium import Equilibrium, Registers
 from neuroep.ledger import Event, Ledger, Phase
 from neuroep.physics import hopfield
 from neuroep.solvers.stopping import result_codes
@@ -31,13 +34,15 @@ from neuroep.weights import FloatArray
 
 @dataclass
 class _Settling:
-    """One phase in the making: states, the sums last read, and whether they are still true."""
+    """One phase in the making: states, the sums last read, whether they are still true, and what lines hold."""
 
     states: list[FloatArray]
     up: list[FloatArray]
     down: list[FloatArray]
     up_fresh: NDArray[np.bool_]
     down_fresh: NDArray[np.bool_]
+    driven_up: list[FloatArray]
+    driven_down: list[FloatArray]
     rows: NDArray[np.intp] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -79,7 +84,8 @@ class ReferenceEngine:
         up = [drive.copy(), *(z.copy() for z in zeros[1:])]
         fresh = np.ones(len(units), dtype=bool)
         self._note([], [(f"{letter}{k}", z.size) for k, z in enumerate(zeros, 1) for letter in _buffers(k, len(zeros))])
-        work = _Settling(zeros, up, [z.copy() for z in zeros], fresh, fresh.copy())
+        down, driven_up, driven_down = ([z.copy() for z in zeros] for _ in range(3))
+        work = _Settling(zeros, up, down, fresh, fresh.copy(), driven_up, driven_down)
         nothing = Nudge(np.zeros((batch, units[-1]), dtype=dtype), np.zeros(batch, dtype=dtype))
         return self._settle(circuit, work, nothing, plan, noise_key, ledger, phase)
 
@@ -91,10 +97,11 @@ class ReferenceEngine:
         for k, s in enumerate(free.states, start=1):
             self._note([(f"s{k}", s.size), (f"u{k}", s.size)], [(f"s{k}", copies * s.size), (f"u{k}", copies * s.size)])
         self._note([("y", free.output.size)], [("y", copies * free.output.size)])
-        states = [np.tile(s, (copies, 1)) for s in free.states]
-        up = [np.tile(u, (copies, 1)) for u in free.currents]
-        stale = np.zeros(len(states), dtype=bool)
-        work = _Settling(states, up, [np.zeros_like(s) for s in states], free.fresh.copy(), stale)
+        nothing = tuple(np.zeros_like(s) for s in free.states)
+        held = free.registers or Registers(nothing, nothing, nothing, np.zeros(len(nothing), dtype=bool))
+        parts = (free.states, free.currents, held.down, held.driven_up, held.driven_down)
+        states, up, down, driven_up, driven_down = ([np.tile(a, (copies, 1)) for a in part] for part in parts)
+        work = _Settling(states, up, down, free.fresh.copy(), held.fresh.copy(), driven_up, driven_down)
         return self._settle(circuit, work, nudge, plan, noise_key, ledger, Phase.NUDGED)
 
     def phases(
@@ -131,7 +138,9 @@ class ReferenceEngine:
             if not len(work.rows):
                 break
         codes = result_codes(residual, plan.tolerance)
-        return Equilibrium(tuple(work.states), tuple(work.up), work.up_fresh, residual, steps, codes)
+        held = Registers(tuple(work.down), tuple(work.driven_up), tuple(work.driven_down), work.down_fresh)
+        kept = held if keeps_registers(circuit) else None
+        return Equilibrium(tuple(work.states), tuple(work.up), work.up_fresh, residual, steps, codes, kept)
 
     def _update_layer(
         self,
@@ -169,7 +178,8 @@ class ReferenceEngine:
     ) -> FloatArray:
         if not work.up_fresh[k - 1]:
             source = work.states[k - 2][work.rows]
-            work.up[k - 1][work.rows] = read(circuit, k, True, source, key, work.rows, sweep)
+            lines = work.driven_up[k - 2]
+            self._read(circuit, k, True, source, lines, work.up[k - 1], key, work.rows, sweep, phase)
             work.up_fresh[k - 1] = True
             ledger.add_read(phase, True, k, len(work.rows), *read_size(circuit, k, True))
             below, size = int(circuit.sizes[k - 1]), int(circuit.sizes[k])
@@ -188,12 +198,25 @@ class ReferenceEngine:
         phase: Phase,
     ) -> FloatArray:
         if not work.down_fresh[k - 1]:
-            work.down[k - 1][work.rows] = read(circuit, k + 1, False, source, key, work.rows, sweep)
+            lines = work.driven_down[k]
+            self._read(circuit, k + 1, False, source, lines, work.down[k - 1], key, work.rows, sweep, phase)
             work.down_fresh[k - 1] = True
             ledger.add_read(phase, False, k + 1, len(work.rows), *read_size(circuit, k + 1, False))
             size, above = int(circuit.sizes[k]), int(circuit.sizes[k + 1])
             self._note([(f"s{k + 1}", source.size), (f"W{k + 1}", size * above)], [(f"d{k}", len(source) * size)])
         return work.down[k - 1][work.rows]
+
+    def _read(
+        self, circuit: Circuit, k: int, upward: bool, source: FloatArray, lines: FloatArray, sums: FloatArray, key: int,
+        rows: NDArray[np.intp], sweep: int, phase: Phase,
+    ) -> None:  # fmt: skip
+        """Bring the sums of some rows up to date, and what their lines hold."""
+        if not keeps_registers(circuit):
+            sums[rows] = read(circuit, k, upward, source, key, rows, sweep)
+            return
+        nudged = phase is Phase.NUDGED
+        change, lines[rows] = read_change(circuit, k, upward, source, lines[rows], key, rows, sweep, nudged)
+        sums[rows] += change
 
     def contrast(
         self,

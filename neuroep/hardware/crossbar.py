@@ -349,7 +349,7 @@ class Crossbar:
     def programmed_by(self, programming: Programming) -> Crossbar:
         """Return the same hardware, programmed in another way."""
         headroom = self.headroom if programming.headroom is None else programming.headroom
-        periphery = replace(self.periphery, averaged=programming.averaged_reads)
+        periphery = replace(self.periphery, averaged=programming.averaged_reads, reads=programming.reads)
         return replace(self, programming=programming, headroom=headroom, periphery=periphery)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from neuroep.circuit import Circuit
 from neuroep.hardware.programming import check_range, check_whole
 from neuroep.network import Activation, Network
+from neuroep.recipe import Reads
 from neuroep.weights import FloatArray
 
 REFERENCE_ACTIVITY = 0.5  # root mean square of the states for which noise of single cells is stated
@@ -32,6 +33,8 @@ class Periphery:
         Largest array, 0 for any; larger couplings are cut, and the partial sums converted apart and added digitally.
     averaged : int
         Conversions of each read, of which the mean is taken.
+    reads : Reads
+        What drives the lines.
     """
 
     dac_bits: int = 0
@@ -42,6 +45,7 @@ class Periphery:
     tile_rows: int = 0
     tile_columns: int = 0
     averaged: int = 1
+    reads: Reads = Reads.STATES
 
     def __post_init__(self) -> None:
         for key in ("dac_bits", "adc_bits"):
@@ -59,7 +63,8 @@ class Periphery:
         A DAC spans −1..1, and −6..6 for relu6 layers; linear layers, whose states have no bound, are clipped at ±1. An
         ADC serves both reads of its coupling, so the larger of the two layers' DAC ranges scales its own. Engines
         add noise of a fixed standard deviation: that of the line, and that of its cells for states of root mean square
-        0.5, 0.5 · cell_noise · √(cells on the line).
+        0.5, 0.5 · cell_noise · √(cells on the line). Where both reads see
+        the same weights, adjoint reads are like others.
 
         Parameters
         ----------
@@ -84,5 +89,6 @@ class Periphery:
         return circuit._replace(
             dac_bits=self.dac_bits, adc_bits=self.adc_bits, dac_bound=dac_bound, adc_bound=adc_bound,
             noise_up=noise_up, noise_down=noise_down, managed=int(self.managed), averaged=self.averaged,
-            tile_rows=self.tile_rows, tile_columns=self.tile_columns,
+            tile_rows=self.tile_rows, tile_columns=self.tile_columns, changes=int(self.reads is not Reads.STATES),
+            adjoint=int(self.reads is Reads.ADJOINT and circuit.up is not circuit.down),
         )  # fmt: skip

@@ -48,7 +48,9 @@ def check_holomorphic(circuit: Circuit) -> None:
         raise BadInput(f"cost {label!r} isn't holomorphic", "cost", ", ".join(c.label for c in SMOOTH_COSTS))
     if not reads_exactly(circuit):
         raise BadInput(
-            "the holomorphic estimator with converters or read noise", "estimator", "devices with exact reads"
+            "the holomorphic estimator with converters, read noise or adjoint reads",
+            "estimator",
+            "devices with exact reads",
         )
     if circuit.trace_bits:
         raise BadInput(

@@ -115,9 +115,11 @@ def output_displaced(
 
 
 def refuse_hardware(circuit: Circuit, what: str) -> None:
-    """Raise BadInput if a circuit has converters, read noise or traces."""
+    """Raise BadInput if a circuit has converters, read noise, adjoint reads or traces."""
     if not reads_exactly(circuit):
-        raise BadInput(f"{what} on a device with converters or read noise", "estimator", "devices with exact reads")
+        raise BadInput(
+            f"{what} on a device with converters, read noise or adjoint reads", "estimator", "devices with exact reads"
+        )
     if circuit.trace_bits:
         raise BadInput(f"{what} on a device that learns from traces", "estimator", "devices with trace_bits = 0")
 

@@ -44,12 +44,14 @@ def check(circuit: Circuit, beta: FloatArray, noisy: bool) -> None:
     Raises
     ------
     BadInput
-        For converters, managed and averaged reads (clocked), noisy tiles, read noise with a solver that takes no
-        noise, and a nudged hinge.
+        For converters, managed, averaged and adjoint reads (clocked), noisy tiles, read noise with a solver that takes
+        no noise, and a nudged hinge.
     """
-    if circuit.dac_bits or circuit.adc_bits or circuit.averaged > 1 or circuit.managed:
+    if circuit.dac_bits or circuit.adc_bits or circuit.averaged > 1 or circuit.managed or circuit.adjoint:
         raise BadInput(
-            "converters and averaged reads are clocked and have no flow in continuous time", "circuit", "block sweeps"
+            "converters, averaged and adjoint reads are clocked and have no flow in continuous time",
+            "circuit",
+            "block sweeps",
         )
     if has_noise(circuit) and (circuit.tile_rows or circuit.tile_columns):
         raise BadInput("noisy tiles in continuous time", "circuit", "block sweeps")

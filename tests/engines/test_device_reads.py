@@ -23,6 +23,7 @@ every_type = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 CLOSE = {np.float32: 1e-6, np.float64: 1e-12}
 SIZES = (9, 8, 6, 4)
 CONVERTERS: list[dict[str, int]] = [{}, {"dac_bits": 5}, {"adc_bits": 6}, {"dac_bits": 5, "adc_bits": 6}]
+READS: list[dict[str, int]] = [{}, {"changes": 1}, {"changes": 1, "adjoint": 1}]
 TILES: list[dict[str, int]] = [{}, {"tile_rows": 4}, {"tile_columns": 3}, {"tile_rows": 5, "tile_columns": 3}]
 
 
@@ -52,13 +53,15 @@ def stepped(x: FloatArray, bits: int, bound: float) -> FloatArray:
 @every_type
 @pytest.mark.parametrize("cost", [Cost.MSE, Cost.CROSS_ENTROPY])
 @pytest.mark.parametrize(("averaged", "managed"), [(1, 0), (3, 0), (1, 1), (3, 1)])
-def test_engines_agree(averaged: int, managed: int, cost: Cost, dtype: type) -> None:
+@pytest.mark.parametrize("reads", READS, ids=lambda reads: "-".join(reads) or "states")
+def test_engines_agree(reads: dict[str, int], averaged: int, managed: int, cost: Cost, dtype: type) -> None:
     """All converters × noise × tiles: states, and every count."""
     p = problem(SIZES, Activation.TANH, Activation.LINEAR, cost, 0.5, batch=11, dtype=dtype)
     beta = np.repeat(np.array([0.3, -0.3], dtype=dtype), 11)
     targets, engines = np.tile(p.targets, (2, 1)), (create("cpu", 1), create("reference"))
     for converters, noisy, tiles in product(CONVERTERS, (False, True), TILES):
-        circuit = real(p, noisy, averaged=averaged, managed=managed, **converters, **tiles)
+        circuit = real(p, noisy, averaged=averaged, managed=managed, **converters, **tiles, **reads)
+        circuit = circuit._replace(down=(0.8 * circuit.up).astype(dtype))
         found, books = [], (Ledger.empty(SIZES), Ledger.empty(SIZES))
         for engine, book in zip(engines, books, strict=True):
             free = settle(engine, circuit, p.x, plan(3, 3), book, key=7)
@@ -72,12 +75,13 @@ def test_engines_agree(averaged: int, managed: int, cost: Cost, dtype: type) -> 
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_phases_and_blocks(monkeypatch: pytest.MonkeyPatch, threads: int) -> None:
+@pytest.mark.parametrize("reads", READS, ids=lambda reads: "-".join(reads) or "states")
+def test_phases_and_blocks(monkeypatch: pytest.MonkeyPatch, reads: dict[str, int], threads: int) -> None:
     """One call for all phases, in blocks of 4 on either number of threads, is the reference's three calls."""
     monkeypatch.setattr("neuroep.engines.cpu.PARALLEL_WORK", 1)
     monkeypatch.setattr("neuroep.engines.cpu.BLOCK", 4)
     p = problem(SIZES, feedback=0.5, batch=11)
-    circuit = real(p, True, averaged=2, managed=1, tile_rows=5, tile_columns=3, dac_bits=6, adc_bits=7)
+    circuit = real(p, True, averaged=2, managed=1, tile_rows=5, tile_columns=3, dac_bits=6, adc_bits=7, **reads)
     nudge = Nudge(np.tile(p.targets, (2, 1)), np.repeat([0.3, -0.3], 11))
     outcomes = []
     for engine in (create("cpu", threads), create("reference")):
