@@ -188,7 +188,7 @@ def mean_steps(devices: FloatArray, law: Law) -> tuple[FloatArray, FloatArray]:
 
 
 def _relative(w: FloatArray, up: bool, low: FloatArray, high: FloatArray, slope: FloatArray, law: Law) -> FloatArray:
-    """y₊ or y₋, as `pulse_kernels.relative_step`."""
+    """y₊ or y₋, as `pulse_kernels.pulse`."""
     relative: FloatArray
     if law.code == LawCode.LINEAR:
         relative = 1.0 - slope * w

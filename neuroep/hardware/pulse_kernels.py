@@ -7,9 +7,11 @@ number alone.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import int32, njit, uint32, uint64
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from neuroep.hardware.law import Column, Law, LawCode
 from neuroep.physics import scalars
@@ -25,7 +27,25 @@ PULSES, LONGEST_UP, LONGEST_DOWN, WRITTEN, UPWARD, REFRESHED = range(6)
 """Entries of the counts of :func:`send`."""
 
 SHOWN_NORMAL = 1 << 31  # number of the normal of the write noise: no train is that long
+QUIET = 32  # weights in a row that are passed over together when none of them is pulsed
 AHEAD = 64  # weights whose devices are fetched together, so that waiting for memory overlaps
+
+
+class Room(NamedTuple):
+    """Scratch of a batch of devices: halves of their keys, normals of first pulses, of writes and of later pulses."""
+
+    low: NDArray[np.uint32]
+    high: NDArray[np.uint32]
+    first: FloatArray
+    shown: FloatArray
+    later: FloatArray
+
+
+@njit(inline="always")
+def make_room(dtype: DTypeLike) -> Room:
+    """Return scratch for AHEAD devices."""
+    keys, normals = np.empty((2, AHEAD), np.uint32), np.empty((3, AHEAD), dtype)
+    return Room(keys[0], keys[1], normals[0], normals[1], normals[2])
 
 
 @njit(inline="always")
@@ -35,14 +55,10 @@ def normal(key: int, number: int) -> float:
 
 
 @njit()
-def relative_step(
-    w: float, up: bool, low: float, high: float, slope: float, code: int, shape: FloatArray
-) -> float:  # fmt: skip
-    """y₊ or y₋ of a device at w; `slope` is that of the direction."""
+def shaped_step(w: float, up: bool, low: float, high: float, slope: float, code: int, shape: FloatArray) -> float:
+    """y₊ or y₋ of a device at w, of a law that isn't linear; `slope` is that of the direction."""
     one = shape.dtype.type(1.0)
     zero = one - one
-    if code == _LINEAR:
-        return one - slope * w
     if code == _EXPONENTIAL:
         z = shape[4] * (w + w) / (high - low) + shape[5]
         exponential = shape[0] * np.exp(shape[2] * z) if up else shape[1] * np.exp(-shape[3] * z)
@@ -56,22 +72,57 @@ def relative_step(
     return shape[start] + (place - shape.dtype.type(left)) * (shape[start + 1] - shape[start])
 
 
+@njit(error_model="numpy")
+def own_keys(key: int, hits: NDArray[np.int64], room: Room) -> None:
+    """room.low, room.high ← the halves of the key of each device at `hits`."""
+    for h in range(len(hits)):
+        own = scalars.combine(key, hits[h])
+        room.low[h], room.high[h] = uint32(own & uint64(0xFFFFFFFF)), uint32(own >> uint64(32))
+
+
+@njit(error_model="numpy")
+def normals_of(count: int, number: int, room: Room, out: FloatArray) -> None:
+    """out ← of each of `count` devices the normal of one number: all at once, which is what makes them cheap."""
+    for h in range(count):
+        out[h] = scalars.standard_normal(room.low[h], room.high[h], uint32(number))
+
+
+@njit(error_model="numpy")
+def normals_from(low: int, high: int, first: int, count: int, out: FloatArray) -> None:
+    """out ← one device's normals of `count` numbers from `first` on."""
+    for i in range(count):
+        out[i] = scalars.standard_normal(low, high, uint32(first + i))
+
+
+@njit(inline="always")
+def pulse(
+    w: float, up: bool, part: float, step: float, low: float, high: float, slope: float, code: int, shape: FloatArray,
+    noise: float, additive: bool, floor: float, noise_slope: float, normal: float,
+) -> float:  # fmt: skip
+    """Where one pulse, or a part of one, takes a device from w."""
+    one = shape.dtype.type(1.0)
+    change = step * (one - slope * w if code == _LINEAR else shaped_step(w, up, low, high, slope, code, shape))
+    if noise > 0.0:
+        change += noise * (step if additive else abs(change) + floor + noise_slope * abs(w)) * normal
+    return scalars.clip(w + (part if up else -part) * change, low, high)
+
+
 @njit()
 def train(
-    w: float, count: float, step: float, low: float, high: float, slope: float, code: int, shape: FloatArray,
-    noise: float, additive: bool, floor: float, noise_slope: float, key: int,
+    w: float, up: bool, left: float, step: float, low: float, high: float, slope: float, code: int, shape: FloatArray,
+    noise: float, additive: bool, floor: float, noise_slope: float, key_low: int, key_high: int, later: FloatArray,
 ) -> float:  # fmt: skip
-    """Where |count| pulses take a device from w, up if `count` > 0; a broken pulse comes last."""
-    one, up, number = shape.dtype.type(1.0), count > 0.0, 0
-    left, sign = abs(count), one if up else -one
+    """Where all pulses but the first, of which `left` are left, take a device from w; a broken pulse comes last."""
+    one, place = shape.dtype.type(1.0), 0
+    number = place
     while left > 0.0:
-        change = step * relative_step(w, up, low, high, slope, code, shape)
-        if noise > 0.0:
-            size = step if additive else abs(change) + floor + noise_slope * abs(w)
-            change += noise * size * shape.dtype.type(normal(key, number))
-        w = scalars.clip(w + sign * min(left, one) * change, low, high)
+        if noise > 0.0 and place == 0:
+            normals_from(key_low, key_high, number + 1, min(AHEAD, int(np.ceil(left))), later)
+        w = pulse(w, up, min(left, one), step, low, high, slope, code, shape, noise, additive, floor, noise_slope,
+                  later[place])  # fmt: skip
         left -= one
         number += 1
+        place = number % AHEAD
     return w
 
 
@@ -111,29 +162,46 @@ def round_requests(
 
 @njit()
 def write(
-    devices: FloatArray, law: Law, trains: FloatArray, key: int, hits: NDArray[np.int64], counts: NDArray[np.float64]
-) -> None:
+    devices: FloatArray, law: Law, trains: FloatArray, key: int, hits: NDArray[np.int64], room: Room,
+    counts: NDArray[np.float64],
+) -> None:  # fmt: skip
     """Send the devices at `hits` their trains, then draw the write noise; stuck devices (steps of 0) stay."""
-    real, shape = devices.dtype.type, law.shape
-    for i in hits:
+    own_keys(key, hits, room)
+    if law.noise > 0.0:
+        normals_of(len(hits), 0, room, room.first)
+    if law.write_noise > 0.0:
+        normals_of(len(hits), SHOWN_NORMAL, room, room.shown)
+    code, shape, noise, additive, floor = law.code, law.shape, law.noise, law.additive, law.floor
+    noise_slope, write_noise, later = law.noise_slope, law.write_noise, room.later
+    key_low, key_high, first, shown = room.low, room.high, room.first, room.shown
+    one = shape.dtype.type(1.0)
+    pulses, upward, longest_up, longest_down = 0.0, 0.0, counts[LONGEST_UP], counts[LONGEST_DOWN]
+    for h in range(len(hits)):
+        i = hits[h]
         count = trains[i]
         if count == 0.0:
             continue
         up = count > 0.0
-        counts[PULSES] += abs(count)
-        counts[UPWARD] += max(count, real(0.0))
-        counts[LONGEST_UP], counts[LONGEST_DOWN] = max(counts[LONGEST_UP], count), max(counts[LONGEST_DOWN], -count)
-        step = devices[i, _UP] if up else devices[i, _DOWN]
+        pulses += abs(count)
+        upward += count if up else 0.0
+        longest_up, longest_down = max(longest_up, count), max(longest_down, -count)
+        step, slope = devices[i, _DOWN], devices[i, _SLOPE_DOWN]
+        if up:
+            step, slope = devices[i, _UP], devices[i, _SLOPE_UP]
         if step == 0.0:
             continue
-        own = scalars.combine(key, i)
-        devices[i, _VALUE] = train(
-            devices[i, _VALUE], count, step, devices[i, _LOW], devices[i, _HIGH],
-            devices[i, _SLOPE_UP] if up else devices[i, _SLOPE_DOWN], law.code, shape, law.noise, law.additive,
-            law.floor, law.noise_slope, own,
-        )  # fmt: skip
-        if law.write_noise > 0.0:
-            devices[i, _SHOWN] = law.write_noise * real(normal(own, SHOWN_NORMAL))
+        low, high, size = devices[i, _LOW], devices[i, _HIGH], abs(count)
+        w = pulse(devices[i, _VALUE], up, min(size, one), step, low, high, slope, code, shape, noise, additive, floor,
+                  noise_slope, first[h])  # fmt: skip
+        if size > one:
+            w = train(w, up, size - one, step, low, high, slope, code, shape, noise, additive, floor, noise_slope,
+                      key_low[h], key_high[h], later)  # fmt: skip
+        devices[i, _VALUE] = w
+        if write_noise > 0.0:
+            devices[i, _SHOWN] = write_noise * shown[h]
+    counts[PULSES] += pulses
+    counts[UPWARD] += upward
+    counts[LONGEST_UP], counts[LONGEST_DOWN] = longest_up, longest_down
 
 
 @njit()
@@ -185,6 +253,17 @@ def share_out(trains: FloatArray, one_sided: bool, to_minus: FloatArray) -> None
             to_minus[i], trains[i] = first - n, first
 
 
+@njit(fastmath={"reassoc", "nsz"})
+def quiet(trains: FloatArray, start: int) -> bool:
+    """Whether QUIET trains in a row are empty; False near the end of the array."""
+    if start + QUIET > len(trains):
+        return False
+    total = abs(trains[start])
+    for i in range(1, QUIET):
+        total += abs(trains[start + i])
+    return total == 0.0
+
+
 @njit(cache=True, nogil=True)
 def send(
     plus: FloatArray, minus: FloatArray, law: Law, to_plus: FloatArray, to_minus: FloatArray, scale: float, key: int,
@@ -214,19 +293,22 @@ def send(
         Added to: pulses, longest train up, longest train down, weights written, pulses up, pairs refreshed.
     """
     paired = len(to_minus) > 0
-    hits = np.empty(AHEAD, np.int64)
+    hits, room = np.empty(AHEAD, np.int64), make_room(plus.dtype)
     start, touched = 0, plus.dtype.type(0.0)
     while start < len(weights):
         found = 0
         while start < len(weights) and found < AHEAD:
+            if start % QUIET == 0 and quiet(to_plus, start) and (not paired or quiet(to_minus, start)):
+                start += QUIET
+                continue
             if to_plus[start] != 0.0 or (paired and to_minus[start] != 0.0):
                 hits[found] = start
                 found += 1
                 touched += plus[start, _VALUE] + minus[start, 0]
             start += 1
-        write(plus, law, to_plus, key, hits[:found], counts)
+        write(plus, law, to_plus, key, hits[:found], room, counts)
         if paired:
-            write(minus, law, to_minus, scalars.combine(key, 1), hits[:found], counts)
+            write(minus, law, to_minus, scalars.combine(key, 1), hits[:found], room, counts)
         if len(refresh) > 0:
             refresh_pairs(plus, minus, hits[:found], refresh, scalars.combine(key, 2), counts)
         show(plus, minus, hits[:found], scale, weights, counts)
