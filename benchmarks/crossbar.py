@@ -29,22 +29,21 @@ from neuroep.weights import Weights
 
 
 def step_seconds(model: ModelSpec, device: Device, recipe: Recipe, repeats: int) -> float:
-    """Return the median time of a training step."""
+    """Return the median time of a training step, each on samples of its own."""
     network = model.network()
-    _, samples = sample_batch(model, network, recipe.training.batch_size, 0)
+    size = recipe.training.batch_size
+    _, samples = sample_batch(model, network, repeats * size, 0)
     weights = initial_weights(network, stream(0, "weights"))
     mounted = device.mount(network, weights, stream(0, "mount"))
-    everything = np.arange(len(samples.x))
-    trainer = Trainer(
-        create("cpu", 1), device, mounted, recipe.phases, recipe.training, samples, lambda _: [everything], 0
-    )
+    batches = np.array_split(np.arange(len(samples.x)), -(-len(samples.x) // size))
+    trainer = Trainer(create("cpu", 1), device, mounted, recipe.phases, recipe.training, samples, lambda _: batches, 0)
     progress, rng = Progress.fresh(weights), stream(0, "program")
     rates = tuple(-rate for rate in recipe.training.rates(network.depth, 0))
     times = []
     with trainer.engine.session():
-        for number in range(repeats):
+        for number, batch in enumerate(batches):
             started = time.perf_counter()
-            trainer.step(everything, (0, number), rates, rng, progress)
+            trainer.step(batch, (0, number), rates, rng, progress)
             times.append(time.perf_counter() - started)
     return statistics.median(times[5:])
 
@@ -76,7 +75,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="fashion-mlp")
     parser.add_argument("--device", nargs="+", default=["ecram", "rram-es"])
-    parser.add_argument("--repeats", type=int, default=60)
+    parser.add_argument("--repeats", type=int, default=200)
     options = parser.parse_args()
     model = load_model(options.model)
     ideal = step_seconds(model, Ideal(), model.recipe(), options.repeats)
@@ -88,7 +87,7 @@ def main() -> None:
         for what, chosen in (("its recipe", recipe), ("one read, stochastic pulses", plain)):
             seconds = step_seconds(model, programmed(built, chosen.programming), chosen, options.repeats)
             print(f"{name}, {what}: step {1e3 * seconds:.3f} ms, {seconds / ideal:.2f} times ideal")
-        seconds, pulses = update_seconds(model, built, options.repeats // 3)
+        seconds, pulses = update_seconds(model, built, options.repeats // 6)
         print(f"{name}: update of all weights {1e3 * seconds:.2f} ms, {pulses:,.0f} pulses")
 
 
