@@ -183,6 +183,11 @@ class Programming:
         is set when weights are mounted, and how far they grow is the model's affair.
     averaged_reads : int
         Conversions of each read, of which the mean is taken.
+    decay : float
+        λ: every array is also asked for −λ times the learning rate times its own weights, as read, at every update
+        (Kolen & Pollack 1994). Two arrays that get the same updates then meet.
+    average_every : int
+        Updates after which both arrays of a coupling are read and programmed to their mean; 0 never.
     """
 
     method: Method = Method.STOCHASTIC
@@ -192,6 +197,8 @@ class Programming:
     transfer_gain: float = 1.0
     headroom: float | None = None
     averaged_reads: int = 1
+    decay: float = 0.0
+    average_every: int = 0
 
     def __post_init__(self) -> None:
         if not 1 <= self.most_pulses <= 1000:
@@ -206,6 +213,10 @@ class Programming:
             raise BadInput(f"every {self.transfer_every}", "programming.transfer_every", "1 or more")
         if not 0.0 < self.transfer_gain < 1e6:
             raise BadInput(f"a gain of {self.transfer_gain}", "programming.transfer_gain", "more than 0")
+        if not 0.0 <= self.decay < 1e3:
+            raise BadInput(f"a decay of {self.decay}", "programming.decay", "0 to 1000")
+        if self.average_every < 0:
+            raise BadInput(f"every {self.average_every}", "programming.average_every", "0 for never, or 1 or more")
 
 
 @dataclass(frozen=True, slots=True)
