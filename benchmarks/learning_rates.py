@@ -4,27 +4,33 @@ Both methods get the same candidates: the model's own rates times each factor. T
 
     python benchmarks/learning_rates.py fashion-mlp --factors 0.25 0.5 1 2 4
     python benchmarks/learning_rates.py digits-mlp --device rram-om --method ep --seed 0 1 2 --validation 0.15 \
-        --set programming.method=accumulated training.momentum=0.9 phases.beta=0.5 device.headroom=1.5
+        --set programming.method=accumulated training.momentum=0.9 phases.beta=0.5 device.encoding=column \
+        device.wires.word_ohm=2.12 device.wires.bit_ohm=1.06
+    python benchmarks/learning_rates.py digits-mlp --device ecram --method ep --two-arrays --set programming.decay=1e-3
 
-prints one line a candidate and method; the best of each goes into models/*.toml by hand.
+prints one line a candidate and method, with separate arrays also how far apart they are, ‖W_up − W_down‖/‖W_up‖ when
+mounted and when trained; the best of each goes into models/*.toml by hand.
 """
 
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict, replace
-from typing import Any
+from dataclasses import asdict, fields, replace
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
 
 from neuroep.bridges import torch_backprop
 from neuroep.catalogue import load_device, load_model
+from neuroep.circuit import Circuit
 from neuroep.data import load_data
 from neuroep.engines import create
-from neuroep.errors import Diverged
+from neuroep.errors import BadInput, Diverged
 from neuroep.experiment import Materials, materials
+from neuroep.hardware.crossbar import Crossbar
 from neuroep.hardware.device import Device, Ideal, programmed
+from neuroep.hardware.two_arrays import TwoArrays
 from neuroep.learning.trainer import Progress, Trainer
 from neuroep.network import Network
 from neuroep.recipe import Recipe, Training
@@ -32,34 +38,65 @@ from neuroep.rng import stream
 
 
 def changed(part: Any, prefix: str, settings: dict[str, str]) -> Any:
-    """Return a recipe's part, or a device, with the settings of its prefix."""
+    """Return a recipe's part with the settings of its prefix."""
     given = {key.partition(".")[2]: value for key, value in settings.items() if key.startswith(prefix + ".")}
-    if not given:
-        return part
-    if prefix == "device":
-        return replace(part, **{key: float(value) for key, value in given.items()})
-    return msgspec.convert(asdict(part) | given, type(part), strict=False)
+    return msgspec.convert(asdict(part) | given, type(part), strict=False) if given else part
 
 
-def ep_accuracy(
+def device_with(part: Any, settings: dict[str, str], where: str = "device") -> Any:
+    """Return a device, or a part of one, with fields of its own or of its parts: encoding, wires.word_ohm."""
+    tables: dict[str, dict[str, str]] = {}
+    for key, value in settings.items():
+        if key.startswith(where + "."):
+            head, _, rest = key.removeprefix(where + ".").partition(".")
+            tables.setdefault(head, {})[f"{where}.{head}{'.' if rest else ''}{rest}"] = value
+    changes = {}
+    for head, given in tables.items():
+        if not hasattr(part, head):
+            raise BadInput(f"no field {head!r}", where, ", ".join(field.name for field in fields(part)))
+        now, own = getattr(part, head), given.get(f"{where}.{head}")
+        changes[head] = device_with(now, given, f"{where}.{head}") if own is None else _as(now, own)
+    return replace(part, **changes)
+
+
+def _as(now: object, text: str) -> Any:
+    """A setting as the type of what it replaces: a number, a switch, or a member of an enumeration."""
+    return msgspec.convert(text, type(now), strict=False)
+
+
+def apart(circuit: Circuit) -> float:
+    """Return ‖W_up − W_down‖/‖W_up‖ over all couplings."""
+    return float(np.linalg.norm(circuit.up - circuit.down) / np.linalg.norm(circuit.up))
+
+
+class Outcome(NamedTuple):
+    """Last validation accuracy, and how far apart the two reads were before and after training."""
+
+    accuracy: float
+    mounted: float = 0.0
+    trained: float = 0.0
+
+
+def ep_outcome(
     network: Network, recipe: Recipe, training: Training, stock: Materials, hardware: Device, seed: int
-) -> float:
-    """Train by EP on a device and return the last validation accuracy."""
+) -> Outcome:
+    """Train by EP on a device."""
     mounted = hardware.mount(network, stock.weights, stream(seed, "mount", hardware.name))
+    before = apart(mounted.circuit)
     trainer = Trainer(
         create(), hardware, mounted, recipe.phases, training, stock.train, stock.orders, seed, stock.validation
     )
     history = trainer.run(Progress.fresh(stock.weights)).history
-    return history[-1].validation_accuracy or 0.0
+    return Outcome(history[-1].validation_accuracy or 0.0, before, apart(mounted.circuit))
 
 
-def backprop_accuracy(network: Network, training: Training, stock: Materials) -> float:
-    """Train the twin and return its validation accuracy."""
+def backprop_outcome(network: Network, training: Training, stock: Materials) -> Outcome:
+    """Train the twin."""
     train, kept = stock.train, stock.validation
     result = torch_backprop.train_twin(
         network, stock.weights, training, train.x, train.targets, train.labels, stock.orders
     )
-    return torch_backprop.accuracy(network, result.weights, kept.x, kept.labels) if kept is not None else 0.0
+    return Outcome(torch_backprop.accuracy(network, result.weights, kept.x, kept.labels) if kept is not None else 0.0)
 
 
 def main() -> None:
@@ -70,6 +107,7 @@ def main() -> None:
     parser.add_argument("--method", nargs="+", default=["ep", "backprop"], choices=["ep", "backprop"])
     parser.add_argument("--device", default="ideal")
     parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="of EP: phases., training., …")
+    parser.add_argument("--two-arrays", action="store_true", help="a crossbar for each direction, on any crossbar")
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--seed", type=int, nargs="+", default=[0])
     parser.add_argument("--validation", type=float, default=1 / 12)
@@ -81,7 +119,11 @@ def main() -> None:
         changed(recipe.phases, "phases", settings), changed(recipe.training, "training", settings), recipe.backprop,
         changed(recipe.programming, "programming", settings),
     )  # fmt: skip
-    hardware = changed(load_device(options.device).build() or Ideal(), "device", settings)
+    hardware = device_with(load_device(options.device).build() or Ideal(), settings)
+    if options.two_arrays:
+        if not isinstance(hardware, Crossbar):
+            raise BadInput(f"{hardware.name} has no single array", "--two-arrays", "a crossbar with one")
+        hardware = TwoArrays(hardware)
     hardware = programmed(hardware, recipe.programming)
     for method in options.method:
         base = recipe.training if method == "ep" else recipe.backprop
@@ -95,14 +137,17 @@ def main() -> None:
                 stock = materials(network, load_data(model.data, seed=seed), training, seed)
                 try:
                     if method == "ep":
-                        found.append(ep_accuracy(network, recipe, training, stock, hardware, seed))
+                        found.append(ep_outcome(network, recipe, training, stock, hardware, seed))
                     else:
-                        found.append(backprop_accuracy(network, training, stock))
+                        found.append(backprop_outcome(network, training, stock))
                 except Diverged:
-                    found.append(float("nan"))
+                    found.append(Outcome(float("nan")))
             shown = " ".join(f"{rate:g}" for rate in rates)
-            each = " ".join(f"{a:.2%}" for a in found)
-            print(f"{method:9} rates {shown:14} {np.mean(found):.2%} ± {np.std(found):.2%}  {each}", flush=True)
+            each = " ".join(f"{one.accuracy:.2%}" for one in found)
+            mean, before, after = np.mean(found, axis=0)
+            far = f"  apart {before:.1%}, then {after:.1%}" if before or after else ""
+            spread = np.std([one.accuracy for one in found])
+            print(f"{method:9} rates {shown:14} {mean:.2%} ± {spread:.2%}{far}  {each}", flush=True)
 
 
 if __name__ == "__main__":

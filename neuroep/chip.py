@@ -19,9 +19,8 @@ from neuroep.catalogue import load_device
 from neuroep.data import order
 from neuroep.engines import create
 from neuroep.errors import BadInput
-from neuroep.hardware.aging import written
-from neuroep.hardware.crossbar import Crossbar
 from neuroep.hardware.device import Device, Ideal, Mounted, effective_weights, programmed
+from neuroep.hardware.two_arrays import Analog
 from neuroep.learning.continual import trainer_for
 from neuroep.learning.phases import plans
 from neuroep.learning.trainer import Epoch, Progress, Samples, accuracy
@@ -93,12 +92,12 @@ class Chip:
         """
         if weights.sizes != self.network.sizes:
             raise BadInput(f"layer sizes {weights.sizes}", "weights", f"{self.network.sizes}, those of the network")
-        if verify and not (isinstance(self.device, Crossbar) and self.device.retention != "none"):
+        if verify and not (isinstance(self.device, Analog) and self.device.retention != "none"):
             raise BadInput(
                 f"{self.device.name} has no published error of write-verify", "verify", "a device with `retention`"
             )
-        if verify and isinstance(self.device, Crossbar):
-            self._set(written(self.device, self.network, weights, rng, self.seed))
+        if verify and isinstance(self.device, Analog):
+            self._set(self.device.written(self.network, weights, rng, self.seed))
         else:
             self._set(self.device.mount(self.network, weights, rng))
 
@@ -115,7 +114,7 @@ class Chip:
         if not 0.0 <= seconds < float("inf"):
             raise BadInput(f"{seconds!r} is out of range", "seconds", "0 or more")
         mounted = self._programmed()
-        if isinstance(self.device, Crossbar) and self.device.retention != "none":
+        if isinstance(self.device, Analog) and self.device.retention != "none":
             self._now = self.device.aged(self.network, mounted, seconds, self.seed)
         self.seconds = seconds
 
@@ -175,7 +174,7 @@ class Chip:
             If settling or the weights leave the finite range.
         """
         self._programmed()
-        if isinstance(self.device, Crossbar) and self.device.programming != recipe.programming:
+        if isinstance(self.device, Analog) and self.device.programming != recipe.programming:
             raise BadInput(
                 f"the recipe's method {recipe.programming.method.value!r}", "recipe.programming",
                 f"{self.device.programming.method.value!r}, for which the chip was made",

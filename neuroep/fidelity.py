@@ -154,22 +154,38 @@ def _differences(
     for k in range(1, found.depth + 1):
         shape = found.coupling(k).shape
         directions = [rng.standard_normal(shape) for _ in range(DIRECTIONS)]
-        slopes = np.array([_slope(engine, circuit, x, wanted, phases, k, d) for d in directions])
+        slopes = np.array([slope(engine, circuit, x, wanted, phases, k, d) for d in directions])
         projected = np.array([float((found.coupling(k) * d).sum()) for d in directions])
         rows.append(_agreement(k, projected, slopes, "finite-differences"))
     return rows
 
 
-def _slope(
+def slope(
     engine: Engine, circuit: Circuit, x: FloatArray, wanted: FloatArray, phases: Phases, k: int, direction: FloatArray
 ) -> float:
-    """Central difference of the converged mean cost along a direction of coupling k."""
+    """Return the central difference of the converged mean cost along a direction of coupling k.
+
+    Parameters
+    ----------
+    engine, circuit : Engine, Circuit
+        Where and what to settle, without noise, in float64.
+    x, wanted : ndarray, shapes (N, n_0) and (N, n_L)
+        Inputs and targets.
+    phases : Phases
+        Says how the free phase settles.
+    k : int
+        Coupling 1..L.
+    direction : ndarray, shape (n_{k−1}, n_k)
+        Added, times a small step, to the coupling as read upward and as read downward alike, whether or not the two
+        reads agree.
+    """
     plan, costs = _free_plan(phases, len(circuit.sizes) - 1), []
+    change = Weights.zeros([int(n) for n in circuit.sizes], circuit.up.dtype)
+    change.coupling(k)[...] = STEP * direction
     for sign in (1.0, -1.0):
-        moved = effective_weights(circuit)
-        moved.coupling(k)[...] += sign * STEP * direction
-        shifted = circuit._replace(up=moved.couplings, down=moved.couplings)
+        up = circuit.up + sign * change.couplings
+        down = up if circuit.down is circuit.up else circuit.down + sign * change.couplings
         with engine.session():
-            outputs = free_outputs(engine, shifted, x, plan, 0, Ledger.empty(moved.sizes))
+            outputs = free_outputs(engine, circuit._replace(up=up, down=down), x, plan, 0, Ledger.empty(change.sizes))
         costs.append(float(cost(circuit.cost, outputs, wanted).mean()))
     return (costs[0] - costs[1]) / (2.0 * STEP)

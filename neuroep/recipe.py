@@ -197,6 +197,11 @@ class Programming:
         with the change, and the free phase's noise, which nudged copies share, falls out of the contrast.
         ``adjoint``: the same, but nudged phases read upward changes through the downward weights and the other way
         round (Asymmetric EP, arXiv 2602.03670), which makes the gradient exact where the two differ.
+    decay : float
+        λ: every array is also asked for −λ times the learning rate times its own weights, as read, at every update
+        (Kolen & Pollack 1994). Two arrays that get the same updates then meet.
+    average_every : int
+        Updates after which both arrays of a coupling are read and programmed to their mean; 0 never.
     """
 
     method: Method = Method.STOCHASTIC
@@ -207,6 +212,8 @@ class Programming:
     headroom: float | None = None
     averaged_reads: int = 1
     reads: Reads = Reads.STATES
+    decay: float = 0.0
+    average_every: int = 0
 
     def __post_init__(self) -> None:
         if not 1 <= self.most_pulses <= 1000:
@@ -221,6 +228,10 @@ class Programming:
             raise BadInput(f"every {self.transfer_every}", "programming.transfer_every", "1 or more")
         if not 0.0 < self.transfer_gain < 1e6:
             raise BadInput(f"a gain of {self.transfer_gain}", "programming.transfer_gain", "more than 0")
+        if not 0.0 <= self.decay < 1e3:
+            raise BadInput(f"a decay of {self.decay}", "programming.decay", "0 to 1000")
+        if self.average_every < 0:
+            raise BadInput(f"every {self.average_every}", "programming.average_every", "0 for never, or 1 or more")
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,11 +86,11 @@ def device_object(spec: DeviceSpec) -> dict[str, Any]:
         }
         for key, q in spec.quantities()
     }  # fmt: skip
-    texts = {"citation": spec.citation, "notes": spec.notes, "caveats": spec.caveats}
+    texts = {"citation": list(spec.citation), "notes": list(spec.notes), "caveats": list(spec.caveats)}
     head = {"name": spec.name, "path": str(spec.path), "kind": spec.kind, "summary": spec.summary}
     chip = spec.chip()
     rule = {"chip": None if chip is None else rule_object(chip)}
-    return head | {"numbers": numbers} | rule | {name: list(lines) for name, lines in texts.items()}
+    return head | {"words": spec.words(), "numbers": numbers} | rule | texts
 
 
 def show_model(spec: ModelSpec) -> None:
@@ -132,6 +132,8 @@ def show_model(spec: ModelSpec) -> None:
 def show_device(spec: DeviceSpec) -> None:
     """Print a profile: every number with unit, band, tag and source; estimates are marked."""
     say(f"{spec.name}: {spec.summary}\n  file {spec.path}\n  kind {spec.kind}")
+    if words := spec.words():
+        say(f"  {', '.join(f'{key} {word}' for key, word in words.items())}")
     marks = {"estimate": "estimate (!)", "unverified": "unverified (!)"}
     rows = [
         (

@@ -11,7 +11,8 @@ range of the pair, or the distance of its reference to the nearer bound. Biases 
 conductances are read upward and downward; wire resistance alone can make the two reads differ.
 
 An update is sent open loop, as pulses worth one nominal step each; what they do is the device's affair
-(:mod:`neuroep.hardware.pulse_kernels`). See :mod:`neuroep.hardware.pulsing` for how requests become pulses.
+(:mod:`neuroep.hardware.pulse_kernels`). See :mod:`neuroep.hardware.pulsing` for how requests become pulses, and
+:mod:`neuroep.hardware.two_arrays` for a crossbar a direction.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from neuroep.hardware.cells import Spread, draw_devices, law_of, nominal_step, s
 from neuroep.hardware.device import Mounted, Update, lower, update_biases
 from neuroep.hardware.law import COMMON_MODE, Column, Law
 from neuroep.hardware.periphery import Periphery
-from neuroep.hardware.programming import check_finite, check_range, full_scales, saved
+from neuroep.hardware.programming import Chance, check_finite, check_range, full_scales, saved
 from neuroep.hardware.steps import StepModel
 from neuroep.hardware.wiring import Wires, attenuation
 from neuroep.ledger import Ledger
@@ -130,6 +131,8 @@ class Crossbar:
             raise BadInput("pulses up alone", f"{self.name}: encoding", Encoding.PAIR.value)
         if self.programming.method is Method.TRANSFER and self.one_sided:
             raise BadInput("a second array of one-sided devices", f"{self.name}: programming.method", "another method")
+        if self.programming.average_every:
+            raise BadInput("a mean of one array", f"{self.name}: programming.average_every", "0, or two arrays")
 
     @property
     def paired(self) -> bool:
@@ -224,6 +227,10 @@ class Crossbar:
         Diverged
             If the update isn't finite; nothing has been written then.
         """
+        self.pulse(mounted, update.decayed(mounted.circuit.up, self.programming.decay), Chance(rng, rng), ledger)
+
+    def pulse(self, mounted: Mounted, update: Update, chance: Chance, ledger: Ledger) -> None:
+        """Do as :meth:`program` with an update that has its decay in it."""
         from neuroep.hardware.pulsing import Pulser  # compiles: not before it is needed
 
         check_finite(update.direction)
@@ -234,12 +241,18 @@ class Crossbar:
         for k in range(1, len(ledger.sizes)):
             part = slice(starts[k - 1], starts[k])
             scale = float(full_scale[k - 1] / self.full)
-            pulser.program(self._array(mounted, part, scale), update, k, rng, ledger)
+            pulser.program(self._array(mounted, part, scale), update, k, chance, ledger)
         update_biases(mounted.circuit, update)
         if self.wires.resistive:
             updates = cast(NDArray[np.int64], mounted.state["updates"])
             updates[0] += 1
             self.refresh(mounted, solve=bool(updates[0] % self.wires.refresh == 0))
+
+    def rewrite(self, mounted: Mounted, difference: FloatArray, rng: np.random.Generator) -> None:
+        """Program the devices that are there closed loop, as at mounting, to differences in units of the step model."""
+        devices, against = (cast(FloatArray, mounted.state[key]) for key in ("devices", "against"))
+        self._place(devices, against, difference, rng)
+        self.refresh(mounted, solve=True)
 
     def direct(self, mounted: Mounted, ledger: Ledger) -> Weights | None:
         """Return None: conductances only change by :meth:`program`."""
@@ -309,17 +322,22 @@ class Crossbar:
         self, target: FloatArray, network: Network, dtype: DTypeLike, rng: np.random.Generator
     ) -> tuple[FloatArray, FloatArray]:
         """Draw devices and references and bring them to the wanted differences."""
-        count = len(target)
-        devices = draw_devices(self.cell, self.spread, count, dtype, rng, self.stuck_share, self.stuck_range)
+        drawn = [
+            draw_devices(self.cell, self.spread, len(target), dtype, rng, self.stuck_share, self.stuck_range)
+            for _ in range(2 if self.paired else 1)
+        ]
+        against = drawn[1] if self.paired else self._references(drawn[0], network, rng).astype(dtype)[:, None]
+        self._place(drawn[0], against, target, rng)
+        return drawn[0], against
+
+    def _place(self, devices: FloatArray, against: FloatArray, target: FloatArray, rng: np.random.Generator) -> None:
+        """Bring devices, and of pairs those they are read against, to the wanted differences."""
         if not self.paired:
-            against = self._references(devices, network, rng).astype(dtype)[:, None]
             self._put(devices, target + against[:, 0], rng)
-            return devices, against
-        other = draw_devices(self.cell, self.spread, count, dtype, rng, self.stuck_share, self.stuck_range)
+            return
         half = np.maximum(target, 0.0) if self.one_sided else 0.5 * target
         self._put(devices, self.centre + half, rng)
-        self._put(other, self.centre + half - target, rng)
-        return devices, other
+        self._put(against, self.centre + half - target, rng)
 
     def _references(self, devices: FloatArray, network: Network, rng: np.random.Generator) -> FloatArray:
         if self.encoding is Encoding.OFFSET:
@@ -339,6 +357,12 @@ class Crossbar:
         devices[moves, Column.VALUE] = wanted[moves]
         if self.cell.write_noise:
             devices[moves, Column.SHOWN] = self.cell.write_noise * rng.standard_normal(count)[moves]
+
+    def written(self, network: Network, weights: Weights, rng: np.random.Generator, seed: int) -> Mounted:
+        """Program weights by write-verify: see :func:`neuroep.hardware.aging.written`."""
+        from neuroep.hardware import aging  # which builds on this module
+
+        return aging.written(self, network, weights, rng, seed)
 
     def aged(self, network: Network, mounted: Mounted, seconds: float, seed: int) -> Mounted:
         """Return a copy at an age, as `retention` has it: see :func:`neuroep.hardware.aging.aged`."""

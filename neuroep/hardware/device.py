@@ -33,6 +33,12 @@ class Update(NamedTuple):
         """Return the requested change of coupling k, shape (n_{k−1}, n_k)."""
         return self.rates[k - 1] * self.direction.coupling(k)
 
+    def decayed(self, couplings: FloatArray, decay: float) -> Update:
+        """Return the update that also asks for rates · decay · couplings, in the layout of `Weights.couplings`."""
+        if not decay:
+            return self
+        return self._replace(direction=self.direction._replace(couplings=self.direction.couplings + decay * couplings))
+
 
 @dataclass(frozen=True, slots=True)
 class Mounted:
@@ -44,10 +50,13 @@ class Mounted:
         What engines see. Its buffers are refreshed in place by :meth:`Device.program`.
     state : dict of str to ndarray
         The hardware's own state (conductances, codes, spread...), enough to go on from a checkpoint.
+    parts : tuple of Mounted
+        Arrays that hardware is put together from, each as if it stood alone; their states are views into `state`.
     """
 
     circuit: Circuit
     state: dict[str, NDArray[np.generic]]
+    parts: tuple[Mounted, ...] = ()
 
 
 class Device(Protocol):

@@ -11,6 +11,7 @@ from neuroep.hardware.crossbar import Crossbar, Encoding
 from neuroep.hardware.device import Device
 from neuroep.hardware.steps import ConstantStep
 from neuroep.hardware.synapse import QuantizedSynapse
+from neuroep.hardware.two_arrays import TwoArrays
 from neuroep.hardware.wiring import Wires
 
 FINEST_BITS = 16
@@ -94,7 +95,9 @@ SYNAPSE: dict[str, Effect[QuantizedSynapse]] = {
     ),
     "traces": Effect(lambda d: d.trace_bits > 0, lambda d: replace(d, trace_bits=0)),
 }
-EFFECTS = tuple(dict.fromkeys([*CROSSBAR, *SYNAPSE]))
+APART = "array-mismatch"
+"""Of two arrays, one for each direction: off, one array is read both ways."""
+EFFECTS = tuple(dict.fromkeys([*CROSSBAR, *SYNAPSE, APART]))
 """Every name there is."""
 
 
@@ -102,6 +105,8 @@ def effects_of(device: Device) -> tuple[str, ...]:
     """Return the names of the effects a device has, in the registry's order; none for the ideal device."""
     if isinstance(device, Crossbar):
         return tuple(name for name, effect in CROSSBAR.items() if effect.present(device))
+    if isinstance(device, TwoArrays):
+        return (*effects_of(device.array), APART)
     if isinstance(device, QuantizedSynapse):
         return tuple(name for name, effect in SYNAPSE.items() if effect.present(device))
     return ()
@@ -149,6 +154,8 @@ def without(device: Device, names: Iterable[str], where: str = "--without") -> D
     for name in (name for name in EFFECTS if name in wanted):
         if isinstance(device, Crossbar):
             device = CROSSBAR[name].off(device)
+        elif isinstance(device, TwoArrays):
+            device = device.array if name == APART else replace(device, array=CROSSBAR[name].off(device.array))
         elif isinstance(device, QuantizedSynapse):
             device = SYNAPSE[name].off(device)
     return device

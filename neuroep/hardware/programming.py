@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from neuroep.errors import BadInput, Diverged
 from neuroep.weights import FloatArray, Weights
+
+
+class Chance(NamedTuple):
+    """What is random in an update: how requests are rounded to pulses, and what pulses do to devices."""
+
+    rounding: np.random.Generator
+    devices: np.random.Generator
 
 
 def check_range(value: float, low: float, high: float, where: str) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from neuroep.hardware import pulse_kernels as kernels
 from neuroep.hardware.device import Update
 from neuroep.hardware.law import COMMON_MODE, Column, Law
+from neuroep.hardware.programming import Chance
 from neuroep.ledger import Event, Ledger, Phase
 from neuroep.recipe import Method, Programming
 from neuroep.weights import FloatArray
@@ -43,15 +44,15 @@ class Pulser(NamedTuple):
     one_sided: bool
     exact: bool
 
-    def program(self, array: Array, update: Update, k: int, rng: np.random.Generator, ledger: Ledger) -> None:
+    def program(self, array: Array, update: Update, k: int, chance: Chance, ledger: Ledger) -> None:
         """Change coupling k as asked, as well as pulses can; count what was sent."""
         if self.programming.method is Method.TRANSFER:
-            self._transfer(array, update, k, rng, ledger)
+            self._transfer(array, update, k, chance, ledger)
             return
         residual = array.state.get("residual", array.weights[:0])
         if self.programming.method is Method.ACCUMULATED:
             ledger.add(Phase.UPDATE, Event.ACCUMULATION, k, len(array.weights))
-        self._send(array, "devices", "against", self._requests(update, k, array.scale), residual, rng, ledger, k)
+        self._send(array, "devices", "against", self._requests(update, k, array.scale), residual, chance, ledger, k)
 
     def _requests(self, update: Update, k: int, scale: float) -> tuple[FloatArray, float]:
         """Direction and factor: their product is the request in nominal pulses of the whole weight."""
@@ -59,15 +60,15 @@ class Pulser(NamedTuple):
 
     def _send(
         self, array: Array, key: str, other: str, request: tuple[FloatArray, float], residual: FloatArray,
-        rng: np.random.Generator, ledger: Ledger, k: int,
+        chance: Chance, ledger: Ledger, k: int,
     ) -> None:  # fmt: skip
         devices, against = array.state[key], array.state[other]
-        plus, minus = self._trains(request, residual, against.shape[1] > 1, rng)
+        plus, minus = self._trains(request, residual, against.shape[1] > 1, chance.rounding)
         counts = np.zeros(6)
         weights = array.weights if key == "devices" else np.empty_like(array.weights)
         real: Any = weights.dtype.type
         kernels.send(
-            devices, against, self.law, plus, minus, real(array.scale), _key(rng), weights,
+            devices, against, self.law, plus, minus, real(array.scale), _key(chance.devices), weights,
             self._refresh(devices), counts,
         )  # fmt: skip
         _count(ledger, k, counts)
@@ -98,7 +99,7 @@ class Pulser(NamedTuple):
         numbers = REFRESH_LARGER * high, REFRESH_SMALLER * high, COMMON_MODE * high, self.step, self.step
         return np.asarray(numbers, devices.dtype)
 
-    def _transfer(self, array: Array, update: Update, k: int, rng: np.random.Generator, ledger: Ledger) -> None:
+    def _transfer(self, array: Array, update: Update, k: int, chance: Chance, ledger: Ledger) -> None:
         """Tiki-Taka, version 2: the gradient goes to the second array; its rows go to the weights in turn.
 
         A row of the second array is read (its cells as they are shown) and added to the digital buffer; whole steps
@@ -106,7 +107,7 @@ class Pulser(NamedTuple):
         """
         state, clock = array.state, int(cast(NDArray[np.int64], array.clock)[0])
         self._send(
-            array, "fast", "fast_against", self._requests(update, k, array.scale), array.weights[:0], rng, ledger, k
+            array, "fast", "fast_against", self._requests(update, k, array.scale), array.weights[:0], chance, ledger, k
         )
         if k == len(ledger.sizes) - 1:
             cast(NDArray[np.int64], array.clock)[0] += 1
@@ -125,7 +126,7 @@ class Pulser(NamedTuple):
         buffer -= request[part]
         # shared out, not halved: half of an odd number of pulses isn't whole
         whole = self._replace(programming=Programming(Method.ACCUMULATED, self.programming.most_pulses))
-        whole._send(array, "devices", "against", (request, 1.0), np.zeros_like(request), rng, ledger, k)
+        whole._send(array, "devices", "against", (request, 1.0), np.zeros_like(request), chance, ledger, k)
 
 
 def _key(rng: np.random.Generator) -> Any:

@@ -185,10 +185,13 @@ class QuantizedSynapse:
         Raises
         ------
         BadInput
-            If the recipe asks for another method.
+            If the recipe asks for another method, or for what arrays of devices do.
         """
         if programming.method is not Programming().method:
             raise BadInput(f"method {programming.method.value!r} on integer synapses", "programming.method", "none")
+        for key in ("decay", "average_every"):
+            if getattr(programming, key):
+                raise BadInput(f"{getattr(programming, key):g} on integer synapses", f"programming.{key}", "0")
         return self if programming.headroom is None else replace(self, headroom=programming.headroom)
 
     def _moved(self, codes: NDArray[np.int16], request: FloatArray, rng: np.random.Generator) -> FloatArray:

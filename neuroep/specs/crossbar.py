@@ -17,6 +17,7 @@ from neuroep.specs.reading import Table, at, refuse_unknown_keys
 if TYPE_CHECKING:
     from neuroep.hardware.crossbar import Crossbar
     from neuroep.hardware.steps import StepModel
+    from neuroep.hardware.two_arrays import TwoArrays
 
 _SHARE = Rule("number", 0.0, 1.0)
 _SPREAD = Rule("number", 0.0, 100.0)
@@ -60,6 +61,7 @@ SHAPES: Mapping[str, Mapping[str, Rule]] = {
 """Step models by name, with the numbers of [cell] that each needs."""
 CHOICES: Mapping[str, tuple[str, Mapping[str, object]]] = {
     "crossbar.encoding": ("pair", dict.fromkeys(("pair", "reference", "column", "offset"))),
+    "crossbar.arrays": ("one", {"one": False, "two": True}),
     "crossbar.steps": ("pulses", {"pulses": False, "exact": True}),
     "crossbar.pulses": ("both", {"both": False, "up": True}),
     "crossbar.retention": ("none", dict.fromkeys(RETENTIONS)),
@@ -139,11 +141,14 @@ def _choice(tables: Mapping[str, Table], key: str, path: Path) -> str:
     return str(word)
 
 
-def build_crossbar(name: str, tables: Mapping[str, Table], numbers: Mapping[str, Quantity], path: Path) -> Crossbar:
+def build_crossbar(
+    name: str, tables: Mapping[str, Table], numbers: Mapping[str, Quantity], path: Path
+) -> Crossbar | TwoArrays:
     """Return the hardware model of checked tables."""
     from neuroep.hardware.cells import Spread
     from neuroep.hardware.crossbar import Crossbar, Encoding
     from neuroep.hardware.periphery import Periphery
+    from neuroep.hardware.two_arrays import TwoArrays
     from neuroep.hardware.wires import Ends
     from neuroep.hardware.wiring import Wires
 
@@ -166,7 +171,7 @@ def build_crossbar(name: str, tables: Mapping[str, Table], numbers: Mapping[str,
         managed=chosen("periphery.range"), tile_rows=int(number("periphery.tile_rows")),
         tile_columns=int(number("periphery.tile_columns")),
     )  # fmt: skip
-    return Crossbar(
+    crossbar = Crossbar(
         name=name, g_min_siemens=number("crossbar.g_min"), g_max_siemens=number("crossbar.g_max"),
         cell=_cell(tables, number, chosen, path), encoding=Encoding(_choice(tables, "crossbar.encoding", path)),
         headroom=number("crossbar.headroom"), spread=spread, stuck_share=number("crossbar.stuck_share"),
@@ -176,6 +181,12 @@ def build_crossbar(name: str, tables: Mapping[str, Table], numbers: Mapping[str,
         retention=_choice(tables, "crossbar.retention", path),
         wires=Wires(word_ohm=number("wires.word"), bit_ohm=number("wires.bit"), ends=Ends(chosen("wires.ends"))),
     )  # fmt: skip
+    return TwoArrays(crossbar) if chosen("crossbar.arrays") else crossbar
+
+
+def words(tables: Mapping[str, Table], path: Path) -> dict[str, str]:
+    """Return every key that takes a word, of the tables that are there, with its default filled in."""
+    return {key: _choice(tables, key, path) for key in CHOICES if key.partition(".")[0] in tables}
 
 
 def _cell(tables: Mapping[str, Table], number: Any, chosen: Any, path: Path) -> StepModel:

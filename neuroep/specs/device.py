@@ -14,7 +14,7 @@ from neuroep.errors import BadInput
 from neuroep.prices import PRICED_EVENTS, Prices
 from neuroep.quantities import Band, Quantity
 from neuroep.specs.chip import RULE_KEY, build_chip, chip_numbers
-from neuroep.specs.crossbar import TABLES, build_crossbar, crossbar_numbers
+from neuroep.specs.crossbar import TABLES, build_crossbar, crossbar_numbers, words
 from neuroep.specs.numbers import (
     ENERGY_RULE,
     RULES,
@@ -111,6 +111,12 @@ class DeviceSpec:
     def quantities(self) -> list[tuple[str, Quantity]]:
         """Return every number with its key path, in the order of the file."""
         return list(self.numbers.items())
+
+    def words(self) -> dict[str, str]:
+        """Return what keys that take a word say, by key path; of a crossbar with defaults filled in."""
+        given = self.table.synapse or {}
+        synapse = {f"synapse.{key}": given[key] for key in ("rounding", *SYNAPSE_CHOICES) if key in given}
+        return synapse | words(self.table.crossbar_tables, self.path)
 
     def prices(self) -> Prices:
         """Return the prices of events in joules and seconds, and the static power in watts."""
