@@ -20,6 +20,7 @@ _HOMES = {
     "NeuroepError": "neuroep.errors",
     "Network": "neuroep.network",
     "Weights": "neuroep.weights",
+    "ablate": "neuroep.api",
     "ep_gradients": "neuroep.api",
     "estimate_cost": "neuroep.api",
     "from_torch": "neuroep.bridges.torch_weights",
@@ -38,6 +39,7 @@ __all__ = [
     "Network",
     "NeuroepError",
     "Weights",
+    "ablate",
     "ep_gradients",
     "estimate_cost",
     "from_torch",
@@ -51,7 +53,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from neuroep.api import ep_gradients, estimate_cost, train
+    from neuroep.api import ablate, ep_gradients, estimate_cost, train
     from neuroep.bridges.torch_weights import from_torch, to_torch
     from neuroep.bridges.weights_file import load_weights, save_weights
     from neuroep.catalogue import load_device, load_model

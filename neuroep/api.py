@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from neuroep.ablation import WINDOW, Study
+from neuroep.ablation import ablate as _ablate
 from neuroep.catalogue import load_device, load_model
 from neuroep.engines import create
 from neuroep.estimate import Estimate
@@ -81,6 +84,59 @@ def train(
     job = Job(method, "ideal" if method == "backprop" else experiment.trained_on(profile), seed)
     with tempfile.TemporaryDirectory() as scratch, RunFolder(Path(scratch) / "run").open({}) as folder:
         return run_job(experiment, job, folder, lambda *_: None)
+
+
+def ablate(
+    model: str | Path | ModelSpec,
+    device: str | Path | DeviceSpec,
+    out: str | Path,
+    data: str | None = None,
+    seeds: tuple[int, ...] = (0,),
+    epochs: int | None = None,
+    effects: tuple[str, ...] = (),
+    alone: bool = False,
+    window: int = WINDOW,
+    engine: str = "auto",
+    threads: int = 1,
+    fresh: bool = False,
+) -> dict[str, Any]:
+    """Return what each effect of a device costs, in accuracy and in the fidelity of gradients and updates.
+
+    Parameters
+    ----------
+    model, device, data, epochs, engine, threads
+        As for :func:`train`.
+    out : str or Path
+        Folder of the study; a stopped one goes on from it.
+    seeds : tuple of int
+        Of the trainings of each variant.
+    effects : tuple of str
+        Effects to switch off one at a time; all that the device has if empty.
+    alone : bool
+        Whether to train with each effect alone, too.
+    window : int
+        Minibatches over which an update is followed where the recipe saves requests up.
+    fresh : bool
+        Start anew instead of going on.
+
+    Returns
+    -------
+    dict
+        One row per variant and seed, as ``neuroep ablate --json`` prints them; docs/json.md describes the keys.
+
+    Raises
+    ------
+    BadInput
+        If something can't be used or doesn't fit.
+    Diverged
+        If a training leaves the finite range.
+    """
+    spec = _model(model)
+    study = Study(
+        model=spec, device=_device(device), data=data or spec.data, seeds=seeds, epochs=epochs, effects=effects,
+        alone=alone, window=window, engine=engine, threads=threads,
+    )  # fmt: skip
+    return _ablate(study, out, fresh)
 
 
 def estimate_cost(

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from neuroep.commands import bench, check, cost, data, device, life, listing, run, settle
+from neuroep.commands import ablate, bench, check, cost, data, device, life, listing, run, settle
 from neuroep.errors import BadInput, NeuroepError, UnknownName
 
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
@@ -53,7 +53,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"neuroep {neuroep.__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
-    for module in (run, life, listing, device, cost, settle, check, bench, data):
+    for module in (run, ablate, life, listing, device, cost, settle, check, bench, data):
         module.add(commands)
     return parser
 

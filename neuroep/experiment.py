@@ -54,7 +54,7 @@ class Experiment:
     model : ModelSpec
         Network and recipes.
     devices : tuple of DeviceSpec
-        Besides the ideal device, which is always trained.
+        Besides the ideal device.
     data : str
         Name or path of the data set.
     seeds : tuple of int
@@ -69,6 +69,8 @@ class Experiment:
         For EP and for torch alike.
     without : tuple of str
         Effects that the hardware devices are freed of (:mod:`neuroep.hardware.effects`).
+    reference : bool
+        Whether the ideal device is trained beside the others.
     """
 
     model: ModelSpec
@@ -80,6 +82,7 @@ class Experiment:
     engine: str = "auto"
     threads: int = 1
     without: tuple[str, ...] = ()
+    reference: bool = True
 
     def __post_init__(self) -> None:
         for kind, given in (("device", [d.name for d in self.devices]), ("seed", [str(s) for s in self.seeds])):
@@ -110,7 +113,8 @@ class Experiment:
 
     def jobs(self) -> list[Job]:
         """Return every training, seed by seed, the ideal device first."""
-        names = dict.fromkeys([IDEAL, *(self.trained_on(spec) for spec in self.devices)])
+        first = [IDEAL] if self.reference else []
+        names = dict.fromkeys([*first, *(self.trained_on(spec) for spec in self.devices)])
         methods = [("ep", name) for name in names] + ([("backprop", IDEAL)] if self.backprop else [])
         return [Job(method, device, seed) for seed in self.seeds for method, device in methods]
 

@@ -27,6 +27,8 @@ from neuroep.weights import FloatArray, Weights
 #: Most sweeps, and the residual asked for, when gradients are compared.
 SWEEPS = 2000
 TOLERANCES = {"float32": 1e-6, "float64": 1e-12}
+#: Nudging under which few units of the usual networks cross a kink.
+SMALL_BETA = 0.001
 #: Random directions a layer along which the cost is differenced, and the step.
 DIRECTIONS = 8
 STEP = 1e-5
@@ -126,12 +128,17 @@ def check(
     return Fidelity(network.feedback, phases.beta, _settled(runner, circuit, x, phases), rows)
 
 
+def cosine(a: FloatArray, b: FloatArray) -> float:
+    """Return the cosine of the angle between two arrays seen as vectors, in float64; NaN if one of them is zero."""
+    u, v = a.ravel().astype(np.float64), b.ravel().astype(np.float64)
+    norms = float(np.linalg.norm(u) * np.linalg.norm(v))
+    return float(u @ v) / norms if norms else float("nan")
+
+
 def _agreement(k: int, found: FloatArray, oracle: FloatArray, against: str) -> Agreement:
-    a, b = found.ravel().astype(np.float64), oracle.ravel().astype(np.float64)
-    norms = float(np.linalg.norm(a) * np.linalg.norm(b))
-    cosine = float(a @ b) / norms if norms else float("nan")
-    size = float(np.linalg.norm(b))
-    return Agreement(k, cosine, float(np.linalg.norm(a - b)) / size if size else float("nan"), against)
+    size = float(np.linalg.norm(oracle.astype(np.float64)))
+    off = float(np.linalg.norm(found.astype(np.float64) - oracle.astype(np.float64)))
+    return Agreement(k, cosine(found, oracle), off / size if size else float("nan"), against)
 
 
 def _free_plan(phases: Phases, depth: int) -> Plan:

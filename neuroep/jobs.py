@@ -62,6 +62,30 @@ def run_job(experiment: Experiment, job: Job, folder: RunFolder, on_epoch: OnEpo
     return work(experiment, job, recipe, stock, folder, saved, on_epoch)
 
 
+def mounted_for(experiment: Experiment, job: Job, weights: Weights, arrays: Arrays | None = None) -> Mounted:
+    """Return a training's network on its device: as mounted at first, or as a checkpoint's arrays left it.
+
+    Parameters
+    ----------
+    experiment, job : Experiment, Job
+        Which training.
+    weights : Weights
+        Its initial weights.
+    arrays : dict of str to ndarray, optional
+        Of :meth:`neuroep.store.RunFolder.load_checkpoint`.
+
+    Raises
+    ------
+    BadInput
+        If the arrays are those of another network or device.
+    """
+    network, device = experiment.model.network(), experiment.hardware(job.device)
+    if arrays is None:
+        return device.mount(network, weights, stream(job.seed, "mount", job.device))
+    state = {name.removeprefix("state."): a for name, a in arrays.items() if name.startswith("state.")}
+    return device.restore(network, _weights(weights, arrays, ""), state)
+
+
 def _run_ep(
     experiment: Experiment,
     job: Job,
@@ -71,15 +95,9 @@ def _run_ep(
     saved: tuple[Arrays, dict[str, Any]] | None,
     on_epoch: OnEpoch,
 ) -> Outcome:
-    network, device = experiment.model.network(), experiment.hardware(job.device)
-    engine = create(experiment.engine, experiment.threads)
-    progress = Progress.fresh(stock.weights)
-    if saved is None:
-        mounted = device.mount(network, stock.weights, stream(job.seed, "mount", job.device))
-    else:
-        state = {name.removeprefix("state."): a for name, a in saved[0].items() if name.startswith("state.")}
-        mounted = device.restore(network, _weights(stock.weights, saved[0], ""), state)
-        progress = _progress(stock.weights, *saved)
+    device, engine = experiment.hardware(job.device), create(experiment.engine, experiment.threads)
+    mounted = mounted_for(experiment, job, stock.weights, None if saved is None else saved[0])
+    progress = Progress.fresh(stock.weights) if saved is None else _progress(stock.weights, *saved)
     trainer = trainer_for(recipe.phases)(
         engine, device, mounted, recipe.phases, recipe.training, stock.train, stock.orders, job.seed, stock.validation
     )

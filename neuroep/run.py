@@ -123,7 +123,8 @@ def assemble(
     """Return the result: rows by method, device and seed, and what each device's events cost."""
     sizes = {"train": len(dataset.x_train), "test": len(dataset.x_test)}
     data = {"name": dataset.name, "sha256": dataset.sha256, "source": dataset.source} | sizes
-    profiles: list[DeviceSpec | None] = [None, *(d for d in experiment.devices if d.name != IDEAL)]
+    reference = [None] if experiment.reference else []
+    profiles: list[DeviceSpec | None] = [*reference, *(d for d in experiment.devices if d.name != IDEAL)]
     rows, costs, seconds = [], {}, {}
     for profile in profiles:
         for method in ("ep", "backprop") if experiment.backprop else ("ep",):

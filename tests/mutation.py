@@ -118,6 +118,27 @@ DEFECTS = [
         "return codes.astype(np.int64)",
         "closed_form/test_network.py",
     ),
+    Defect(
+        "what an update is held against forgets the recipe's momentum",
+        "device_fidelity.py",
+        "velocity.couplings[...] = subject.recipe.training.momentum * velocity.couplings + exact.couplings",
+        "velocity.couplings[...] = exact.couplings",
+        "learning/test_device_fidelity.py",
+    ),
+    Defect(
+        "the exact gradient is read through the device's own downward reads",
+        "device_fidelity.py",
+        "plain = lower(network, weights.couplings, weights.couplings, weights.biases)",
+        "plain = lower(network, weights.couplings, circuit.down.astype(np.float64), weights.biases)",
+        "learning/test_device_fidelity.py",
+    ),
+    Defect(
+        "an update's change is measured from the last minibatch alone",
+        "device_fidelity.py",
+        "        for step in islice(steps, window):",
+        "        for step in islice(steps, 1):",
+        "learning/test_device_fidelity.py",
+    ),
 ]
 
 

@@ -10,9 +10,6 @@ from neuroep.commands.console import add_without, names_in, say, show_json, show
 if TYPE_CHECKING:
     from neuroep.network import Network
 
-#: Nudging under which few units of the usual networks cross a kink.
-SMALL_BETA = 0.001
-
 
 def add(commands: Any) -> None:
     """Add the command's arguments."""
@@ -35,7 +32,7 @@ def act(options: argparse.Namespace) -> int:
     from neuroep.catalogue import load_device, load_model
     from neuroep.errors import BadInput
     from neuroep.estimate import sample_batch
-    from neuroep.fidelity import check
+    from neuroep.fidelity import SMALL_BETA, check
 
     off = names_in(options.without)
     if options.samples < 1:

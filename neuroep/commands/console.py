@@ -67,7 +67,7 @@ class Reporter:
     def __init__(self) -> None:
         self._bars: Bars | None = None
         self._task: Any = None
-        self._names: dict[str, str] = {}
+        self._heading = ""
 
     def __enter__(self) -> Reporter:
         return self
@@ -76,20 +76,25 @@ class Reporter:
         if self._bars is not None:
             self._bars.stop()
 
+    def about(self, name: str) -> Reporter:
+        """Name what the next trainings are of, and return itself."""
+        self._heading = f"{name}: "
+        return self
+
     def started(self, jobs: list[Job], epochs: Mapping[Job, int]) -> None:
         """See Listener."""
         if not sys.stderr.isatty():
             return
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        self._bars = Progress(*columns, console=console(stderr=True))
-        self._task = self._bars.add_task("starting", total=sum(epochs.values()))
-        self._bars.start()
+        if self._bars is None:
+            self._bars = _bars()
+            self._bars.start()
+        else:
+            self._bars.remove_task(self._task)
+        self._task = self._bars.add_task(f"{self._heading}starting", total=sum(epochs.values()))
 
     def epoch(self, job: Job, epoch: Epoch, epochs: int) -> None:
         """See Listener."""
-        name = f"{job.method} {job.device} seed {job.seed}"
+        name = f"{self._heading}{job.method} {job.device} seed {job.seed}"
         aside = "" if epoch.validation_accuracy is None else f"  validation {epoch.validation_accuracy:.2%}"
         figures = f"train {epoch.train_accuracy:.2%}  cost {epoch.train_cost:.4g}{aside}  {epoch.seconds:.2f} s"
         if self._bars is not None:
@@ -100,11 +105,18 @@ class Reporter:
     def finished(self, outcome: Outcome) -> None:
         """See Listener."""
         job = outcome.job
-        text = f"{job.method} {job.device} seed {job.seed}: test {outcome.test_accuracy:.2%}"
+        text = f"{self._heading}{job.method} {job.device} seed {job.seed}: test {outcome.test_accuracy:.2%}"
         if self._bars is not None:
             self._bars.console.print(text)
         else:
             print(text, file=sys.stderr, flush=True)
+
+
+def _bars() -> Bars:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=console(stderr=True))
 
 
 def add_without(parser: argparse.ArgumentParser) -> None:
@@ -112,13 +124,13 @@ def add_without(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--without", metavar="A,B", help="effects to switch off on hardware devices, as ir-drop")
 
 
-def names_in(given: str | None) -> tuple[str, ...]:
+def names_in(given: str | None, where: str = "--without") -> tuple[str, ...]:
     """Return the effects named in a list with commas, each once; refuse what isn't an effect."""
     from neuroep.hardware.effects import check_names
 
     names = (name.strip() for name in (given or "").split(","))
     found = tuple(dict.fromkeys(name for name in names if name))
-    check_names(found)
+    check_names(found, where)
     return found
 
 

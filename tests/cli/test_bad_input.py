@@ -65,6 +65,21 @@ def refused(tmp_path: Path, *argv: str | Path) -> str:
         ("life digits-mlp --device rram-hfo2 --seed 1 1", ["--seed", "once"]),
         ("life digits-mlp --device rram-hfo2 --from nowhere", ["--from", "'nowhere'", "backprop"]),
         ("life digits-mlp --device ecram --verify", ["verify", "ecram"]),
+        ("ablate digits-mlp", ["--device"]),
+        ("ablate digits-ml --device rram-sb", ["'digits-ml'", "did you mean 'digits-mlp'"]),
+        ("ablate digits-mlp --device rram-bs", ["'rram-bs'", "did you mean 'rram-sb'"]),
+        ("ablate digits-mlp --device ideal", ["'ideal' has no effects", "--device", "crossbar"]),
+        ("ablate digits-mlp --device gpu-h100", ["'gpu-h100' has no effects", "--device"]),
+        ("ablate digits-mlp --device rram-sb --effects writ-noise", ["--effects", "did you mean 'write-noise'"]),
+        ("ablate digits-mlp --device rram-sb --effects traces", ["--effects", "rram-sb has no traces", "write-noise"]),
+        ("ablate digits-mlp --device rram-sb --window 0", ["--window", "1 or more"]),
+        ("ablate digits-mlp --device rram-sb --epochs 0", ["--epochs", "1 or more"]),
+        ("ablate digits-mlp --device rram-sb --seed 1 1", ["--seed", "twice"]),
+        ("ablate digits-mlp --device rram-sb --seed -1", ["--seed", "-1"]),
+        ("ablate digits-mlp --device rram-sb --engine gpu", ["'gpu'", "did you mean 'cpu'"]),
+        ("ablate digits-mlp --device rram-sb --threads 0", ["threads", "0"]),
+        ("ablate digits-mlp --device rram-sb --data digit", ["'digit'", "did you mean 'digits'"]),
+        ("ablate xor --device rram-sb --data digits", ["64", "2"]),
         ("models nowhere", ["'nowhere'", "digits-mlp"]),
         ("models xor digits-mlp", ["'digits-mlp'"]),
         ("devices nowhere", ["'nowhere'", "ecram"]),
@@ -103,6 +118,7 @@ def test_command_line(line: str, said: list[str], tmp_path: Path) -> None:
 def test_out_that_cannot_be_written(out: str, tmp_path: Path) -> None:
     (tmp_path / "a-file").write_text("mine", encoding="utf-8")
     assert "a-file" in refused(tmp_path, "run", "xor", "--epochs", "1", "--out", out)
+    assert "a-file" in refused(tmp_path, "ablate", "xor", "--device", "ecram", "--epochs", "1", "--out", out)
 
 
 def test_fetch_to_a_file(tmp_path: Path) -> None:

@@ -109,3 +109,14 @@ def test_example_08_life_of_a_chip(show) -> None:
     assert max(chip, year) < tuned
     # the share is that of the drop, up to the printed digits: half a percent, and 0.05 % in each accuracy
     assert share == pytest.approx(100.0 * (tuned - chip) / (software - chip), abs=0.5 + 20.0 / (software - chip))
+
+
+def test_example_09_what_each_effect_costs(show) -> None:
+    lines = show("09_what_each_effect_costs").splitlines()[1:]
+    found = {re.split(r"  +", line)[0]: [float(x) for x in re.findall(r"\d\.\d{3}", line)] for line in lines}
+    assert list(found) == ["everything on", "without read-noise", "without write-noise", "without granularity", "ideal"]
+    gradient, update = ({name: values[k] for name, values in found.items()} for k in (0, 1))
+    # what reads lack shows in the gradient, what writes lack in the update, and nothing is missing on the ideal device
+    assert gradient["everything on"] < gradient["without read-noise"]
+    assert update["everything on"] < update["without write-noise"] < update["ideal"]
+    assert min(found["ideal"]) > 0.99
