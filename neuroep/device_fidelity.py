@@ -1,7 +1,8 @@
 """What a device makes of EP's gradient: what its reads give, and what its updates do, beside the exact gradient.
 
-Exact is the gradient of the converged cost at the weights as read: EP on these weights with plain reads, in float64,
-settled to convergence, centered with a β so small that its bias of order β² is far under what devices do.
+Exact is the gradient of the converged cost at the weights as read: EP on these weights with plain reads (adjoint ones
+where upward and downward reads see different weights), in float64, settled to convergence, centered with a β so small
+that its bias of order β² is far under what devices do.
 
     gradient   cos(ĝ_k, g_k): ĝ by the recipe's phases and the device's reads, g exact, of one minibatch
     update     cos(−ΔW_k, Σ_t η_k v_t): ΔW of the weights as read over a window of minibatches, trained on as the recipe
@@ -82,7 +83,7 @@ class _Step(NamedTuple):
 def exact_gradient(
     engine: Engine, network: Network, circuit: Circuit, x: FloatArray, targets: FloatArray
 ) -> tuple[Weights, float]:
-    """Return the gradient of the converged mean cost at a circuit's weights as read upward, and the share settled.
+    """Return the gradient of the converged mean cost at a circuit's weights as read, and the share settled.
 
     Parameters
     ----------
@@ -98,12 +99,15 @@ def exact_gradient(
     Returns
     -------
     Weights
-        dC/dθ in float64, with a bias of order `SMALL_BETA` squared.
+        dC/dθ in float64, with a bias of order `SMALL_BETA` squared; of W_k as both reads see it, moved alike.
     float
         Share of the samples' free and nudged phases that converged.
     """
     weights = effective_weights(circuit).astype(np.float64)
-    plain = lower(network, weights.couplings, weights.couplings, weights.biases)
+    down = weights.couplings if circuit.down is circuit.up else circuit.down.astype(np.float64)
+    plain = lower(network, weights.couplings, down, weights.biases)
+    if down is not weights.couplings:
+        plain = plain._replace(changes=1, adjoint=1)
     x, targets = x.astype(np.float64), targets.astype(np.float64)
     found, ledger = Weights.zeros(weights.sizes, np.float64), Ledger.empty(weights.sizes)
     with engine.session():

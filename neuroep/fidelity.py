@@ -11,14 +11,14 @@ from neuroep.circuit import Circuit, reads_exactly
 from neuroep.engines import Engine, Plan, create
 from neuroep.equilibrium import ResultCode
 from neuroep.errors import BadInput
-from neuroep.hardware.device import Ideal, effective_weights
+from neuroep.hardware.device import Device, Ideal, effective_weights, programmed
 from neuroep.hardware.effects import without
 from neuroep.learning.readings import ep_gradients
 from neuroep.learning.trainer import Samples, free_outputs
 from neuroep.ledger import Ledger, Phase
 from neuroep.network import initial_weights
 from neuroep.physics.costs import cost
-from neuroep.recipe import Phases
+from neuroep.recipe import Phases, Reads
 from neuroep.rng import stream
 from neuroep.solvers.sweeps import layer_order
 from neuroep.specs import DeviceSpec, ModelSpec
@@ -74,6 +74,7 @@ def check(
     engine: str = "auto",
     seed: int = 0,
     off: tuple[str, ...] = (),
+    reads: Reads | None = None,
 ) -> Fidelity:
     """Compare gradients at random initial weights, settled to convergence.
 
@@ -84,7 +85,7 @@ def check(
     samples : Samples
         One batch.
     device : DeviceSpec, optional
-        Mount the weights on this hardware first; backprop then sees the weights as read, exactly.
+        Mount the weights on this hardware first, read as the recipe says; backprop then sees them as read, exactly.
     feedback, beta : float, optional
         γ and β in place of the model's.
     precision : str
@@ -95,6 +96,8 @@ def check(
         Of weights, spread and directions.
     off : tuple of str
         Effects the device is freed of.
+    reads : Reads, optional
+        What drives the lines, in place of the recipe's.
 
     Returns
     -------
@@ -107,7 +110,9 @@ def check(
         raise BadInput(f"precision {precision!r}", "--precision", ", ".join(TOLERANCES))
     network = model.network()
     network = network if feedback is None else replace(network, feedback=feedback)
-    hardware = Ideal() if device is None else without(device.build() or Ideal(), off)
+    hardware: Device = Ideal() if device is None else without(device.build() or Ideal(), off)
+    programming = model.recipe(hardware.name).programming
+    hardware = programmed(hardware, programming if reads is None else replace(programming, reads=reads))
     start = initial_weights(network, stream(seed, "weights"), np.dtype(precision))
     circuit = hardware.mount(network, start, stream(seed, "mount", hardware.name)).circuit
     recipe = model.recipe(hardware.name).phases
@@ -123,7 +128,7 @@ def check(
     found = ep_gradients(runner, circuit, x, wanted, phases, seed)
     oracle = gradients(network, effective_weights(circuit), x, wanted)
     rows = [_agreement(k, found.coupling(k), oracle.coupling(k), "backprop") for k in range(1, network.depth + 1)]
-    if precision == "float64" and reads_exactly(circuit):
+    if precision == "float64" and reads_exactly(circuit._replace(adjoint=0)):
         rows += _differences(runner, circuit, x, wanted, phases, found, seed)
     return Fidelity(network.feedback, phases.beta, _settled(runner, circuit, x, phases), rows)
 

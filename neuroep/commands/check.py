@@ -9,6 +9,7 @@ from neuroep.commands.console import add_without, names_in, say, show_json, show
 
 if TYPE_CHECKING:
     from neuroep.network import Network
+    from neuroep.recipe import Reads
 
 
 def add(commands: Any) -> None:
@@ -22,6 +23,7 @@ def add(commands: Any) -> None:
     parser.add_argument("--samples", type=int, default=64, metavar="N", help="samples of the batch (default 64)")
     parser.add_argument("--engine", default="auto", help="auto, cpu or reference")
     parser.add_argument("--seed", "-s", type=int, default=0, metavar="S", help="of weights and samples (default 0)")
+    parser.add_argument("--reads", metavar="R", help="states, changes or adjoint, in place of the recipe's")
     add_without(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(act=act)
@@ -52,6 +54,7 @@ def act(options: argparse.Namespace) -> int:
         options.engine,
         options.seed,
         off,
+        _reads(options.reads),
     )
     name = "ideal" if device is None else device.name
     if options.json:
@@ -77,6 +80,16 @@ def act(options: argparse.Namespace) -> int:
     if found.settled < 1.0:
         say("some samples did not settle: their gradients are not those of an equilibrium; try a smaller --feedback")
     return 0
+
+
+def _reads(given: str | None) -> Reads | None:
+    from neuroep.errors import UnknownName
+    from neuroep.recipe import Reads
+
+    known = [reads.value for reads in Reads]
+    if given is not None and given not in known:
+        raise UnknownName("way of reading", given, known, "--reads")
+    return None if given is None else Reads(given)
 
 
 def _has_kinks(network: Network) -> bool:

@@ -9,7 +9,7 @@ import pytest
 from calling import call, edited, save_npz
 
 from neuroep import load_device, load_model
-from neuroep.catalogue import names
+from neuroep.catalogue import folder, names
 
 JSON = {
     "models": ["models"],
@@ -123,6 +123,26 @@ def test_check_agrees_with_backprop_for_a_small_feedback_gain() -> None:
     errors = [max(row["relative_error"] for row in call(*argv, gain).json["rows"][:2]) for gain in ("0.1", "0.01")]
     # the distance from backprop falls in proportion to γ
     assert errors[0] / errors[1] == pytest.approx(10.0, rel=0.3)
+
+
+WIRES = """
+[wires]
+ends = "opposite"
+word = { value = 20.0, unit = "ohm", source = "a test", tag = "estimate" }
+bit = { value = 20.0, unit = "ohm", source = "a test", tag = "estimate" }
+"""
+
+
+def test_adjoint_reads_make_up_for_wires_that_two_reads_see_differently(tmp_path: Path) -> None:
+    """Against finite differences: of order β² where changes go through the other ends, off by more without."""
+    profile = (folder("devices") / "ecram.toml").read_text(encoding="utf-8") + WIRES
+    (tmp_path / "wired.toml").write_text(profile, encoding="utf-8")
+    argv = ("check", "xor", "--device", str(tmp_path / "wired.toml"), "--without", "read-noise,converters")
+    errors = {}
+    for reads in ("changes", "adjoint"):
+        rows = call(*argv, "--beta", "0.001", "--reads", reads, "--json").json["rows"]
+        errors[reads] = max(row["relative_error"] for row in rows if row["against"] == "finite-differences")
+    assert errors["adjoint"] < 1e-4 < 1e-3 < errors["changes"]
 
 
 def test_bench_has_a_row_for_every_model_batch_and_thread_count() -> None:
