@@ -82,7 +82,7 @@ def main() -> None:
     print(f"ideal EP step {1e3 * ideal:.3f} ms")
     for name in options.device:
         built = load_device(name).build() or Ideal()
-        recipe = model.recipe(name)
+        recipe = model.recipe(load_device(name))
         plain = replace(recipe, programming=Programming())
         for what, chosen in (("its recipe", recipe), ("one read, stochastic pulses", plain)):
             seconds = step_seconds(model, programmed(built, chosen.programming), chosen, options.repeats)

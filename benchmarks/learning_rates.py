@@ -114,7 +114,7 @@ def main() -> None:
     options = parser.parse_args()
     settings = dict(entry.split("=", 1) for entry in options.set)
     model = load_model(options.model)
-    network, recipe = model.network(), model.recipe(options.device)
+    network, recipe = model.network(), model.recipe(load_device(options.device))
     recipe = Recipe(
         changed(recipe.phases, "phases", settings), changed(recipe.training, "training", settings), recipe.backprop,
         changed(recipe.programming, "programming", settings),

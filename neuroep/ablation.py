@@ -16,15 +16,10 @@ from neuroep.experiment import HARDWARE, IDEAL, Experiment, Job, materials
 from neuroep.hardware.device import Ideal
 from neuroep.hardware.effects import effects_of, without
 from neuroep.jobs import mounted_for
-from neuroep.recipe import Method
+from neuroep.recipe import WINDOW
 from neuroep.run import Listener, Silent, run
 from neuroep.specs import DeviceSpec, ModelSpec
 from neuroep.store import RunFolder, job_name
-
-SAVING = (Method.ACCUMULATED, Method.TRANSFER)
-"""Ways of programming that leave most weights as they are in most steps."""
-WINDOW = 32
-"""Minibatches over which updates are followed where requests are saved up."""
 
 
 class Variant(NamedTuple):
@@ -119,7 +114,7 @@ class Study:
 
     def steps(self) -> int:
         """Return how many minibatches an update is followed over, the same in every variant."""
-        return self.window if self.model.recipe(self.device.name).programming.method in SAVING else 1
+        return self.window if self.model.recipe(self.device).programming.steps_to_see > 1 else 1
 
 
 def ablate(

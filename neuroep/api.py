@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from neuroep.ablation import WINDOW, Study
+from neuroep.ablation import Study
 from neuroep.ablation import ablate as _ablate
 from neuroep.catalogue import load_device, load_model
 from neuroep.engines import create
@@ -19,7 +19,7 @@ from neuroep.hardware.device import Ideal
 from neuroep.jobs import Outcome, run_job
 from neuroep.learning.readings import ep_gradients as _gradients
 from neuroep.network import Network
-from neuroep.recipe import Phases
+from neuroep.recipe import WINDOW, Phases
 from neuroep.rng import stream
 from neuroep.specs import DeviceSpec, ModelSpec
 from neuroep.store import RunFolder

@@ -12,7 +12,7 @@ from neuroep.cost.traces import backprop_step
 from neuroep.data import Dataset, load_data, targets
 from neuroep.engines import create
 from neuroep.errors import MissingData
-from neuroep.hardware.device import Ideal
+from neuroep.hardware.device import Device, Ideal, programmed
 from neuroep.hardware.effects import without
 from neuroep.learning.access import ep_step_trace
 from neuroep.learning.continual import trainer_for
@@ -44,11 +44,11 @@ class Estimate(NamedTuple):
     inputs : str
         Which inputs were settled: a data set's name, or uniform random ones where it isn't here.
     batch : int
-        Samples of the step.
+        Samples of one training step, or of all where the recipe saves requests up for later ones.
     bill : Bill
         Joules and seconds a sample, by phase and event.
     events : dict
-        Event counts of the step and of one inference of the same samples, by phase.
+        Event counts of those steps and of one inference of the same samples, by phase.
     memory : Memory
         Of EP, where the estimator is a difference of real equilibria at fixed weights, which is what is traced;
         `backprop_memory` of a backprop step on the same network.
@@ -84,7 +84,9 @@ def sample_batch(model: ModelSpec, network: Network, batch: int, seed: int) -> t
 def estimate_cost(
     model: ModelSpec, device: DeviceSpec, seed: int = 0, engine: str = "auto", off: tuple[str, ...] = ()
 ) -> Estimate:
-    """Settle, update and price one minibatch of a model on a device.
+    """Settle, update and price minibatches of a model on a device, used as its recipe says.
+
+    One minibatch, or as many as it takes to see updates that a recipe saves up (`Programming.steps_to_see`).
 
     Parameters
     ----------
@@ -101,21 +103,24 @@ def estimate_cost(
     -------
     Estimate
     """
-    network, recipe = model.network(), model.recipe(device.name)
-    where, samples = sample_batch(model, network, recipe.training.batch_size, seed)
+    network, recipe = model.network(), model.recipe(device)
+    steps = recipe.programming.steps_to_see
+    where, samples = sample_batch(model, network, steps * recipe.training.batch_size, seed)
     built = device.build()
-    hardware = Ideal() if built is None or isinstance(built, Ideal) else without(built, off)
+    hardware: Device = Ideal() if built is None or isinstance(built, Ideal) else without(built, off)
+    hardware = programmed(hardware, recipe.programming)
     weights = initial_weights(network, stream(seed, "weights"))
     mounted = hardware.mount(network, weights, stream(seed, "mount", device.name))
-    everything = np.arange(len(samples.x))
+    batches = np.array_split(np.arange(len(samples.x)), -(-len(samples.x) // recipe.training.batch_size))
     trainer = trainer_for(recipe.phases)(
-        create(engine), hardware, mounted, recipe.phases, recipe.training, samples, lambda _: [everything], seed
+        create(engine), hardware, mounted, recipe.phases, recipe.training, samples, lambda _: batches, seed
     )
     progress = Progress.fresh(weights)
-    rates = tuple(-rate for rate in recipe.training.rates(network.depth, 0))
+    rates, rng = tuple(-rate for rate in recipe.training.rates(network.depth, 0)), stream(seed, "program")
     with trainer.engine.session():
         free_outputs(trainer.engine, mounted.circuit, samples.x, trainer.plans.free, seed, progress.ledger)
-        trainer.step(everything, (0, 0), rates, stream(seed, "program"), progress)
+        for number, batch in enumerate(batches):
+            trainer.step(batch, (0, number), rates, rng, progress)
     return Estimate(
         device.name,
         where,

@@ -120,7 +120,7 @@ class Experiment:
 
     def recipe(self, device: str) -> Recipe:
         """Return the model's recipe for a device, with the epochs asked for."""
-        recipe = self.model.recipe(device)
+        recipe = self.model.recipe(next((spec for spec in self.devices if self.trained_on(spec) == device), device))
         if self.epochs is None:
             return recipe
         training, backprop = (replace(t, epochs=self.epochs) for t in (recipe.training, recipe.backprop))

@@ -111,14 +111,14 @@ def check(
     network = model.network()
     network = network if feedback is None else replace(network, feedback=feedback)
     hardware: Device = Ideal() if device is None else without(device.build() or Ideal(), off)
-    programming = model.recipe(hardware.name).programming
+    recipe = model.recipe(device)
+    programming = recipe.programming
     hardware = programmed(hardware, programming if reads is None else replace(programming, reads=reads))
     start = initial_weights(network, stream(seed, "weights"), np.dtype(precision))
     circuit = hardware.mount(network, start, stream(seed, "mount", hardware.name)).circuit
-    recipe = model.recipe(hardware.name).phases
     phases = replace(
-        recipe,
-        beta=recipe.beta if beta is None else beta,
+        recipe.phases,
+        beta=recipe.phases.beta if beta is None else beta,
         free_sweeps=SWEEPS,
         nudged_sweeps=SWEEPS,
         tolerance=TOLERANCES[precision],

@@ -82,7 +82,7 @@ def live(
     dict
         Accuracies on the test set, as ``neuroep life --json`` prints them. The training samples chose the clip.
     """
-    network, recipe = model.network(), for_fine_tuning(model.recipe(device.name))
+    network, recipe = model.network(), for_fine_tuning(model.recipe(device))
     stock = materials(network, load_data(model.data, seed=seed), recipe.training, seed)
     weights, software = _source(model, network, recipe, stock, seed, source)
     clip = _best_clip(device, network, recipe, weights, stock, seed, verify)

@@ -148,6 +148,10 @@ class Training:
         return tuple(rate * self.decay**epoch for rate in spread)
 
 
+WINDOW = 32
+"""Minibatches over which updates are looked at where requests are saved up."""
+
+
 class Method(StrEnum):
     """How a requested change becomes pulses, or steps of an integer weight."""
 
@@ -214,6 +218,11 @@ class Programming:
     reads: Reads = Reads.STATES
     decay: float = 0.0
     average_every: int = 0
+
+    @property
+    def steps_to_see(self) -> int:
+        """Minibatches after which what updates do shows: more than one where requests wait for later ones."""
+        return WINDOW if self.method in (Method.ACCUMULATED, Method.TRANSFER) else 1
 
     def __post_init__(self) -> None:
         if not 1 <= self.most_pulses <= 1000:

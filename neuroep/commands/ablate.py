@@ -35,8 +35,9 @@ def add(commands: Any) -> None:
 
 def act(options: argparse.Namespace) -> int:
     """Carry out the command."""
-    from neuroep.ablation import WINDOW, Study, ablate
+    from neuroep.ablation import Study, ablate
     from neuroep.catalogue import load_device, load_model
+    from neuroep.recipe import WINDOW
 
     model, device = load_model(options.model), load_device(options.device)
     study = Study(

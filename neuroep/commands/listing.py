@@ -9,6 +9,7 @@ from neuroep.commands.chip import rule_object, show_rule
 from neuroep.commands.console import say, show_json, show_table
 
 if TYPE_CHECKING:
+    from neuroep.recipe import Programming, Recipe, Training
     from neuroep.specs import DeviceSpec, ModelSpec
 
 
@@ -71,11 +72,19 @@ def model_object(spec: ModelSpec) -> dict[str, Any]:
             "data": spec.data,
             "network": spec.network().as_dict(),
             "recipe": spec.recipe(),
-            "on": {device: spec.recipe(device) for device in spec.devices},
+            "on": recipes_on(spec),
             "measured": spec.measured,
         }
     )
     return built
+
+
+def recipes_on(spec: ModelSpec) -> dict[str, Recipe]:
+    """Return the recipe of every device that has a table, with what holds for its kind, and of kinds themselves."""
+    from neuroep.catalogue import load_device, names
+
+    shipped = names("devices")
+    return {name: spec.recipe(load_device(name) if name in shipped else name) for name in spec.devices}
 
 
 def device_object(spec: DeviceSpec) -> dict[str, Any]:
@@ -106,27 +115,28 @@ def show_model(spec: ModelSpec) -> None:
         for k, layer in enumerate(network.layers)
     ]  # fmt: skip
     show_table("layers", ("layer", "units", "activation", "initial weights"), layers, text=4)
-    recipes = [("EP", recipe.training), ("backprop", recipe.backprop)]
-    recipes += [(f"EP on {device}", spec.recipe(device).training) for device in spec.devices]
-    rows = [
-        (
-            name, str(t.epochs), str(t.batch_size), ", ".join(f"{rate:g}" for rate in t.learning_rates),
-            f"{t.decay:g}", f"{t.momentum:g}", f"{t.weight_decay:g}",
-        )
-        for name, t in recipes
-    ]  # fmt: skip
+    rows = [_training_row("EP", recipe.training), _training_row("backprop", recipe.backprop)]
+    rows += [_training_row(f"EP on {name}", on.training, on.programming) for name, on in recipes_on(spec).items()]
     phases = recipe.phases
     say(
         f"  {phases.estimator.value} estimator, β = {phases.beta:g}, {phases.free_sweeps} free sweeps"
         f" ({phases.free_order.value}), {phases.nudged_sweeps} nudged ({phases.nudged_order.value}),"
         f" tolerance {phases.tolerance:g}"
     )
-    show_table("training", ("method", "epochs", "batch", "learning rates", "decay", "momentum", "weight decay"), rows)
+    header = ("method", "epochs", "batch", "learning rates", "decay", "momentum", "weight decay", "updates", "reads")
+    show_table("training", header, rows)
     for found in spec.measured:
         say(
             f"  measured: {found.method} on {found.device}: {found.test_accuracy:.2%} ± {found.sd:.2%}"
             f" over {found.seeds} seeds, {found.epochs} epochs\n    {found.command}"
         )
+
+
+def _training_row(name: str, training: Training, programming: Programming | None = None) -> tuple[str, ...]:
+    used = ("", "") if programming is None else (programming.method.value, programming.reads.value)
+    rates = ", ".join(f"{rate:g}" for rate in training.learning_rates)
+    numbers = f"{training.decay:g}", f"{training.momentum:g}", f"{training.weight_decay:g}"
+    return name, str(training.epochs), str(training.batch_size), rates, *numbers, *used
 
 
 def show_device(spec: DeviceSpec) -> None:

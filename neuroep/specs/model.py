@@ -12,6 +12,7 @@ from msgspec import Meta
 from neuroep.errors import BadInput, UnknownName
 from neuroep.network import Activation, Cost, Coupling, Layer, Network
 from neuroep.recipe import Phases, Programming, Recipe, Training
+from neuroep.specs.device import DeviceSpec
 from neuroep.specs.reading import Table, at, convert, read_toml, refuse_unknown_keys
 
 T = TypeVar("T")
@@ -70,6 +71,12 @@ class ModelTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     measured: list[Measured] = []
 
 
+ANY = "any-"
+"""Before a kind of profile: the name of the tables that hold for every device of that kind."""
+KINDS = tuple(f"{ANY}{kind}" for kind in ("quantized", "crossbar"))
+PARTS = ("phases", "training", "programming")
+
+
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
     """A validated model file.
@@ -105,7 +112,7 @@ class ModelSpec:
 
     @property
     def devices(self) -> tuple[str, ...]:
-        """Devices that have overrides of their own."""
+        """Names of the tables of overrides: devices, and ``any-`` before a kind of them."""
         return tuple(self.table.on)
 
     def network(self) -> Network:
@@ -147,13 +154,14 @@ class ModelSpec:
             raise UnknownName("activation", label, ACTIVATIONS, at(self.path, f"layers[{index}].activation"))
         return Layer(table.size, ACTIVATIONS[label], table.tau_seconds)
 
-    def recipe(self, device: str | None = None) -> Recipe:
+    def recipe(self, device: str | DeviceSpec | None = None) -> Recipe:
         """Return how the network is trained, with the overrides of one device.
 
         Parameters
         ----------
-        device : str, optional
-            A device's name; without overrides for it, or without a name, the plain recipe.
+        device : str or DeviceSpec, optional
+            A profile, for which the tables of its kind hold (``[on.any-crossbar...]``) and over them its own; or a
+            table's name alone. Without overrides, or without a device, the plain recipe.
 
         Returns
         -------
@@ -165,16 +173,25 @@ class ModelSpec:
         BadInput
             If a key or a value can't be used.
         """
-        over = {} if device is None else self.table.on.get(device, {})
-        prefix = f"on.{device}"
-        refuse_unknown_keys(over, ("phases", "training", "programming"), self.path, prefix)
+        prefix, over = self._overrides(device)
         table = self.table
         return Recipe(
-            self._merged(Phases, ("phases", table.phases), (f"{prefix}.phases", over.get("phases", {}))),
-            self._training((f"{prefix}.training", over.get("training", {}))),
+            self._merged(Phases, ("phases", table.phases), (f"{prefix}.phases", over["phases"])),
+            self._training((f"{prefix}.training", over["training"])),
             self._training(("backprop", table.backprop)),
-            convert(over.get("programming", {}), Programming, self.path, f"{prefix}.programming"),
+            convert(over["programming"], Programming, self.path, f"{prefix}.programming"),
         )
+
+    def _overrides(self, device: str | DeviceSpec | None) -> tuple[str, dict[str, Table]]:
+        """Key path and tables of a device: those of its kind, and over them its own."""
+        names = [device] if isinstance(device, str) else []
+        if isinstance(device, DeviceSpec):
+            names = [f"{ANY}{device.kind}", device.name]
+        over: dict[str, Table] = {part: {} for part in PARTS}
+        for name in (name for name in names if name in self.table.on):
+            refuse_unknown_keys(self.table.on[name], PARTS, self.path, f"on.{name}")
+            over = {part: over[part] | self.table.on[name].get(part, {}) for part in PARTS}
+        return f"on.{names[-1]}" if names else "on", over
 
     def _training(self, over: tuple[str, Table]) -> Training:
         training = self._merged(Training, ("training", self.table.training), over)
@@ -212,6 +229,9 @@ def read_model(path: str | Path) -> ModelSpec:
     path = Path(path)
     spec = ModelSpec(path.stem, path, convert(read_toml(path), ModelTable, path))
     spec.network()
+    for name in spec.devices:
+        if name.startswith(ANY) and name not in KINDS:
+            raise UnknownName("table for a kind of device", name, KINDS, at(path, "on"))
     for device in (None, *spec.devices):
         spec.recipe(device)
     return spec

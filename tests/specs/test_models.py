@@ -10,7 +10,7 @@ import pytest
 from neuroep import catalogue
 from neuroep.errors import BadInput, UnknownName
 from neuroep.network import Activation, Cost
-from neuroep.recipe import Estimator, Order
+from neuroep.recipe import Estimator, Method, Order
 from neuroep.specs import read_model
 
 GOOD = """
@@ -96,6 +96,27 @@ def test_recipe_as_written_with_overrides_and_defaults(tmp_path: Path) -> None:
     assert spec.recipe("loihi1") == plain
 
 
+KIND = """
+[on.any-crossbar.training]
+epochs = 5
+momentum = 0.25
+
+[on.any-crossbar.programming]
+method = "accumulated"
+"""
+
+
+def test_tables_of_a_kind_hold_under_a_devices_own(tmp_path: Path) -> None:
+    spec = read_model(write(tmp_path, GOOD.replace("[[measured]]", f"{KIND}\n[[measured]]", 1)))
+    ecram, other, integers = (spec.recipe(catalogue.load_device(name)) for name in ("ecram", "rram-sb", "loihi1"))
+    assert (ecram.training.epochs, ecram.training.momentum, ecram.phases.beta) == (9, 0.25, 0.125)
+    assert (other.training.epochs, other.training.momentum, other.phases.beta) == (5, 0.25, 0.25)
+    assert {ecram.programming.method, other.programming.method} == {Method.ACCUMULATED}
+    assert integers == spec.recipe()
+    # a table's name alone gives that table alone
+    assert spec.recipe("ecram").training.momentum == 0.5
+
+
 @pytest.mark.parametrize(
     ("old", "new", "where", "said"),
     [
@@ -105,6 +126,7 @@ def test_recipe_as_written_with_overrides_and_defaults(tmp_path: Path) -> None:
         ("momentum = 0.5", "momemtum = 0.5", "training", "did you mean 'momentum'"),
         ("[backprop]", "[backprop]\nepoch = 2", "backprop", "did you mean 'epochs'"),
         ("[on.ecram.training]\nepochs", "[on.ecram.training]\nepoch", "on.ecram.training", "did you mean 'epochs'"),
+        ("[on.ecram.phases]", "[on.any-crosbar.phases]", "on", "did you mean 'any-crossbar'"),
         ("[on.ecram.phases]", "[on.ecram.phase]", "on.ecram", "did you mean 'phases'"),
         ("seeds = 10", "seed = 10", "measured[0]", "did you mean 'seeds'"),
         ('activation = "tanh"', 'activation = "tahn"', "layers[1].activation", "did you mean 'tanh'"),
