@@ -120,3 +120,15 @@ def test_example_09_what_each_effect_costs(show) -> None:
     assert gradient["everything on"] < gradient["without read-noise"]
     assert update["everything on"] < update["without write-noise"] < update["ideal"]
     assert min(found["ideal"]) > 0.99
+
+
+def test_example_10_reads_of_changes(show) -> None:
+    """One read of changes is worth several of states, averaging helps both; adjoint reads undo the wires' error."""
+    found = [[float(n) for n in line.split(": ")[1].split(", ")] for line in show("10_reads_of_changes").splitlines()]
+    states, changes, plain, adjoint = found
+    assert changes[0] > states[1]
+    assert states == sorted(states)
+    assert changes == sorted(changes)
+    assert plain == sorted(plain)
+    assert plain[-1] > 0.1
+    assert max(adjoint) < 0.02
