@@ -118,6 +118,27 @@ DEFECTS = [
         "return codes.astype(np.int64)",
         "closed_form/test_network.py",
     ),
+    Defect(
+        "the downward array decays by the upward one's weights",
+        "hardware/two_arrays.py",
+        "asked = update.decayed(seen, self.array.programming.decay)",
+        "asked = update.decayed(circuit.up, self.array.programming.decay)",
+        "devices/test_two_arrays.py",
+    ),
+    Defect(
+        "two arrays round their trains apart",
+        "hardware/two_arrays.py",
+        'Chance(stream(trains, "trains"), rng)',
+        "Chance(rng, rng)",
+        "devices/test_two_arrays.py",
+    ),
+    Defect(
+        "the differenced cost is that of a network whose reads agree",
+        "fidelity.py",
+        "down = up if circuit.down is circuit.up else circuit.down + sign * change.couplings",
+        "down = up",
+        "closed_form/test_cost_slope.py",
+    ),
 ]
 
 
