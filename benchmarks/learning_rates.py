@@ -8,8 +8,8 @@ Both methods get the same candidates: the model's own rates times each factor. T
         device.wires.word_ohm=2.12 device.wires.bit_ohm=1.06
     python benchmarks/learning_rates.py digits-mlp --device ecram --method ep --two-arrays --set programming.decay=1e-3
 
-prints one line a candidate and method, with separate arrays also how far apart they are, ‖W_up − W_down‖/‖W_up‖ when
-mounted and when trained; the best of each goes into models/*.toml by hand.
+prints one line a candidate and method, with separate arrays also how far apart they are, ‖W_up − W_down‖/‖W_up‖ of
+each coupling when mounted and when trained; the best of each goes into models/*.toml by hand.
 """
 
 from __future__ import annotations
@@ -33,8 +33,10 @@ from neuroep.hardware.device import Device, Ideal, programmed
 from neuroep.hardware.two_arrays import TwoArrays
 from neuroep.learning.trainer import Progress, Trainer
 from neuroep.network import Network
+from neuroep.physics.hopfield import coupling_down, coupling_up
 from neuroep.recipe import Recipe, Training
 from neuroep.rng import stream
+from neuroep.weights import FloatArray
 
 
 def changed(part: Any, prefix: str, settings: dict[str, str]) -> Any:
@@ -64,17 +66,19 @@ def _as(now: object, text: str) -> Any:
     return msgspec.convert(text, type(now), strict=False)
 
 
-def apart(circuit: Circuit) -> float:
-    """Return ‖W_up − W_down‖/‖W_up‖ over all couplings."""
-    return float(np.linalg.norm(circuit.up - circuit.down) / np.linalg.norm(circuit.up))
+def apart(circuit: Circuit) -> FloatArray:
+    """Return ‖W_up − W_down‖/‖W_up‖ of each coupling; a clamped input never reads the first downward."""
+    depth, norm = len(circuit.sizes) - 1, np.linalg.norm
+    pairs = [(coupling_up(circuit, k), coupling_down(circuit, k)) for k in range(1, depth + 1)]
+    return np.array([norm(up - down) / norm(up) for up, down in pairs])
 
 
 class Outcome(NamedTuple):
     """Last validation accuracy, and how far apart the two reads were before and after training."""
 
     accuracy: float
-    mounted: float = 0.0
-    trained: float = 0.0
+    mounted: FloatArray = np.zeros(0)
+    trained: FloatArray = np.zeros(0)
 
 
 def ep_outcome(
@@ -88,6 +92,18 @@ def ep_outcome(
     )
     history = trainer.run(Progress.fresh(stock.weights)).history
     return Outcome(history[-1].validation_accuracy or 0.0, before, apart(mounted.circuit))
+
+
+def distances(found: list[Outcome]) -> str:
+    """Say how far apart the reads of each coupling were, where they were."""
+    finished = [one for one in found if len(one.mounted)]
+    if not any(one.trained.any() for one in finished):
+        return ""
+    before, after = (
+        ", ".join(f"{share:.1%}" for share in np.mean([getattr(one, when) for one in finished], axis=0))
+        for when in ("mounted", "trained")
+    )
+    return f"  apart {before}, then {after}"
 
 
 def backprop_outcome(network: Network, training: Training, stock: Materials) -> Outcome:
@@ -144,10 +160,9 @@ def main() -> None:
                     found.append(Outcome(float("nan")))
             shown = " ".join(f"{rate:g}" for rate in rates)
             each = " ".join(f"{one.accuracy:.2%}" for one in found)
-            mean, before, after = np.mean(found, axis=0)
-            far = f"  apart {before:.1%}, then {after:.1%}" if before or after else ""
-            spread = np.std([one.accuracy for one in found])
-            print(f"{method:9} rates {shown:14} {mean:.2%} ± {spread:.2%}{far}  {each}", flush=True)
+            seen = [one.accuracy for one in found]
+            line = f"{method:9} rates {shown:14} {np.mean(seen):.2%} ± {np.std(seen):.2%}{distances(found)}  {each}"
+            print(line, flush=True)
 
 
 if __name__ == "__main__":
