@@ -7,6 +7,8 @@ number alone.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import int32, njit, uint32, uint64
 from numpy.typing import NDArray
@@ -25,6 +27,17 @@ PULSES, LONGEST_UP, LONGEST_DOWN, WRITTEN, UPWARD, REFRESHED = range(6)
 """Entries of the counts of :func:`send`."""
 
 SHOWN_NORMAL = 1 << 31  # number of the normal of the write noise: no train is that long
+
+
+class Noise(NamedTuple):
+    """Of a law: its noise from pulse to pulse, in numbers alone."""
+
+    size: float
+    additive: bool
+    floor: float
+    slope: float
+
+
 AHEAD = 64  # weights whose devices are fetched together, so that waiting for memory overlaps
 
 
@@ -34,7 +47,15 @@ def normal(key: int, number: int) -> float:
     return scalars.standard_normal(uint32(key & uint64(0xFFFFFFFF)), uint32(key >> uint64(32)), uint32(number))
 
 
-@njit()
+@njit(inline="always")
+def exponential_step(w: float, up: bool, low: float, high: float, shape: FloatArray, one: float) -> float:
+    """y₊ or y₋ of `ExpStep`; `shape` may be a tuple, too."""
+    z = shape[4] * (w + w) / (high - low) + shape[5]
+    grown = (shape[0] if up else shape[1]) * scalars.exponential((shape[2] if up else -shape[3]) * z)
+    return max(one - grown, one - one)
+
+
+@njit(error_model="numpy")
 def relative_step(
     w: float, up: bool, low: float, high: float, slope: float, code: int, shape: FloatArray
 ) -> float:  # fmt: skip
@@ -44,9 +65,7 @@ def relative_step(
     if code == _LINEAR:
         return one - slope * w
     if code == _EXPONENTIAL:
-        z = shape[4] * (w + w) / (high - low) + shape[5]
-        exponential = shape[0] * np.exp(shape[2] * z) if up else shape[1] * np.exp(-shape[3] * z)
-        return max(one - exponential, zero)
+        return exponential_step(w, up, low, high, shape, one)
     if code == _POWER:
         return (max(high - w if up else w - low, zero) / (high - low)) ** slope
     half = len(shape) // 2
@@ -56,20 +75,27 @@ def relative_step(
     return shape[start] + (place - shape.dtype.type(left)) * (shape[start + 1] - shape[start])
 
 
-@njit()
+@njit(inline="always")
+def noisy(change: float, w: float, step: float, noise: Noise, key_low: int, key_high: int, number: int) -> float:
+    """What a pulse changes, with the noise from pulse to pulse."""
+    if noise.size > noise.size - noise.size:
+        unit = step if noise.additive else abs(change) + noise.floor + noise.slope * abs(w)
+        change += noise.size * unit * scalars.standard_normal(key_low, key_high, uint32(number))
+    return change
+
+
+@njit(error_model="numpy")
 def train(
-    w: float, count: float, step: float, low: float, high: float, slope: float, code: int, shape: FloatArray,
-    noise: float, additive: bool, floor: float, noise_slope: float, key: int,
+    w: float, count: float, step: float, low: float, high: float, slope: float, law: Law, key: int
 ) -> float:  # fmt: skip
     """Where |count| pulses take a device from w, up if `count` > 0; a broken pulse comes last."""
-    one, up, number = shape.dtype.type(1.0), count > 0.0, 0
-    left, sign = abs(count), one if up else -one
+    one, number, left = law.shape.dtype.type(1.0), 0, abs(count)
+    key_low, key_high = uint32(key & uint64(0xFFFFFFFF)), uint32(key >> uint64(32))
+    noise = Noise(law.noise, law.additive, law.floor, law.noise_slope)
     while left > 0.0:
-        change = step * relative_step(w, up, low, high, slope, code, shape)
-        if noise > 0.0:
-            size = step if additive else abs(change) + floor + noise_slope * abs(w)
-            change += noise * size * shape.dtype.type(normal(key, number))
-        w = scalars.clip(w + sign * min(left, one) * change, low, high)
+        change = step * relative_step(w, count > 0.0, low, high, slope, law.code, law.shape)
+        change = min(left, one) * noisy(change, w, step, noise, key_low, key_high, number)
+        w = scalars.clip(w + change if count > 0.0 else w - change, low, high)
         left -= one
         number += 1
     return w
@@ -114,7 +140,7 @@ def write(
     devices: FloatArray, law: Law, trains: FloatArray, key: int, hits: NDArray[np.int64], counts: NDArray[np.float64]
 ) -> None:
     """Send the devices at `hits` their trains, then draw the write noise; stuck devices (steps of 0) stay."""
-    real, shape = devices.dtype.type, law.shape
+    real = devices.dtype.type
     for i in hits:
         count = trains[i]
         if count == 0.0:
@@ -129,8 +155,7 @@ def write(
         own = scalars.combine(key, i)
         devices[i, _VALUE] = train(
             devices[i, _VALUE], count, step, devices[i, _LOW], devices[i, _HIGH],
-            devices[i, _SLOPE_UP] if up else devices[i, _SLOPE_DOWN], law.code, shape, law.noise, law.additive,
-            law.floor, law.noise_slope, own,
+            devices[i, _SLOPE_UP] if up else devices[i, _SLOPE_DOWN], law, own,
         )  # fmt: skip
         if law.write_noise > 0.0:
             devices[i, _SHOWN] = law.write_noise * real(normal(own, SHOWN_NORMAL))
