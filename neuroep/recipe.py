@@ -159,6 +159,20 @@ class Method(StrEnum):
     NEAREST = "nearest"
     ACCUMULATED = "accumulated"
     TRANSFER = "transfer"
+    OPPOSITE = "opposite"
+    NET = "net"
+
+    @property
+    def by_states(self) -> bool:
+        """Whether the states themselves are sent, sample by sample, as trains on rows and columns: no gradient."""
+        return self in (Method.OPPOSITE, Method.NET)
+
+
+class Trains(StrEnum):
+    """How a state becomes a train of pulses on its line."""
+
+    STOCHASTIC = "stochastic"
+    DETERMINISTIC = "deterministic"
 
 
 class Reads(StrEnum):
@@ -180,9 +194,11 @@ class Programming:
         a step are lost. ``accumulated``: a digital accumulator a weight keeps what a step can't express and sends whole
         steps (mixed-precision training, Nandakumar et al. 2020). ``transfer``: a second array takes the stochastic
         pulses and is moved to the weights row by row through a digital buffer (Tiki-Taka, Gokmen & Haensch 2020;
-        version 2, Gokmen 2021).
+        version 2, Gokmen 2021). ``opposite`` and ``net`` form no gradient: pulse trains on rows and columns carry the
+        states of each sample, and where they coincide a device is pulsed (:mod:`neuroep.hardware.state_trains`):
+        ``opposite`` sends the products of both phases in opposite directions, ``net`` their difference.
     most_pulses : int
-        Longest train of one update.
+        Longest train of one update; with ``opposite`` and ``net``, most slots of one train of one sample.
     least_pulses : int
         Pulses that an accumulator saves up before it sends them. Every write draws new write noise, so rare long trains
         suit devices with much of it.
@@ -195,6 +211,9 @@ class Programming:
         is set when weights are mounted, and how far they grow is the model's affair.
     averaged_reads : int
         Conversions of each read, of which the mean is taken.
+    trains : Trains
+        Of ``opposite`` and ``net``: ``stochastic``, bits drawn at random with the right mean of coincidences;
+        ``deterministic``, bits counted out, which rounds.
     reads : Reads
         ``states``: lines are driven with the states. ``changes``: with what has changed since they were last driven,
         and what comes back is added to the sum that a register keeps. Under range management noise and steps shrink
@@ -215,6 +234,7 @@ class Programming:
     transfer_gain: float = 1.0
     headroom: float | None = None
     averaged_reads: int = 1
+    trains: Trains = Trains.STOCHASTIC
     reads: Reads = Reads.STATES
     decay: float = 0.0
     average_every: int = 0
@@ -265,3 +285,21 @@ class Recipe:
                 "programming.reads",
                 Reads.STATES.value,
             )
+        if self.programming.method.by_states:
+            self._check_states()
+
+    def _check_states(self) -> None:
+        """Refuse what pulse trains of states can't carry."""
+        method = f"with programming.method {self.programming.method.value!r}"
+        if self.training.momentum or self.training.weight_decay:
+            raise BadInput(f"momentum or weight decay {method}", "training", "momentum = 0 and weight_decay = 0")
+        if not self.phases.estimator.is_difference:
+            raise BadInput(
+                f"the {self.phases.estimator.value} estimator {method}",
+                "phases.estimator",
+                "one-sided, random-sign or centered",
+            )
+        if self.phases.scaled:
+            raise BadInput(f"scaled displacements {method}", "phases.scaled", "false: states as the chip has them")
+        if self.programming.decay:
+            raise BadInput(f"a decay {method}", "programming.decay", "0")

@@ -27,7 +27,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from neuroep.errors import BadInput
 from neuroep.hardware.cells import Spread, draw_devices, law_of, nominal_step, symmetry_points
-from neuroep.hardware.device import Mounted, Update, lower, update_biases
+from neuroep.hardware.device import Mounted, StateUpdate, Update, lower, update_biases
 from neuroep.hardware.law import COMMON_MODE, Column, Law
 from neuroep.hardware.periphery import Periphery
 from neuroep.hardware.programming import Chance, check_finite, check_range, full_scales, saved
@@ -133,6 +133,8 @@ class Crossbar:
             raise BadInput("a second array of one-sided devices", f"{self.name}: programming.method", "another method")
         if self.programming.average_every:
             raise BadInput("a mean of one array", f"{self.name}: programming.average_every", "0, or two arrays")
+        if self.programming.method.by_states and self.exact_steps:
+            raise BadInput("coincidences without whole pulses", f"{self.name}: programming.method", "another method")
 
     @property
     def paired(self) -> bool:
@@ -233,16 +235,46 @@ class Crossbar:
         """Do as :meth:`program` with an update that has its decay in it."""
         from neuroep.hardware.pulsing import Pulser  # compiles: not before it is needed
 
+        if self.programming.method.by_states:
+            raise BadInput(f"method {self.programming.method.value!r} without states", self.name, "another method")
         check_finite(update.direction)
         pulser = Pulser(
             self.law(mounted.circuit.up.dtype), self.step, self.programming, self.one_sided, self.exact_steps
         )
-        starts, full_scale = coupling_offsets(ledger.sizes), cast(FloatArray, mounted.state["full_scale"])
-        for k in range(1, len(ledger.sizes)):
-            part = slice(starts[k - 1], starts[k])
-            scale = float(full_scale[k - 1] / self.full)
-            pulser.program(self._array(mounted, part, scale), update, k, chance, ledger)
-        update_biases(mounted.circuit, update)
+        for k, array in enumerate(self._arrays(mounted, ledger.sizes), start=1):
+            pulser.program(array, update, k, chance, ledger)
+        update_biases(mounted.circuit, update.direction.biases, update.rates)
+        self._rewire(mounted)
+
+    def program_states(self, mounted: Mounted, update: StateUpdate, rng: np.random.Generator, ledger: Ledger) -> None:
+        """Send the states of all samples as pulse trains on rows and columns; see :mod:`neuroep.hardware.state_trains`.
+
+        Pulse times are those of all trains one after the other: two of them can't share an array. Couplings work in
+        parallel.
+
+        Raises
+        ------
+        Diverged
+            If states or rates aren't finite; nothing has been written then.
+        """
+        from neuroep.hardware.state_trains import StatePulser  # compiles
+
+        pulser = StatePulser(self.law(mounted.circuit.up.dtype), self.step, self.programming, self.one_sided)
+        arrays = self._arrays(mounted, ledger.sizes)
+        plans = [pulser.plan(array, update, k) for k, array in enumerate(arrays, start=1)]
+        for k, (array, plan) in enumerate(zip(arrays, plans, strict=True), start=1):
+            pulser.send(array, plan, k, rng, ledger)
+        update_biases(mounted.circuit, update.biases, update.rates)
+        self._rewire(mounted)
+
+    def _arrays(self, mounted: Mounted, sizes: tuple[int, ...]) -> list[Array]:
+        starts, full_scale = coupling_offsets(sizes), cast(FloatArray, mounted.state["full_scale"])
+        return [
+            self._array(mounted, slice(starts[k - 1], starts[k]), float(full_scale[k - 1] / self.full))
+            for k in range(1, len(sizes))
+        ]
+
+    def _rewire(self, mounted: Mounted) -> None:
         if self.wires.resistive:
             updates = cast(NDArray[np.int64], mounted.state["updates"])
             updates[0] += 1

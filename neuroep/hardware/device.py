@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuroep.circuit import Circuit
+from neuroep.errors import BadInput
 from neuroep.ledger import Event, Ledger, Phase
 from neuroep.network import Network
 from neuroep.recipe import Programming
@@ -38,6 +39,43 @@ class Update(NamedTuple):
         if not decay:
             return self
         return self._replace(direction=self.direction._replace(couplings=self.direction.couplings + decay * couplings))
+
+
+class Products(NamedTuple):
+    """A sum of products of states, Σ_r coefficient_r · below_r above_rᵀ, in the order in which they are sent.
+
+    Attributes
+    ----------
+    below, above : ndarray, shapes (rows, n_{k−1}) and (rows, n_k)
+        What rows and columns of coupling k carry.
+    coefficients : ndarray, shape (rows,)
+        Of each product.
+    group : int
+        How many rows in succession belong to one sample.
+    """
+
+    below: FloatArray
+    above: FloatArray
+    coefficients: FloatArray
+    group: int
+
+
+class StateUpdate(NamedTuple):
+    """A requested change of all weights as products of states: Δ_k = rates_k · Σ_r coefficient_r below_r above_rᵀ.
+
+    Attributes
+    ----------
+    products : tuple of Products
+        Of each coupling k = 1..L.
+    biases : ndarray, shape (Σ n_k,)
+        Direction of the biases, laid out as in `Weights`: they are digital.
+    rates : tuple of float
+        As in `Update`.
+    """
+
+    products: tuple[Products, ...]
+    biases: FloatArray
+    rates: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +134,20 @@ class Programmable(Protocol):
         ...
 
 
+@runtime_checkable
+class StateProgrammable(Protocol):
+    """Hardware whose lines can carry the states themselves, which then meet in its devices."""
+
+    @property
+    def programming(self) -> Programming:
+        """How updates are sent; by states where `programming.method.by_states`."""
+        ...
+
+    def program_states(self, mounted: Mounted, update: StateUpdate, rng: np.random.Generator, ledger: Ledger) -> None:
+        """Apply an update without a gradient, in place, and count writes and pulses in Phase.UPDATE."""
+        ...
+
+
 def lower(network: Network, up: FloatArray, down: FloatArray, biases: FloatArray) -> Circuit:
     """Return the circuit without converters or noise that shares the given buffers."""
     units = len(network.sizes)
@@ -127,16 +179,32 @@ def effective_weights(circuit: Circuit) -> Weights:
     return Weights(tuple(int(n) for n in circuit.sizes), circuit.up.copy(), circuit.biases.copy())
 
 
-def update_biases(circuit: Circuit, update: Update) -> None:
+def update_biases(circuit: Circuit, direction: FloatArray, rates: tuple[float, ...]) -> None:
     """Add the biases' change exactly: every device here keeps its biases in digital periphery."""
     starts = unit_offsets([int(n) for n in circuit.sizes])
-    for k, rate in enumerate(update.rates, start=1):
-        circuit.biases[starts[k - 1] : starts[k]] += rate * update.direction.bias(k)
+    for k, rate in enumerate(rates, start=1):
+        part = slice(starts[k - 1], starts[k])
+        circuit.biases[part] += rate * direction[part]
 
 
 def programmed(device: Device, programming: Programming) -> Device:
-    """Return a device that is programmed as a recipe says; those without a choice stay as they are."""
-    return device.programmed_by(programming) if isinstance(device, Programmable) else device
+    """Return a device that is programmed as a recipe says; those without a choice stay as they are.
+
+    Raises
+    ------
+    BadInput
+        If the recipe sends states as pulses and the device takes none.
+    """
+    if isinstance(device, Programmable):
+        return device.programmed_by(programming)
+    if programming.method.by_states:
+        raise BadInput(f"method {programming.method.value!r} on {device.name}", "programming.method", "a crossbar")
+    return device
+
+
+def by_states(device: Device) -> StateProgrammable | None:
+    """Return the device if its weights are changed by pulse trains of states, without a gradient."""
+    return device if isinstance(device, StateProgrammable) and device.programming.method.by_states else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +227,7 @@ class Ideal:
         weights = self.direct(mounted, ledger)
         for k in range(1, weights.depth + 1):
             weights.coupling(k)[...] += update.delta(k)
-        update_biases(mounted.circuit, update)
+        update_biases(mounted.circuit, update.direction.biases, update.rates)
 
     def direct(self, mounted: Mounted, ledger: Ledger) -> Weights:
         """Return the weights, counting every synapse as written once."""

@@ -28,7 +28,17 @@ PULSES, LONGEST_UP, LONGEST_DOWN, WRITTEN, UPWARD, REFRESHED = range(6)
 
 SHOWN_NORMAL = 1 << 31  # number of the normal of the write noise: no train is that long
 QUIET = 32  # weights in a row that are passed over together when none of them is pulsed
+
 AHEAD = 64  # weights whose devices are fetched together, so that waiting for memory overlaps
+
+
+class Noise(NamedTuple):
+    """Of a law: its noise from pulse to pulse, in numbers alone."""
+
+    size: float
+    additive: bool
+    floor: float
+    slope: float
 
 
 class Room(NamedTuple):
@@ -54,15 +64,21 @@ def normal(key: int, number: int) -> float:
     return scalars.standard_normal(uint32(key & uint64(0xFFFFFFFF)), uint32(key >> uint64(32)), uint32(number))
 
 
-@njit()
+@njit(inline="always")
+def exponential_step(w: float, up: bool, low: float, high: float, shape: FloatArray, one: float) -> float:
+    """y₊ or y₋ of `ExpStep`; `shape` may be a tuple, too."""
+    z = shape[4] * (w + w) / (high - low) + shape[5]
+    grown = (shape[0] if up else shape[1]) * scalars.exponential((shape[2] if up else -shape[3]) * z)
+    return max(one - grown, one - one)
+
+
+@njit(error_model="numpy")
 def shaped_step(w: float, up: bool, low: float, high: float, slope: float, code: int, shape: FloatArray) -> float:
     """y₊ or y₋ of a device at w, of a law that isn't linear; `slope` is that of the direction."""
     one = shape.dtype.type(1.0)
     zero = one - one
     if code == _EXPONENTIAL:
-        z = shape[4] * (w + w) / (high - low) + shape[5]
-        exponential = shape[0] * np.exp(shape[2] * z) if up else shape[1] * np.exp(-shape[3] * z)
-        return max(one - exponential, zero)
+        return exponential_step(w, up, low, high, shape, one)
     if code == _POWER:
         return (max(high - w if up else w - low, zero) / (high - low)) ** slope
     half = len(shape) // 2
@@ -95,31 +111,36 @@ def normals_from(low: int, high: int, first: int, count: int, out: FloatArray) -
 
 
 @njit(inline="always")
+def noisy(change: float, w: float, step: float, noise: Noise, normal: float) -> float:
+    """What a pulse changes, with the noise from pulse to pulse."""
+    return change + noise.size * (step if noise.additive else abs(change) + noise.floor + noise.slope * abs(w)) * normal
+
+
+@njit(inline="always")
 def pulse(
     w: float, up: bool, part: float, step: float, low: float, high: float, slope: float, code: int, shape: FloatArray,
-    noise: float, additive: bool, floor: float, noise_slope: float, normal: float,
+    noise: Noise, normal: float,
 ) -> float:  # fmt: skip
-    """Where one pulse, or a part of one, takes a device from w."""
+    """Where one pulse, or a part of one, takes a device from w; without noise the normal doesn't count."""
     one = shape.dtype.type(1.0)
     change = step * (one - slope * w if code == _LINEAR else shaped_step(w, up, low, high, slope, code, shape))
-    if noise > 0.0:
-        change += noise * (step if additive else abs(change) + floor + noise_slope * abs(w)) * normal
+    if noise.size > 0.0:
+        change = noisy(change, w, step, noise, normal)
     return scalars.clip(w + (part if up else -part) * change, low, high)
 
 
 @njit()
 def train(
     w: float, up: bool, left: float, step: float, low: float, high: float, slope: float, code: int, shape: FloatArray,
-    noise: float, additive: bool, floor: float, noise_slope: float, key_low: int, key_high: int, later: FloatArray,
+    noise: Noise, key_low: int, key_high: int, later: FloatArray,
 ) -> float:  # fmt: skip
     """Where all pulses but the first, of which `left` are left, take a device from w; a broken pulse comes last."""
     one, place = shape.dtype.type(1.0), 0
     number = place
     while left > 0.0:
-        if noise > 0.0 and place == 0:
+        if noise.size > 0.0 and place == 0:
             normals_from(key_low, key_high, number + 1, min(AHEAD, int(np.ceil(left))), later)
-        w = pulse(w, up, min(left, one), step, low, high, slope, code, shape, noise, additive, floor, noise_slope,
-                  later[place])  # fmt: skip
+        w = pulse(w, up, min(left, one), step, low, high, slope, code, shape, noise, later[place])
         left -= one
         number += 1
         place = number % AHEAD
@@ -171,8 +192,8 @@ def write(
         normals_of(len(hits), 0, room, room.first)
     if law.write_noise > 0.0:
         normals_of(len(hits), SHOWN_NORMAL, room, room.shown)
-    code, shape, noise, additive, floor = law.code, law.shape, law.noise, law.additive, law.floor
-    noise_slope, write_noise, later = law.noise_slope, law.write_noise, room.later
+    code, shape, write_noise, later = law.code, law.shape, law.write_noise, room.later
+    noise = Noise(law.noise, law.additive, law.floor, law.noise_slope)
     key_low, key_high, first, shown = room.low, room.high, room.first, room.shown
     one = shape.dtype.type(1.0)
     pulses, upward, longest_up, longest_down = 0.0, 0.0, counts[LONGEST_UP], counts[LONGEST_DOWN]
@@ -191,11 +212,9 @@ def write(
         if step == 0.0:
             continue
         low, high, size = devices[i, _LOW], devices[i, _HIGH], abs(count)
-        w = pulse(devices[i, _VALUE], up, min(size, one), step, low, high, slope, code, shape, noise, additive, floor,
-                  noise_slope, first[h])  # fmt: skip
+        w = pulse(devices[i, _VALUE], up, min(size, one), step, low, high, slope, code, shape, noise, first[h])
         if size > one:
-            w = train(w, up, size - one, step, low, high, slope, code, shape, noise, additive, floor, noise_slope,
-                      key_low[h], key_high[h], later)  # fmt: skip
+            w = train(w, up, size - one, step, low, high, slope, code, shape, noise, key_low[h], key_high[h], later)
         devices[i, _VALUE] = w
         if write_noise > 0.0:
             devices[i, _SHOWN] = write_noise * shown[h]

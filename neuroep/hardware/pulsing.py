@@ -69,7 +69,7 @@ class Pulser(NamedTuple):
         real: Any = weights.dtype.type
         kernels.send(
             devices, against, self.law, plus, minus, real(array.scale), _key(chance.devices), weights,
-            self._refresh(devices), counts,
+            refresh_of(devices, self.step, self.one_sided), counts,
         )  # fmt: skip
         _count(ledger, k, counts)
 
@@ -91,13 +91,6 @@ class Pulser(NamedTuple):
         elif paired:
             kernels.share_out(plus, self.one_sided, minus)
         return plus, minus
-
-    def _refresh(self, devices: FloatArray) -> FloatArray:
-        if not self.one_sided:
-            return np.empty(0, devices.dtype)
-        high = float(devices[:, Column.HIGH].mean())
-        numbers = REFRESH_LARGER * high, REFRESH_SMALLER * high, COMMON_MODE * high, self.step, self.step
-        return np.asarray(numbers, devices.dtype)
 
     def _transfer(self, array: Array, update: Update, k: int, chance: Chance, ledger: Ledger) -> None:
         """Tiki-Taka, version 2: the gradient goes to the second array; its rows go to the weights in turn.
@@ -127,6 +120,14 @@ class Pulser(NamedTuple):
         # shared out, not halved: half of an odd number of pulses isn't whole
         whole = self._replace(programming=Programming(Method.ACCUMULATED, self.programming.most_pulses))
         whole._send(array, "devices", "against", (request, 1.0), np.zeros_like(request), chance, ledger, k)
+
+
+def refresh_of(devices: FloatArray, step: float, one_sided: bool) -> FloatArray:
+    """Return when and how pairs are reset, as :func:`pulse_kernels.send` takes it: one-sided ones alone are."""
+    if not one_sided:
+        return np.empty(0, devices.dtype)
+    high = float(devices[:, Column.HIGH].mean())
+    return np.asarray([REFRESH_LARGER * high, REFRESH_SMALLER * high, COMMON_MODE * high, step, step], devices.dtype)
 
 
 def _key(rng: np.random.Generator) -> Any:

@@ -173,7 +173,7 @@ class QuantizedSynapse:
             codes[...] = target
             np.multiply(target, step, out=weights)
             ledger.add(Phase.UPDATE, Event.WRITE, k, changed)
-        update_biases(circuit, update)
+        update_biases(circuit, update.direction.biases, update.rates)
 
     def direct(self, mounted: Mounted, ledger: Ledger) -> Weights | None:
         """Return None: integers only change by :meth:`program`."""

@@ -63,6 +63,9 @@ class TwoArrays:
     def __post_init__(self) -> None:
         if self.average_every and self.array.one_sided:
             raise BadInput("a mean of one-sided devices", f"{self.name}: programming.average_every", "0")
+        if self.array.programming.method.by_states:
+            method = self.array.programming.method.value
+            raise BadInput(f"method {method!r} with two arrays", f"{self.name}: programming.method", "another method")
         if self.array.programming.reads is Reads.ADJOINT:
             raise BadInput(
                 "adjoint reads of arrays that are read one way", f"{self.name}: programming.reads", "changes"

@@ -14,12 +14,13 @@ from neuroep.circuit import Circuit
 from neuroep.engines import Accumulation, Engine, Plan, Plans
 from neuroep.equilibrium import ResultCode
 from neuroep.errors import BadInput, Diverged
-from neuroep.hardware.device import Device, Mounted, Update
+from neuroep.hardware.device import Device, Mounted, Update, by_states
 from neuroep.learning.phases import plans, step_keys
 from neuroep.learning.readings import reading
+from neuroep.learning.state_products import state_update
 from neuroep.ledger import Ledger, Phase
 from neuroep.physics.costs import cost, predicted_labels
-from neuroep.recipe import Phases, Training
+from neuroep.recipe import Phases, Recipe, Training
 from neuroep.rng import stream
 from neuroep.weights import FloatArray, Weights
 
@@ -133,6 +134,9 @@ class Trainer:
                 "data",
                 f"{mounted.circuit.sizes[0]} and {mounted.circuit.sizes[-1]}, as the network has",
             )
+        self.states_to = by_states(device)
+        if self.states_to is not None:
+            Recipe(phases, training, training, self.states_to.programming)  # refuses what states can't carry
         self.engine, self.device, self.mounted = engine, device, mounted
         self.phases, self.training, self.seed = phases, training, seed
         self.samples, self.validation, self.orders = samples, validation, orders
@@ -192,6 +196,11 @@ class Trainer:
         x, targets = self.samples.x.take(batch, axis=0), self.samples.targets.take(batch, axis=0)
         settled = self.reading.settle(x, targets, place, progress.ledger)
         self._check(place, settled.nudged.code)
+        if self.states_to is not None:
+            method = self.states_to.programming.method
+            update = state_update(circuit, x, targets, *settled[:3], method, rates)
+            self.states_to.program_states(self.mounted, update, rng, progress.ledger)
+            return settled.free.output.copy()
         direct = self.device.direct(self.mounted, progress.ledger) if self._plain else None
         into = (
             Accumulation(progress.velocity, (1.0,) * len(rates), training.momentum)

@@ -79,3 +79,22 @@ def test_noise_is_the_array_one_bit_for_bit() -> None:
     """Single-precision arithmetic without fused operations: the same everywhere."""
     expected = counter_normal(987654321, np.arange(700), 3, 1000, 2)
     np.testing.assert_array_equal(normals(np.uint64(987654321), 700, 3, 1000, 2), expected)
+
+
+@njit
+def powers(values: Any) -> Any:
+    out = np.empty_like(values)
+    for i in range(len(values)):
+        out[i] = scalars.exponential(values[i])
+    return out
+
+
+def test_exponentials_are_right_to_a_unit_in_the_last_place() -> None:
+    """Against float64, over all of float32's range; beyond it they stay finite and positive."""
+    x = np.linspace(-86.9, 87.9, 200_001).astype(np.float32)
+    wanted = np.exp(x.astype(np.float64))
+    assert np.abs(powers(x) / wanted - 1.0).max() < np.finfo(np.float32).eps
+    beyond = powers(np.array([-1e4, 1e4], np.float32))
+    assert np.isfinite(beyond).all()
+    assert (beyond > 0.0).all()
+    assert powers(GRID) == pytest.approx(np.exp(GRID), rel=1e-15)

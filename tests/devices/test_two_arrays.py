@@ -54,7 +54,7 @@ def test_each_array_has_errors_of_its_own() -> None:
     assert abs((circuit.up - circuit.down).std() / (np.sqrt(2) * one) - 1) < bound
 
 
-@pytest.mark.parametrize("method", list(Method))
+@pytest.mark.parametrize("method", [method for method in Method if not method.by_states])
 def test_perfect_devices_stay_equal(method: Method) -> None:
     """Trains are rounded once, so what chance there is in them is the same for both; biases move once."""
     network, weights = uniform(0.5)
@@ -279,3 +279,9 @@ def test_what_an_array_alone_cannot_do_is_refused() -> None:
 def test_adjoint_reads_of_arrays_that_are_read_one_way_are_refused() -> None:
     with pytest.raises(BadInput, match=r"programming\.reads"):
         TwoArrays(CLEAN).programmed_by(Programming(reads=Reads.ADJOINT))
+
+
+@pytest.mark.parametrize("method", [Method.OPPOSITE, Method.NET])
+def test_states_are_sent_to_one_array(method: Method) -> None:
+    with pytest.raises(BadInput, match=r"programming\.method"):
+        TwoArrays(CLEAN).programmed_by(Programming(method))

@@ -13,7 +13,7 @@ import pytest
 from neuroep import catalogue
 from neuroep.prices import PRICED_EVENTS
 from neuroep.quantities import UNITS, Quantity
-from neuroep.recipe import Estimator, Method, Order, Phases, Programming, Reads, Training
+from neuroep.recipe import Estimator, Method, Order, Phases, Programming, Reads, Training, Trains
 from neuroep.specs.chip import CHIP_RULES, RULE_KEY
 from neuroep.specs.crossbar import CHOICES, LABELS, OPTIONAL, REQUIRED, SHAPES
 from neuroep.specs.model import ACTIVATIONS, COSTS, LayerTable, Measured, ModelTable
@@ -44,7 +44,11 @@ def test_every_model_key_is_explained() -> None:
     words = set(re.findall(r"[\w-]+", readme("models")))
     structs = {name for struct in (LayerTable, Measured, ModelTable) for name in struct.__struct_fields__}
     fields = {field.name for kind in (Phases, Training, Programming) for field in dataclasses.fields(kind)}
-    choices = {*ACTIVATIONS, *COSTS, *(member.value for enum in (Estimator, Order, Method, Reads) for member in enum)}
+    choices = {
+        *ACTIVATIONS,
+        *COSTS,
+        *(member.value for enum in (Estimator, Order, Method, Reads, Trains) for member in enum),
+    }
     assert structs | fields | choices <= words
 
 
