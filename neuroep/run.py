@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from neuroep.bridges.weights_file import METADATA, tensors_of
 from neuroep.cost.energy import INFERENCE, TRAINING_STEP, Bill, price
@@ -16,7 +16,6 @@ from neuroep.jobs import Outcome, run_job
 from neuroep.learning.access import ep_step_trace
 from neuroep.learning.trainer import Epoch
 from neuroep.ledger import Event, Phase
-from neuroep.quantities import Band
 from neuroep.report import write_report
 from neuroep.specs import DeviceSpec
 from neuroep.store import RunFolder, versions
@@ -164,12 +163,17 @@ def _weighted_ard(experiment: Experiment, method: str, device: str) -> float | N
     return ClockTracker().follow(ep_step_trace(network, phases)).weighted_ard
 
 
-def _row(outcome: Outcome, profile: DeviceSpec | None, bill: Bill | None, ard: float | None) -> dict[str, Any]:
-    def band(found: Band | None) -> dict[str, float] | None:
-        return None if found is None else found._asdict()
+def _figure(bill: Bill | None, kind: Literal["energy", "time"], phases: tuple[Phase, ...]) -> dict[str, float] | None:
+    """Joules or seconds of some phases; None, not 0, where a profile prices nothing of them (pulses, but no reads)."""
+    if bill is None:
+        return None
+    table = bill.energy_joules if kind == "energy" else bill.time_seconds
+    if not any(table.get(phase) for phase in phases):
+        return None
+    return (bill.energy(phases) if kind == "energy" else bill.time(phases))._asdict()
 
-    priced = bill is not None and bool(bill.energy_joules) and any(bill.energy_joules.values())
-    timed = bill is not None and any(bill.time_seconds.values())
+
+def _row(outcome: Outcome, profile: DeviceSpec | None, bill: Bill | None, ard: float | None) -> dict[str, Any]:
     return {
         "method": outcome.job.method,
         "device": IDEAL if profile is None else profile.name,
@@ -177,9 +181,9 @@ def _row(outcome: Outcome, profile: DeviceSpec | None, bill: Bill | None, ard: f
         "epochs": len(outcome.history),
         "test_accuracy": outcome.test_accuracy,
         "seconds": sum(epoch.seconds for epoch in outcome.history),
-        "energy_inference_joules": band(bill.energy(INFERENCE) if bill is not None and priced else None),
-        "energy_training_step_joules": band(bill.energy(TRAINING_STEP) if bill is not None and priced else None),
-        "latency_inference_seconds": band(bill.time(INFERENCE) if bill is not None and timed else None),
+        "energy_inference_joules": _figure(bill, "energy", INFERENCE),
+        "energy_training_step_joules": _figure(bill, "energy", TRAINING_STEP),
+        "latency_inference_seconds": _figure(bill, "time", INFERENCE),
         "weighted_ard": ard,
         "weight_writes": int(outcome.ledger.counts[Phase.UPDATE, Event.WRITE].sum()),
     }

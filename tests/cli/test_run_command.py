@@ -206,3 +206,11 @@ def test_a_run_reads_its_inputs_and_writes_its_folder_only(tmp_path: Path) -> No
     call(*QUICK, "--data", "mine.npz", "--out", "o")
     after = contents(tmp_path)
     assert {name for name in after if name.split("/")[0] != "o"} == set(before)
+
+
+def test_what_a_profile_does_not_price_has_no_figure(tmp_path: Path) -> None:
+    """SONOS flash has a time for pulses and none for reads: no latency, rather than one of 0 s."""
+    found = call("run", "xor", "-d", "sonos-flash", "--epochs", "1", "--no-backprop", "--out", str(tmp_path), "--json")
+    (row,) = (row for row in found.json["rows"] if row["device"] == "sonos-flash")
+    assert row["latency_inference_seconds"] is None
+    assert row["energy_inference_joules"]["value"] > 0.0
