@@ -129,6 +129,9 @@ def energy_figure(result: Mapping[str, Any]) -> Figure:
         energies = [(row, getattr(row, key)) for row in rows]
         if any(energy is not None and energy.value > 0 for _, energy in energies):
             axes.set_xscale("log")
+        ends = {end for _, energy in energies if energy is not None for end in energy if end > 0}
+        if len(ends) == 1:  # a logarithmic axis can't make room around a single number by itself
+            axes.set_xlim(0.5 * min(ends), 2.0 * max(ends))
         for row, energy in energies:
             look = drawn[row.method, row.device]
             if energy is None or energy.value <= 0:
@@ -137,9 +140,6 @@ def energy_figure(result: Mapping[str, Any]) -> Figure:
                 _point(axes, row, energy, look)
         axes.set(title=title, xlabel="Energy per sample")
         axes.margins(x=0.12, y=0.12)
-        ends = {end for _, energy in energies if energy is not None for end in energy if end > 0}
-        if len(ends) == 1:  # a logarithmic axis can't make room around a single number by itself
-            axes.set_xlim(0.5 * min(ends), 2.0 * max(ends))
         axes.grid(True)
         engineering(axes.xaxis, "J")
     all_axes[0].set_ylabel("Test accuracy (%)")
