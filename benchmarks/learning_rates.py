@@ -25,6 +25,7 @@ from neuroep.engines import create
 from neuroep.errors import Diverged
 from neuroep.experiment import Materials, materials
 from neuroep.hardware.device import Device, Ideal, programmed
+from neuroep.hardware.effects import without
 from neuroep.learning.trainer import Progress, Trainer
 from neuroep.network import Network
 from neuroep.recipe import Recipe, Training
@@ -70,6 +71,7 @@ def main() -> None:
     parser.add_argument("--method", nargs="+", default=["ep", "backprop"], choices=["ep", "backprop"])
     parser.add_argument("--device", default="ideal")
     parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="of EP: phases., training., …")
+    parser.add_argument("--without", nargs="+", default=[], metavar="EFFECT", help="effects of hardware to switch off")
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--seed", type=int, nargs="+", default=[0])
     parser.add_argument("--validation", type=float, default=1 / 12)
@@ -82,7 +84,7 @@ def main() -> None:
         changed(recipe.programming, "programming", settings),
     )  # fmt: skip
     hardware = changed(load_device(options.device).build() or Ideal(), "device", settings)
-    hardware = programmed(hardware, recipe.programming)
+    hardware = programmed(without(hardware, tuple(options.without)), recipe.programming)
     for method in options.method:
         base = recipe.training if method == "ep" else recipe.backprop
         for factor in options.factors:
