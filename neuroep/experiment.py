@@ -100,9 +100,8 @@ class Experiment:
     def hardware(self, name: str) -> Device:
         """Return the device model a training of that name runs on."""
         built = next((spec.build() for spec in self.devices if self.trained_on(spec) == name), None)
-        if built is None:
-            return Ideal()
-        return programmed(without(built, self.without), self.recipe(name).programming)
+        freed = Ideal() if built is None else without(built, self.without)
+        return programmed(freed, self.recipe(name).programming)
 
     def trained_on(self, spec: DeviceSpec) -> str:
         """Return the name under which a profile's training runs: its own, or ideal if it only has prices."""
@@ -142,6 +141,7 @@ class Experiment:
             built = spec.build()
             if built is not None:
                 without(built, self.without)
+            self.hardware(self.trained_on(spec))
             spec.core_map(self.model.network())
         materials(self.model.network(), self.dataset(self.seeds[0]), self.recipe(IDEAL).training, self.seeds[0])
 
