@@ -85,7 +85,7 @@ def line_up(
         filled[hits.pulses[j]] += 1
     for p in range(most, -1, -1):
         filled[p], above = above, above + filled[p]
-    deep = (most >> 5) + 3
+    deep = (most >> 5) + 2
     for j in found:
         place = filled[hits.pulses[j]]
         filled[hits.pulses[j]] += 1
@@ -143,7 +143,7 @@ def pulse_block(
 @njit(error_model="numpy")
 def pulse_abreast(abreast: Abreast, law: Law, standing: int, most: int) -> None:
     """All pulses of the devices in `abreast`. The commonest laws have loops of their own, without a choice inside."""
-    deep, s, nothing = (most >> 5) + 3, law.shape, law.noise - law.noise
+    deep, s, nothing = (most >> 5) + 2, law.shape, law.noise - law.noise
     noise = kernels.Noise(law.noise, law.additive, law.floor, law.noise_slope)
     shape = (nothing, nothing, nothing, nothing, nothing, nothing)
     if law.code == _EXPONENTIAL:

@@ -312,6 +312,22 @@ def test_phases_that_are_alike_cancel_pulse_by_pulse(trains: Trains) -> None:
     assert counts[Event.PULSE_UP] > counts[Event.PULSE_DOWN] > 500
 
 
+@pytest.mark.parametrize("trains", list(Trains))
+def test_full_and_empty_time_lines(trains: Trains) -> None:
+    """128 slots in which every line has a pulse, 64 up and 64 down on each of 40 devices a row; and none at all."""
+    crossbar = CLEAN.programmed_by(Programming(Method.NET, 64, trains=trains))
+    it = ready(crossbar, 3, 40)
+    size = np.array([64.0, -64.0]) * crossbar.step / crossbar.full
+    update = StateUpdate((Products(np.ones((2, 3)), np.ones((2, 40)), size * (1 - 1e-12)),), np.zeros(40), (1.0,))
+    crossbar.program_states(it.mounted, update, stream(0), it.ledger)
+    counts = it.ledger.counts[Phase.UPDATE, :, 1].copy()
+    assert counts[[Event.PULSE_UP, Event.PULSE_DOWN, Event.PULSE_SLOT]].tolist() == [64 * 120, 64 * 120, 128]
+    assert it.mounted.circuit.up == pytest.approx(np.zeros(120), abs=1e-12)
+    nothing = StateUpdate((update.products[0]._replace(coefficients=np.zeros(2)),), np.zeros(40), (1.0,))
+    crossbar.program_states(it.mounted, nothing, stream(0), it.ledger)
+    assert (it.ledger.counts[Phase.UPDATE, :, 1] == counts).all()
+
+
 def test_pairs_share_their_pulses_in_turns() -> None:
     """Half of the coincidences, within binomial error, raise G⁺, the other half lower G⁻."""
     crossbar = replace(CLEAN, encoding=Encoding.PAIR)
