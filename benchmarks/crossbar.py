@@ -3,7 +3,9 @@
     python benchmarks/crossbar.py --device ecram --model fashion-mlp
 
 prints the median time of a training step on ideal weights and on the device, all its effects on, by the device's recipe
-and by the plain one, their ratios, and of one update of all weights with about one pulse a weight. One thread.
+and by the plain one, their ratios, and of one update of all weights with about one pulse a weight. Then that of updates
+by pulse trains of states (`programming.method` net and opposite, 31 slots at most), settled from initial weights, at
+the recipe's rates: median and fastest, and pulses and slots an update. One thread.
 """
 
 from __future__ import annotations
@@ -12,17 +14,21 @@ import argparse
 import statistics
 import time
 from dataclasses import replace
+from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 
 from neuroep.catalogue import load_device, load_model
 from neuroep.engines import create
 from neuroep.estimate import sample_batch
-from neuroep.hardware.device import Device, Ideal, Update, programmed
+from neuroep.hardware.device import Device, Ideal, Update, by_states, programmed
+from neuroep.learning.readings import Difference
+from neuroep.learning.state_products import state_update
 from neuroep.learning.trainer import Progress, Trainer
-from neuroep.ledger import Ledger
+from neuroep.ledger import Ledger, Phase
 from neuroep.network import initial_weights
-from neuroep.recipe import Programming, Recipe
+from neuroep.recipe import Method, Programming, Recipe, Trains
 from neuroep.rng import stream
 from neuroep.specs import ModelSpec
 from neuroep.weights import Weights
@@ -65,9 +71,43 @@ def update_seconds(model: ModelSpec, device: Device, repeats: int) -> tuple[floa
         started = time.perf_counter()
         device.program(mounted, Update(direction, (size, 0.1 * size)), rng, ledger)
         times.append(time.perf_counter() - started)
-    from neuroep.ledger import Phase
-
     return statistics.median(times), ledger.events(Phase.UPDATE)["pulse"] / repeats
+
+
+class StateTimes(NamedTuple):
+    """Seconds of an update by states, and what one sends."""
+
+    median: float
+    fastest: float
+    pulses: float
+    slots: float
+
+
+def state_update_seconds(
+    model: ModelSpec, device: Device, recipe: Recipe, method: Method, trains: Trains, repeats: int
+) -> StateTimes:
+    """Return the times of an update by pulse trains of the states of one minibatch, settled from initial weights."""
+    network = model.network()
+    programming = replace(recipe.programming, method=method, trains=trains, most_pulses=31, least_pulses=1)
+    hardware = programmed(device, programming)
+    _, samples = sample_batch(model, network, recipe.training.batch_size, 0)
+    mounted = hardware.mount(network, initial_weights(network, stream(0, "weights")), stream(0, "mount"))
+    engine, ledger = create("cpu", 1), Ledger.empty(network.sizes)
+    with engine.session():
+        reading = Difference(engine, mounted.circuit, recipe.phases, 0)
+        settled = reading.settle(samples.x, samples.targets, (0, 0), Ledger.empty(network.sizes))
+    rates = tuple(-rate for rate in recipe.training.rates(network.depth, 0))
+    chosen, rng, times = by_states(hardware), stream(0, "update"), []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        update = state_update(mounted.circuit, samples.x, samples.targets, *settled[:3], method, rates)
+        if chosen is not None:
+            chosen.program_states(mounted, update, rng, ledger)
+        times.append(time.perf_counter() - started)
+    events = ledger.events(Phase.UPDATE)
+    return StateTimes(
+        statistics.median(times), min(times), events["pulse"] / repeats, events["pulse_slot"] / repeats
+    )  # fmt: skip
 
 
 def main() -> None:
@@ -89,6 +129,13 @@ def main() -> None:
             print(f"{name}, {what}: step {1e3 * seconds:.3f} ms, {seconds / ideal:.2f} times ideal")
         seconds, pulses = update_seconds(model, built, options.repeats // 6)
         print(f"{name}: update of all weights {1e3 * seconds:.2f} ms, {pulses:,.0f} pulses")
+        for method, trains in product((Method.NET, Method.OPPOSITE), Trains):
+            repeats = options.repeats if method is Method.NET else max(3, options.repeats // 10)
+            found = state_update_seconds(model, built, recipe, method, trains, repeats)
+            print(
+                f"{name}, {method.value}, {trains.value}: {1e3 * found.median:.2f} ms, "
+                f"fastest {1e3 * found.fastest:.2f}, {found.pulses:,.0f} pulses, {found.slots:,.0f} slots"
+            )
 
 
 if __name__ == "__main__":

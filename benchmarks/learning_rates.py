@@ -30,6 +30,7 @@ from neuroep.errors import BadInput, Diverged
 from neuroep.experiment import Materials, materials
 from neuroep.hardware.crossbar import Crossbar
 from neuroep.hardware.device import Device, Ideal, programmed
+from neuroep.hardware.effects import without
 from neuroep.hardware.two_arrays import TwoArrays
 from neuroep.learning.trainer import Progress, Trainer
 from neuroep.network import Network
@@ -124,6 +125,7 @@ def main() -> None:
     parser.add_argument("--device", default="ideal")
     parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="of EP: phases., training., …")
     parser.add_argument("--two-arrays", action="store_true", help="a crossbar for each direction, on any crossbar")
+    parser.add_argument("--without", nargs="+", default=[], metavar="EFFECT", help="effects of hardware to switch off")
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--seed", type=int, nargs="+", default=[0])
     parser.add_argument("--validation", type=float, default=1 / 12)
@@ -140,7 +142,7 @@ def main() -> None:
         if not isinstance(hardware, Crossbar):
             raise BadInput(f"{hardware.name} has no single array", "--two-arrays", "a crossbar with one")
         hardware = TwoArrays(hardware)
-    hardware = programmed(hardware, recipe.programming)
+    hardware = programmed(without(hardware, tuple(options.without)), recipe.programming)
     for method in options.method:
         base = recipe.training if method == "ep" else recipe.backprop
         for factor in options.factors:

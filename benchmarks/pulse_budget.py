@@ -6,13 +6,13 @@ settles a minibatch (after some epochs by the device's own recipe), sends one up
 coupling, in nominal pulses a device, root mean square over devices:
 
     wanted   learning rate × contrast
-    clipped  what the mean of 20 trains misses of it: probabilities clipped at 1, rounded bits
-    random   spread of these trains: the bits drawn
-    walk     what asymmetric steps add: towards the symmetry point, whatever the net number of pulses
+    clipped  what the mean of 20 draws misses of it: probabilities clipped at 1, rounded bits (random/√20 is chance)
+    random   spread of these draws: the bits drawn
+    steps    what unequal steps add: asymmetry, which pairs of opposite pulses walk along, spread, bounds
     noise    from pulse to pulse and from write to write
     cosine   of what really changed with what was wanted
 
-and pulses a device, pairs of opposite ones among them, and slots.
+and pulses a device, and slots.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Budget(NamedTuple):
     wanted: float
     clipped: float
     random: float
-    walk: float
+    steps: float
     noise: float
     cosine: float
     pulses: float

@@ -103,9 +103,8 @@ class Experiment:
     def hardware(self, name: str) -> Device:
         """Return the device model a training of that name runs on."""
         built = next((spec.build() for spec in self.devices if self.trained_on(spec) == name), None)
-        if built is None:
-            return Ideal()
-        return programmed(without(built, self.without), self.recipe(name).programming)
+        freed = Ideal() if built is None else without(built, self.without)
+        return programmed(freed, self.recipe(name).programming)
 
     def trained_on(self, spec: DeviceSpec) -> str:
         """Return the name under which a profile's training runs: its own, or ideal if it only has prices."""
@@ -120,7 +119,8 @@ class Experiment:
 
     def recipe(self, device: str) -> Recipe:
         """Return the model's recipe for a device, with the epochs asked for."""
-        recipe = self.model.recipe(next((spec for spec in self.devices if self.trained_on(spec) == device), device))
+        spec = next((spec for spec in self.devices if self.trained_on(spec) == device), None)
+        recipe = self.model.overridden(device) if spec is None or device == IDEAL else self.model.recipe(spec)
         if self.epochs is None:
             return recipe
         training, backprop = (replace(t, epochs=self.epochs) for t in (recipe.training, recipe.backprop))
@@ -146,6 +146,7 @@ class Experiment:
             built = spec.build()
             if built is not None:
                 without(built, self.without)
+            self.hardware(self.trained_on(spec))
             spec.core_map(self.model.network())
         materials(self.model.network(), self.dataset(self.seeds[0]), self.recipe(IDEAL).training, self.seeds[0])
 

@@ -144,7 +144,7 @@ def _source(
             network, stock.weights, recipe.backprop, train.x, train.targets, train.labels, stock.orders, threads=1
         ).weights
         return found, twin.accuracy(network, found, test.x, test.labels, threads=1)
-    plain = model.recipe("ideal")
+    plain = model.recipe()
     engine, ideal = create(), Ideal()
     start = stock.weights if source == "ep" else load_weights(source, network)
     mounted = ideal.mount(network, start, stream(seed, "mount", "ideal"))

@@ -84,7 +84,7 @@ def recipes_on(spec: ModelSpec) -> dict[str, Recipe]:
     from neuroep.catalogue import load_device, names
 
     shipped = names("devices")
-    return {name: spec.recipe(load_device(name) if name in shipped else name) for name in spec.devices}
+    return {name: spec.recipe(load_device(name)) if name in shipped else spec.overridden(name) for name in spec.devices}
 
 
 def device_object(spec: DeviceSpec) -> dict[str, Any]:

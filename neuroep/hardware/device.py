@@ -52,12 +52,15 @@ class Products(NamedTuple):
         Of each product.
     group : int
         How many rows in succession belong to one sample.
+    alike : bool
+        Whether rows of a sample share scale and random numbers, so that what they have in common cancels.
     """
 
     below: FloatArray
     above: FloatArray
     coefficients: FloatArray
-    group: int
+    group: int = 1
+    alike: bool = False
 
 
 class StateUpdate(NamedTuple):

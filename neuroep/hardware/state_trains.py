@@ -20,6 +20,9 @@ deterministic
     B p q by at most ½ + ½ (p + q) + 1/(4B). The smallest product is one pulse; requests under about half a pulse a
     sample are lost, however many samples make them. Clipping is as above.
 
+Products that are sent alike (the two phases of `opposite`) share the maxima and, where random, the numbers that bits
+are drawn with: a slot then has both pulses or neither, unless a state differs between the phases.
+
 Slots are spent train after train, since all trains share the lines; once for each direction that a train has, as a
 slot's voltages pulse up or down. One device of a pair is pulsed at a time, the two taking turns from slot to slot;
 one-sided pairs take pulses up on G⁺ and what would go down as pulses up on G⁻.
@@ -33,9 +36,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuroep.errors import Diverged
-from neuroep.hardware import coincidence_kernels as kernels
+from neuroep.hardware.coincidence_kernels import send
 from neuroep.hardware.device import Products, StateUpdate
 from neuroep.hardware.law import Law
+from neuroep.hardware.meeting_kernels import ONE_SIDED, SINGLE, TURNS
 from neuroep.hardware.pulse_kernels import PULSES, UPWARD, WRITTEN
 from neuroep.hardware.pulsing import Array, refresh_of
 from neuroep.hardware.train_kernels import Lines, Slots, count_bits, draw_bits, sign_lines
@@ -85,7 +89,7 @@ class StatePulser(NamedTuple):
         """
         products = update.products[k - 1]
         asked = update.rates[k - 1] / (self.step * array.scale) * products.coefficients
-        rows, columns = (_largest(side) for side in (products.below, products.above))
+        rows, columns = (_largest(side, products) for side in (products.below, products.above))
         largest = np.abs(asked) * rows * columns
         if not np.isfinite(largest).all():
             raise Diverged("the states sent as pulses are not finite: lower the learning rates")
@@ -107,15 +111,13 @@ class StatePulser(NamedTuple):
         """Send coupling k's trains; count pulses up and down, weights that changed and slots."""
         keys = rng.integers(1 << 63, size=2).astype(np.uint64)
         words = -(-int(plan.slots.counts.sum()) // 64)
-        rows = self._lines(plan.products.below, plan.below, plan.falling, plan.slots, words, (keys[0], 0))
-        level = np.zeros_like(plan.falling)
-        columns = self._lines(plan.products.above, plan.above, level, plan.slots, words, (keys[0], 1))
+        rows, columns = (self._lines(plan, side, words, keys[:1]) for side in (0, 1))
         devices, against, counts = array.state["devices"], array.state["against"], np.zeros(6)
-        share = kernels.SINGLE
+        share = SINGLE
         if against.shape[1] > 1:
-            share = kernels.ONE_SIDED if self.one_sided else kernels.TURNS
+            share = ONE_SIDED if self.one_sided else TURNS
         real: Any = devices.dtype.type
-        kernels.send(
+        send(
             devices, against, self.law, rows, columns, _turns(plan, words), share, real(array.scale), keys[1],
             array.weights, refresh_of(devices, self.step, self.one_sided), counts,
         )  # fmt: skip
@@ -124,22 +126,26 @@ class StatePulser(NamedTuple):
         ledger.add(Phase.UPDATE, Event.PULSE_DOWN, k, int(counts[PULSES] - counts[UPWARD]))
         ledger.add(Phase.UPDATE, Event.PULSE_SLOT, k, _slots_spent(plan))
 
-    def _lines(
-        self, values: FloatArray, factors: FloatArray, flips: NDArray[np.bool_], slots: Slots, words: int,
-        key: tuple[np.uint64, int],
-    ) -> Lines:  # fmt: skip
+    def _lines(self, plan: TrainPlan, side: int, words: int, key: NDArray[np.uint64]) -> Lines:
+        """Return the packed bits of the rows (side 0) or of the columns (1); falling trains have their rows flipped."""
+        values = (plan.products.below, plan.products.above)[side]
+        factors = (plan.below, plan.above)[side]
         lines = Lines(*(np.zeros((words, values.shape[1]), np.uint64) for _ in range(2)))
-        sign_lines(values, flips, slots, lines.signs)
+        sign_lines(values, plan.falling & (side == 0), plan.slots, lines.signs)
         if self.programming.trains is Trains.DETERMINISTIC:
-            count_bits(values, factors, slots, key[1] == 1, lines.bits)
+            count_bits(values, factors, plan.slots, side == 1, lines.bits)
         else:
-            trains = np.full(len(values), combine(np.array([key[0]]), np.array([key[1]]))[0])
-            draw_bits(values, factors, combine(trains, np.arange(len(values))), slots, lines.bits)
+            numbers = np.arange(len(values)) // (plan.products.group if plan.products.alike else 1)
+            keys = combine(np.repeat(combine(key, np.array([side])), len(values)), numbers)
+            draw_bits(values, factors, keys, plan.slots, lines.bits)
         return lines
 
 
-def _largest(states: FloatArray) -> FloatArray:
+def _largest(states: FloatArray, products: Products) -> FloatArray:
+    """Largest magnitude in each row, or in all rows of a sample that are sent alike."""
     largest: FloatArray = np.maximum(states.max(axis=1), -states.min(axis=1)).astype(np.float64)
+    if products.alike:
+        largest = np.repeat(largest.reshape(-1, products.group).max(axis=1), products.group)
     return largest
 
 
@@ -155,7 +161,9 @@ def _turns(plan: TrainPlan, words: int) -> NDArray[np.uint64]:
 
 def _slots_spent(plan: TrainPlan) -> int:
     """Slots of all trains, once for each direction in which a train has products."""
-    signs = [[(side > 0.0).any(axis=1), (side < 0.0).any(axis=1)] for side in plan.products[:2]]
+    signs = [
+        [(side > 0.0).any(axis=1), (side < 0.0).any(axis=1)] for side in (plan.products.below, plan.products.above)
+    ]
     (rows_up, rows_down), (columns_up, columns_down) = signs
     alike = (rows_up & columns_up) | (rows_down & columns_down)
     unlike = (rows_up & columns_down) | (rows_down & columns_up)

@@ -6,9 +6,10 @@ With two phases of a sample, s⁺ and s⁻ (or nudged and free), and their coeff
     net         c m_{k−1} d_kᵀ  +  c d_{k−1} m_kᵀ,      m = ½(s⁺ + s⁻),  d = s⁺ − s⁻
 
 which are the same matrix. The clamped input is alike in both phases, d_0 = 0, so that `net` needs one product there.
-`opposite` wants no memory: each phase is sent as soon as it has settled. `net` wants the states of both phases at
-once, so a sample-and-hold on every unit, and circuits for sum and difference. The exact gradient of a softmax
-read-out is one product a sample, in either way.
+`opposite` wants no memory of states: each phase is sent while it lasts, on a scale that both share and with the same
+random numbers, so that what the phases have in common goes up and down again in the same slots. `net` wants the states
+of both phases at once, so a sample-and-hold on every unit, and circuits for sum and difference. The exact gradient of a
+softmax read-out is one product a sample, in either way.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ def state_update(
     if last < len(free.states):
         error = free.output - targets
         mean = np.full(len(x), 1.0 / len(x), dtype=x.dtype)
-        products.append(Products(free.states[-2].copy(), error, mean, 1))
+        products.append(Products(free.states[-2].copy(), error, mean))
         biases.append(mean @ error)
     return StateUpdate(tuple(products), np.concatenate(biases).astype(x.dtype), rates)
 
@@ -74,13 +75,13 @@ def _two(nudged: FloatArray, free: FloatArray | None) -> tuple[FloatArray, Float
 
 
 def _opposite(below: tuple[FloatArray, ...], above: tuple[FloatArray, ...], c: FloatArray) -> Products:
-    return Products(_interleaved(*below), _interleaved(*above), _interleaved(c, -c), 2)
+    return Products(_interleaved(*below), _interleaved(*above), _interleaved(c, -c), 2, True)
 
 
 def _net(below: tuple[FloatArray, ...], above: tuple[FloatArray, ...], c: FloatArray) -> Products:
     mean, difference = 0.5 * (above[0] + above[1]), above[0] - above[1]
     if below[0] is below[1]:
-        return Products(below[0], difference, c, 1)
+        return Products(below[0], difference, c)
     mean_below, difference_below = 0.5 * (below[0] + below[1]), below[0] - below[1]
     return Products(_interleaved(mean_below, difference_below), _interleaved(difference, mean), _interleaved(c, c), 2)
 

@@ -154,14 +154,14 @@ class ModelSpec:
             raise UnknownName("activation", label, ACTIVATIONS, at(self.path, f"layers[{index}].activation"))
         return Layer(table.size, ACTIVATIONS[label], table.tau_seconds)
 
-    def recipe(self, device: str | DeviceSpec | None = None) -> Recipe:
+    def recipe(self, device: DeviceSpec | None = None) -> Recipe:
         """Return how the network is trained, with the overrides of one device.
 
         Parameters
         ----------
-        device : str or DeviceSpec, optional
-            A profile, for which the tables of its kind hold (``[on.any-crossbar...]``) and over them its own; or a
-            table's name alone. Without overrides, or without a device, the plain recipe.
+        device : DeviceSpec, optional
+            A profile: the tables of its kind hold (``[on.any-crossbar...]``), and over them its own. Without either,
+            or without a device, the plain recipe.
 
         Returns
         -------
@@ -173,7 +173,15 @@ class ModelSpec:
         BadInput
             If a key or a value can't be used.
         """
-        prefix, over = self._overrides(device)
+        return self._recipe() if device is None else self._recipe(f"{ANY}{device.kind}", device.name)
+
+    def overridden(self, name: str) -> Recipe:
+        """Return the recipe with one table of overrides alone: of a device, or of a kind (``any-crossbar``)."""
+        return self._recipe(name)
+
+    def _recipe(self, *names: str) -> Recipe:
+        """Return the plain recipe with the tables of overrides that are there, later ones over earlier ones."""
+        prefix, over = self._overrides(names)
         table = self.table
         return Recipe(
             self._merged(Phases, ("phases", table.phases), (f"{prefix}.phases", over["phases"])),
@@ -182,11 +190,7 @@ class ModelSpec:
             convert(over["programming"], Programming, self.path, f"{prefix}.programming"),
         )
 
-    def _overrides(self, device: str | DeviceSpec | None) -> tuple[str, dict[str, Table]]:
-        """Key path and tables of a device: those of its kind, and over them its own."""
-        names = [device] if isinstance(device, str) else []
-        if isinstance(device, DeviceSpec):
-            names = [f"{ANY}{device.kind}", device.name]
+    def _overrides(self, names: tuple[str, ...]) -> tuple[str, dict[str, Table]]:
         over: dict[str, Table] = {part: {} for part in PARTS}
         for name in (name for name in names if name in self.table.on):
             refuse_unknown_keys(self.table.on[name], PARTS, self.path, f"on.{name}")
@@ -232,6 +236,7 @@ def read_model(path: str | Path) -> ModelSpec:
     for name in spec.devices:
         if name.startswith(ANY) and name not in KINDS:
             raise UnknownName("table for a kind of device", name, KINDS, at(path, "on"))
-    for device in (None, *spec.devices):
-        spec.recipe(device)
+    spec.recipe()
+    for name in spec.devices:
+        spec.overridden(name)
     return spec

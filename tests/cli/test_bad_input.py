@@ -179,6 +179,21 @@ def test_model_file(old: str, new: str, said: list[str], tmp_path: Path) -> None
     assert "'digts'" in said or "mine.toml" in found
 
 
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--device", "ecram", "--without", "granularity"], ["ecram", "whole pulses"]),
+        (["--device", "loihi1"], ["'net'", "integer synapses"]),
+    ],
+)
+def test_trains_of_states_that_cannot_be_sent(more: list[str], said: list[str], tmp_path: Path) -> None:
+    """Before anything is trained, the ideal device included."""
+    text = DIGITS.read_text(encoding="utf-8").replace('"accumulated"', '"net"')
+    (tmp_path / "mine.toml").write_text(f'{text}\n[on.loihi1.programming]\nmethod = "net"\n', encoding="utf-8")
+    found = refused(tmp_path, "run", "mine.toml", "--out", "o", *more)
+    assert all(part in found for part in said), found
+
+
 @pytest.mark.parametrize("content", [b"", b"# only a comment\n", b"\xff\xfe\x00", b"[" * 5000])
 @pytest.mark.parametrize("command", ["run", "models", "devices", "check"])
 def test_a_toml_file_with_nothing_to_read(command: str, content: bytes, tmp_path: Path) -> None:

@@ -129,7 +129,7 @@ def test_a_chip_refuses_other_weights_ages_and_methods() -> None:
         Chip("ecram", NETWORK).program(WEIGHTS, stream(0), verify=True)
     samples = Samples(np.zeros((1, 64), np.float32), np.zeros((1, 10), np.float32), np.zeros(1, np.int64))
     with pytest.raises(BadInput, match="accumulated"):
-        chip.fine_tune(samples, load_model("digits-mlp").recipe("rram-hfo2"))
+        chip.fine_tune(samples, load_model("digits-mlp").recipe(load_device("rram-hfo2")))
 
 
 def test_share_recovered() -> None:

@@ -10,13 +10,21 @@ import pytest
 from numba import njit
 
 from neuroep.errors import BadInput, Diverged
-from neuroep.hardware import coincidence_kernels as kernels
+from neuroep.hardware import meeting_kernels as kernels
 from neuroep.hardware.cells import Spread
 from neuroep.hardware.crossbar import Crossbar, Encoding
 from neuroep.hardware.device import Ideal, Mounted, Products, StateUpdate, programmed
 from neuroep.hardware.law import Column
 from neuroep.hardware.state_trains import StatePulser, TrainPlan
-from neuroep.hardware.steps import ConstantStep, ExpStep, LinearStep, SoftBounds
+from neuroep.hardware.steps import (
+    ConstantStep,
+    ExpStep,
+    LinearStep,
+    PiecewiseStep,
+    PowStep,
+    SoftBounds,
+    StepModel,
+)
 from neuroep.ledger import Event, Ledger, Phase
 from neuroep.network import chain
 from neuroep.recipe import Method, Programming, Trains
@@ -46,13 +54,15 @@ def ready(crossbar: Crossbar, rows: int, columns: int, dtype: type = np.float64,
     return Ready(crossbar, crossbar.mount(chain((rows, columns)), weights, stream(3)), Ledger.empty((rows, columns)))
 
 
-def products(trains: int, rows: int, columns: int, size: float, dtype: type = np.float64, seed: int = 0) -> StateUpdate:
+def products(
+    trains: int, rows: int, columns: int, size: float, dtype: type = np.float64, seed: int = 0, alike: bool = False
+) -> StateUpdate:
     """Products of both signs, some states zero, worth up to about `size` times 4 e-3."""
     rng = stream(seed, "products")
     below, above = rng.uniform(-1, 1, (trains, rows)), rng.uniform(-1, 1, (trains, columns))
     below[rng.random(below.shape) < 0.3] = 0.0
     coefficients = size * 4e-3 * rng.uniform(-1, 1, trains)
-    parts = Products(*(a.astype(dtype) for a in (below, above, coefficients)), 2)
+    parts = Products(*(a.astype(dtype) for a in (below, above, coefficients)), 2, alike)
     return StateUpdate((parts,), np.zeros(columns, dtype), (1.0,))
 
 
@@ -84,8 +94,8 @@ def counted(values: FloatArray, factor: float, slots: int, even: bool) -> FloatA
     return bits
 
 
-def plain_loop(it: Ready, update: StateUpdate, rng: np.random.Generator) -> tuple[list[FloatArray], int, int]:
-    """Devices of both arrays after all trains, sample by sample and slot by slot, and the pulses up and down."""
+def plain_loop(it: Ready, update: StateUpdate, rng: np.random.Generator) -> tuple[list[FloatArray], int, int, int]:
+    """Devices of both arrays after all trains, sample by sample and slot by slot; pulses up, down and most of one."""
     plan, cell, steps = plan_of(it, update), it.crossbar.cell, it.crossbar.programming
     keys = rng.integers(1 << 63, size=2).astype(np.uint64)
     kinds = [it.mounted.state["devices"].copy(), it.mounted.state["against"].copy()]
@@ -97,7 +107,8 @@ def plain_loop(it: Ready, update: StateUpdate, rng: np.random.Generator) -> tupl
     for t in range(len(plan.falling)):
         x, y, slots = plan.products.below[t], plan.products.above[t], int(plan.slots.counts[t])
         if steps.trains is Trains.STOCHASTIC:
-            train_keys = [combine(np.array([side]), np.array([t]))[0] for side in sides]
+            number = t // plan.products.group if plan.products.alike else t
+            train_keys = [combine(np.array([side]), np.array([number]))[0] for side in sides]
             bits = drawn(x, plan.below[t], slots, train_keys[0]), drawn(y, plan.above[t], slots, train_keys[1])
         else:
             bits = counted(x, plan.below[t], slots, False), counted(y, plan.above[t], slots, True)
@@ -115,7 +126,7 @@ def plain_loop(it: Ready, update: StateUpdate, rng: np.random.Generator) -> tupl
     for device, count, own in zip(kinds, numbers, owns, strict=True):
         for i in np.flatnonzero(count):
             device[i, Column.SHOWN] = device.dtype.type(cell.write_noise) * noise(own[i], 1 << 31)
-    return kinds, up, down
+    return kinds, up, down, int(max(count.max() for count in numbers))
 
 
 def noise(key: np.uint64, number: int) -> np.float32:
@@ -138,7 +149,7 @@ def pulse(device: FloatArray, falling: bool, cell: LinearStep, key: np.uint64, n
 def test_packed_trains_are_the_plain_loop(encoding: Encoding | str, trains: Trains, dtype: type) -> None:
     """The same bits, so the same pulses in the same order: every device bit for bit, weights, counts.
 
-    20 columns don't fill two vectors, some devices get more than 64 pulses, and rows of more than one word.
+    20 columns don't fill two vectors, and a device's directions take more than one word of 32, of lone devices of 64.
     """
     crossbar = replace(CLEAN, cell=LINEAR, spread=Spread(step=0.2, low=0.1, high=0.1, slope=0.05))
     crossbar = replace(crossbar, programming=Programming(Method.NET, trains=trains))
@@ -146,8 +157,9 @@ def test_packed_trains_are_the_plain_loop(encoding: Encoding | str, trains: Trai
         crossbar = replace(crossbar, encoding=Encoding.PAIR, one_sided=True)
     else:
         crossbar = replace(crossbar, encoding=Encoding(encoding))
-    it, update = ready(crossbar, 7, 20, dtype), products(24, 7, 20, 40.0, dtype)
-    (plus, minus), up, down = plain_loop(it, update, stream(5))
+    alike = encoding in (Encoding.PAIR, Encoding.COLUMN)
+    it, update = ready(crossbar, 7, 20, dtype), products(12, 7, 20, 40.0, dtype, alike=alike)
+    (plus, minus), up, down, most = plain_loop(it, update, stream(5))
     before = it.mounted.circuit.up.copy()
     crossbar.program_states(it.mounted, update, stream(5), it.ledger)
     np.testing.assert_array_equal(it.mounted.state["devices"], plus)
@@ -156,6 +168,7 @@ def test_packed_trains_are_the_plain_loop(encoding: Encoding | str, trains: Trai
     counts = it.ledger.counts[Phase.UPDATE, :, 1]
     assert (counts[Event.PULSE_UP], counts[Event.PULSE_DOWN]) == (up, down)
     assert up > 0
+    assert most > (32 if crossbar.paired else 64)
     assert (down > 0) is not crossbar.one_sided
     assert counts[Event.WRITE] == np.count_nonzero(it.mounted.circuit.up != before)
 
@@ -182,9 +195,17 @@ def counted_ones(word: int) -> int:
     return kernels.ones(word)
 
 
-@pytest.mark.parametrize("law", [LINEAR, ExpStep(**RANGE, a_up=-1.2, a_down=-0.1, gamma_up=3.0, gamma_down=4.0,
-                                                 slope=-0.5, offset=-0.3), SoftBounds(**RANGE)])  # fmt: skip
-def test_each_device_meets_its_pulses_in_the_order_of_the_samples(law: LinearStep | ExpStep | SoftBounds) -> None:
+LAWS: list[StepModel] = [
+    LINEAR,
+    ExpStep(**RANGE, a_up=-1.2, a_down=-0.1, gamma_up=3.0, gamma_down=4.0, slope=-0.5, offset=-0.3),
+    SoftBounds(**RANGE),
+    PowStep(**RANGE, gamma_up=1.5, gamma_down=0.7),
+    PiecewiseStep(**RANGE, up=(2.0, 1.0, 0.4), down=(0.5, 0.9, 1.4)),
+]
+
+
+@pytest.mark.parametrize("law", LAWS, ids=lambda law: type(law).__name__)
+def test_each_device_meets_its_pulses_in_the_order_of_the_samples(law: StepModel) -> None:
     """Four pulses up, then four down, and the other way round, against the step models pulse by pulse."""
     cell = replace(law, cycle_noise=0.0, write_noise=0.0)
     crossbar = replace(CLEAN, cell=cell, programming=Programming(Method.NET, 4, trains=Trains.DETERMINISTIC))
@@ -272,6 +293,39 @@ def test_counts_by_hand() -> None:
     counts = it.ledger.counts[Phase.UPDATE, :, 1]
     found = {event: int(counts[event]) for event in Event if counts[event]}
     assert found == {Event.PULSE_UP: 6, Event.PULSE_DOWN: 6, Event.WRITE: 4, Event.PULSE_SLOT: 32}
+
+
+@pytest.mark.parametrize("trains", list(Trains))
+def test_phases_that_are_alike_cancel_pulse_by_pulse(trains: Trains) -> None:
+    """Equal states in opposite directions: many pulses, none left; and where one state differs, it alone has moved."""
+    crossbar = CLEAN.programmed_by(Programming(Method.OPPOSITE, trains=trains))
+    it, rng = ready(crossbar, 5, 6), stream(2)
+    below, above = np.repeat(rng.uniform(0.1, 1, (9, 5)), 2, axis=0), np.repeat(rng.uniform(0.1, 1, (9, 6)), 2, axis=0)
+    above[:, 4] = 1.0
+    above[::2, 2] *= 0.2
+    size = np.tile([-1.0, 1.0], 9) * 20.0 * 4e-3
+    update = StateUpdate((Products(below, above, size, 2, True),), np.zeros(6), (1.0,))
+    crossbar.program_states(it.mounted, update, stream(1), it.ledger)
+    moved = np.abs(it.mounted.circuit.up.reshape(5, 6)) > 1e-9
+    assert moved.any(axis=0).tolist() == [False, False, True, False, False, False]
+    counts = it.ledger.counts[Phase.UPDATE, :, 1]
+    assert counts[Event.PULSE_UP] > counts[Event.PULSE_DOWN] > 500
+
+
+@pytest.mark.parametrize("trains", list(Trains))
+def test_full_and_empty_time_lines(trains: Trains) -> None:
+    """128 slots in which every line has a pulse, 64 up and 64 down on each of 40 devices a row; and none at all."""
+    crossbar = CLEAN.programmed_by(Programming(Method.NET, 64, trains=trains))
+    it = ready(crossbar, 3, 40)
+    size = np.array([64.0, -64.0]) * crossbar.step / crossbar.full
+    update = StateUpdate((Products(np.ones((2, 3)), np.ones((2, 40)), size * (1 - 1e-12)),), np.zeros(40), (1.0,))
+    crossbar.program_states(it.mounted, update, stream(0), it.ledger)
+    counts = it.ledger.counts[Phase.UPDATE, :, 1].copy()
+    assert counts[[Event.PULSE_UP, Event.PULSE_DOWN, Event.PULSE_SLOT]].tolist() == [64 * 120, 64 * 120, 128]
+    assert it.mounted.circuit.up == pytest.approx(np.zeros(120), abs=1e-12)
+    nothing = StateUpdate((update.products[0]._replace(coefficients=np.zeros(2)),), np.zeros(40), (1.0,))
+    crossbar.program_states(it.mounted, nothing, stream(0), it.ledger)
+    assert (it.ledger.counts[Phase.UPDATE, :, 1] == counts).all()
 
 
 def test_pairs_share_their_pulses_in_turns() -> None:

@@ -228,7 +228,7 @@ def test_both_arrays_age_on_paths_of_their_own() -> None:
 
 def test_a_chip_of_two_arrays_lives() -> None:
     model = load_model("digits-mlp")
-    network, recipe = model.network(), model.recipe("rram-hfo2")
+    network, recipe = model.network(), model.recipe(load_device("rram-hfo2"))
     weights = initial_weights(network, stream(0, "weights"))
     array = load_device("rram-hfo2").build()
     assert isinstance(array, Crossbar)

@@ -12,6 +12,7 @@ from neuroep.errors import BadInput, UnknownName
 from neuroep.network import Activation, Cost
 from neuroep.recipe import Estimator, Method, Order
 from neuroep.specs import read_model
+from neuroep.specs.model import KINDS
 
 GOOD = """
 summary = "a test"
@@ -83,7 +84,7 @@ def test_network_as_written(tmp_path: Path) -> None:
 
 def test_recipe_as_written_with_overrides_and_defaults(tmp_path: Path) -> None:
     spec = read_model(write(tmp_path, GOOD))
-    plain, ecram = spec.recipe(), spec.recipe("ecram")
+    plain, ecram = spec.recipe(), spec.recipe(catalogue.load_device("ecram"))
     assert plain.phases.estimator is Estimator.ONE_SIDED
     assert (plain.phases.beta, plain.phases.free_sweeps, plain.phases.nudged_sweeps) == (0.25, 7, 5)
     assert (plain.phases.free_order, plain.phases.nudged_order) == (Order.EVEN_ODD, Order.BACKWARD)
@@ -93,7 +94,7 @@ def test_recipe_as_written_with_overrides_and_defaults(tmp_path: Path) -> None:
     # Backprop takes what it doesn't say from [training], and nothing from a device.
     for recipe in (plain, ecram):
         assert (recipe.backprop.learning_rates, recipe.backprop.epochs, recipe.backprop.momentum) == ((0.3,), 3, 0.5)
-    assert spec.recipe("loihi1") == plain
+    assert spec.recipe(catalogue.load_device("loihi1")) == plain
 
 
 KIND = """
@@ -114,7 +115,7 @@ def test_tables_of_a_kind_hold_under_a_devices_own(tmp_path: Path) -> None:
     assert {ecram.programming.method, other.programming.method} == {Method.ACCUMULATED}
     assert integers == spec.recipe()
     # a table's name alone gives that table alone
-    assert spec.recipe("ecram").training.momentum == 0.5
+    assert spec.overridden("ecram").training.momentum == 0.5
 
 
 @pytest.mark.parametrize(
@@ -192,7 +193,7 @@ def test_shipped_models_are_valid_and_say_nothing_unmeasured(name: str) -> None:
     spec = catalogue.load_model(name)
     assert spec.network().depth == len(spec.network().sizes) - 1
     assert spec.summary
-    assert set(spec.devices) <= set(catalogue.names("devices"))
+    assert set(spec.devices) <= {*catalogue.names("devices"), *KINDS}
     for measured in spec.measured:
         assert measured.method in ("ep", "backprop")
         assert measured.device in catalogue.names("devices")
