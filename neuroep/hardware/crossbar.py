@@ -1,7 +1,7 @@
 """Analog crossbars: each weight is one conductance or a pair of them, moved by pulses, read with noise.
 
 In units of the step model's weight a device is at h, its conductance G = g_min + (h − w_min)/(w_max − w_min)·(g_max −
-g_min). What a weight is depends on the encoding (:class:`Encoding`):
+g_min). What a weight is depends on the encoding (:class:`~neuroep.hardware.placing.Encoding`):
 
     pair                       w = scale · (h⁺ − h⁻)
     reference, column, offset  w = scale · (h − r)
@@ -18,18 +18,17 @@ An update is sent open loop, as pulses worth one nominal step each; what they do
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
-from functools import lru_cache
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from neuroep.errors import BadInput
-from neuroep.hardware.cells import Spread, draw_devices, law_of, nominal_step, symmetry_points
+from neuroep.hardware.cells import Spread, law_of, nominal_step
 from neuroep.hardware.device import Mounted, StateUpdate, Update, lower, update_biases
-from neuroep.hardware.law import COMMON_MODE, Column, Law
+from neuroep.hardware.law import Column, Law
 from neuroep.hardware.periphery import Periphery
+from neuroep.hardware.placing import Encoding, Placing
 from neuroep.hardware.programming import Chance, check_finite, check_range, full_scales, saved
 from neuroep.hardware.steps import StepModel
 from neuroep.hardware.wiring import Wires, attenuation
@@ -44,15 +43,6 @@ if TYPE_CHECKING:
 ATTENUATIONS = "plus_up", "plus_down", "minus_up", "minus_down"
 """State of resistive wires: effective over true conductance of each cell, by array and read."""
 State = dict[str, NDArray[np.generic]]
-
-
-class Encoding(StrEnum):
-    """What a weight is made of."""
-
-    PAIR = "pair"  # two devices, both pulsed, read against each other
-    REFERENCE = "reference"  # one device, against one of its own that stays at the device's symmetry point
-    COLUMN = "column"  # one device, against a column of references shared by all devices of a row
-    OFFSET = "offset"  # one device; the mid-range sum is subtracted digitally
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -149,7 +139,13 @@ class Crossbar:
     @property
     def centre(self) -> float:
         """Where the nominal device stands for a weight of 0: its symmetry point, or the middle of its range."""
-        return _centre(self.cell, self.encoding, self.one_sided)
+        return self.placing.centre
+
+    @property
+    def placing(self) -> Placing:
+        """How weights get onto fresh devices."""
+        error = self.programming_spread * self.span
+        return Placing(self.cell, self.spread, self.stuck_share, self.stuck_range, self.encoding, self.one_sided, error)
 
     @property
     def full(self) -> float:
@@ -174,11 +170,11 @@ class Crossbar:
         target, dtype = weights.couplings / per_weight, weights.couplings.dtype
         count = len(target)
         state: State = {"full_scale": full_scale}
-        state["devices"], state["against"] = self._programmed(target, network, dtype, rng)
+        state["devices"], state["against"] = self.placing.fresh(target, network, dtype, rng)
         if self.programming.method is Method.ACCUMULATED:
             state["residual"] = np.zeros(count, dtype)
         if self.programming.method is Method.TRANSFER:
-            state["fast"], state["fast_against"] = self._programmed(np.zeros(count), network, dtype, rng)
+            state["fast"], state["fast_against"] = self.placing.fresh(np.zeros(count), network, dtype, rng)
             state["buffer"], state["clock"] = np.zeros(count, dtype), np.zeros(1, np.int64)
         if self.wires.resistive:
             state |= {key: np.ones(count) for key in ATTENUATIONS}
@@ -283,7 +279,7 @@ class Crossbar:
     def rewrite(self, mounted: Mounted, difference: FloatArray, rng: np.random.Generator) -> None:
         """Program the devices that are there closed loop, as at mounting, to differences in units of the step model."""
         devices, against = (cast(FloatArray, mounted.state[key]) for key in ("devices", "against"))
-        self._place(devices, against, difference, rng)
+        self.placing.place(devices, against, difference, rng)
         self.refresh(mounted, solve=True)
 
     def direct(self, mounted: Mounted, ledger: Ledger) -> Weights | None:
@@ -350,46 +346,6 @@ class Crossbar:
         state = {key: value[part] for key, value in mounted.state.items() if len(value) == len(mounted.circuit.up)}
         return Array(cast(dict[str, FloatArray], state), mounted.circuit.up[part], scale, mounted.state.get("clock"))
 
-    def _programmed(
-        self, target: FloatArray, network: Network, dtype: DTypeLike, rng: np.random.Generator
-    ) -> tuple[FloatArray, FloatArray]:
-        """Draw devices and references and bring them to the wanted differences."""
-        drawn = [
-            draw_devices(self.cell, self.spread, len(target), dtype, rng, self.stuck_share, self.stuck_range)
-            for _ in range(2 if self.paired else 1)
-        ]
-        against = drawn[1] if self.paired else self._references(drawn[0], network, rng).astype(dtype)[:, None]
-        self._place(drawn[0], against, target, rng)
-        return drawn[0], against
-
-    def _place(self, devices: FloatArray, against: FloatArray, target: FloatArray, rng: np.random.Generator) -> None:
-        """Bring devices, and of pairs those they are read against, to the wanted differences."""
-        if not self.paired:
-            self._put(devices, target + against[:, 0], rng)
-            return
-        half = np.maximum(target, 0.0) if self.one_sided else 0.5 * target
-        self._put(devices, self.centre + half, rng)
-        self._put(against, self.centre + half - target, rng)
-
-    def _references(self, devices: FloatArray, network: Network, rng: np.random.Generator) -> FloatArray:
-        if self.encoding is Encoding.OFFSET:
-            return np.full(len(devices), self.centre)
-        if self.encoding is Encoding.REFERENCE:
-            return symmetry_points(devices, self.law(devices.dtype)) + self.spread.reference * rng.standard_normal(
-                len(devices)
-            )
-        rows = [self.centre + self.spread.reference * rng.standard_normal(n) for n in network.sizes[:-1]]
-        return np.concatenate([np.repeat(r, n) for r, n in zip(rows, network.sizes[1:], strict=True)])
-
-    def _put(self, devices: FloatArray, target: FloatArray, rng: np.random.Generator) -> None:
-        """Bring devices to a target, with the programming error and the write noise of a write; the stuck stay."""
-        count, moves = len(devices), devices[:, Column.UP] > 0.0
-        error = self.programming_spread * self.span * rng.standard_normal(count) if self.programming_spread else 0.0
-        wanted = np.clip(target + error, devices[:, Column.LOW], devices[:, Column.HIGH])
-        devices[moves, Column.VALUE] = wanted[moves]
-        if self.cell.write_noise:
-            devices[moves, Column.SHOWN] = self.cell.write_noise * rng.standard_normal(count)[moves]
-
     def written(self, network: Network, weights: Weights, rng: np.random.Generator, seed: int) -> Mounted:
         """Program weights by write-verify: see :func:`neuroep.hardware.aging.written`."""
         from neuroep.hardware import aging  # which builds on this module
@@ -412,16 +368,3 @@ class Crossbar:
 def _shown(devices: FloatArray) -> FloatArray:
     shown: FloatArray = devices[:, Column.VALUE] + devices[:, Column.SHOWN]
     return shown
-
-
-@lru_cache(maxsize=64)
-def _centre(cell: StepModel, encoding: Encoding, one_sided: bool) -> float:
-    """See `Crossbar.centre`; kept, because every update asks and the symmetry point is found by bisection."""
-    low, high = float(np.asarray(cell.w_min)), float(np.asarray(cell.w_max))
-    if one_sided:
-        return low + COMMON_MODE * (high - low)
-    if encoding is Encoding.REFERENCE:
-        dtype = np.dtype(np.float64)
-        nominal = draw_devices(cell, Spread(), 1, dtype, np.random.default_rng(0))  # without spread nothing is drawn
-        return float(symmetry_points(nominal, law_of(cell, dtype))[0])
-    return 0.0 if encoding is Encoding.OFFSET and low < 0.0 < high else 0.5 * (low + high)

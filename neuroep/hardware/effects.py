@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import Generic, NamedTuple, TypeVar
 
 from neuroep.errors import BadInput, UnknownName
-from neuroep.hardware.crossbar import Crossbar, Encoding
+from neuroep.hardware.crossbar import Crossbar
 from neuroep.hardware.device import Device
+from neuroep.hardware.placing import Encoding
 from neuroep.hardware.steps import ConstantStep
 from neuroep.hardware.synapse import QuantizedSynapse
 from neuroep.hardware.two_arrays import TwoArrays

@@ -146,8 +146,9 @@ def build_crossbar(
 ) -> Crossbar | TwoArrays:
     """Return the hardware model of checked tables."""
     from neuroep.hardware.cells import Spread
-    from neuroep.hardware.crossbar import Crossbar, Encoding
+    from neuroep.hardware.crossbar import Crossbar
     from neuroep.hardware.periphery import Periphery
+    from neuroep.hardware.placing import Encoding
     from neuroep.hardware.two_arrays import TwoArrays
     from neuroep.hardware.wires import Ends
     from neuroep.hardware.wiring import Wires

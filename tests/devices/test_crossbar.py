@@ -10,9 +10,10 @@ import pytest
 
 from neuroep.errors import BadInput
 from neuroep.hardware.cells import Spread
-from neuroep.hardware.crossbar import Crossbar, Encoding
+from neuroep.hardware.crossbar import Crossbar
 from neuroep.hardware.device import Update
 from neuroep.hardware.periphery import Periphery
+from neuroep.hardware.placing import Encoding
 from neuroep.hardware.pulse_kernels import Column
 from neuroep.hardware.steps import ConstantStep, LinearStep, SoftBounds
 from neuroep.hardware.wires import Ends, reads

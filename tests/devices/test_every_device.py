@@ -9,9 +9,10 @@ import pytest
 
 from neuroep.errors import BadInput, Diverged
 from neuroep.hardware.cells import Spread
-from neuroep.hardware.crossbar import Crossbar, Encoding
+from neuroep.hardware.crossbar import Crossbar
 from neuroep.hardware.device import Device, Update
 from neuroep.hardware.periphery import Periphery
+from neuroep.hardware.placing import Encoding
 from neuroep.hardware.steps import ExpStep, LinearStep
 from neuroep.hardware.synapse import QuantizedSynapse
 from neuroep.hardware.two_arrays import CLOCK, TwoArrays

@@ -12,9 +12,10 @@ from numba import njit
 from neuroep.errors import BadInput, Diverged
 from neuroep.hardware import meeting_kernels as kernels
 from neuroep.hardware.cells import Spread
-from neuroep.hardware.crossbar import Crossbar, Encoding
+from neuroep.hardware.crossbar import Crossbar
 from neuroep.hardware.device import Ideal, Mounted, Products, StateUpdate, programmed
 from neuroep.hardware.law import Column
+from neuroep.hardware.placing import Encoding
 from neuroep.hardware.state_trains import StatePulser, TrainPlan
 from neuroep.hardware.steps import (
     ConstantStep,

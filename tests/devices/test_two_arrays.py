@@ -11,10 +11,11 @@ import pytest
 from neuroep import Chip, load_device, load_model
 from neuroep.errors import BadInput
 from neuroep.hardware.aging import aged, written
-from neuroep.hardware.crossbar import Crossbar, Encoding
+from neuroep.hardware.crossbar import Crossbar
 from neuroep.hardware.device import Update
 from neuroep.hardware.effects import effects_of, without
 from neuroep.hardware.law import Column
+from neuroep.hardware.placing import Encoding
 from neuroep.hardware.steps import ConstantStep
 from neuroep.hardware.synapse import QuantizedSynapse
 from neuroep.hardware.two_arrays import TwoArrays

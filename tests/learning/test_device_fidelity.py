@@ -13,10 +13,11 @@ from problems import cosine, plan, problem, settle
 
 from neuroep.device_fidelity import EXACT, Subject, exact_gradient, measure
 from neuroep.engines import Engine, create
-from neuroep.hardware.crossbar import Crossbar, Encoding
+from neuroep.hardware.crossbar import Crossbar
 from neuroep.hardware.device import Device, Ideal, Mounted
 from neuroep.hardware.law import Column
 from neuroep.hardware.periphery import Periphery
+from neuroep.hardware.placing import Encoding
 from neuroep.hardware.steps import ConstantStep
 from neuroep.hardware.synapse import QuantizedSynapse
 from neuroep.learning.readings import ep_gradients

@@ -10,8 +10,9 @@ from problems import Problem, problem
 
 from neuroep.engines import Accumulation, create
 from neuroep.errors import BadInput
-from neuroep.hardware.crossbar import Crossbar, Encoding
+from neuroep.hardware.crossbar import Crossbar
 from neuroep.hardware.device import Ideal, Products
+from neuroep.hardware.placing import Encoding
 from neuroep.hardware.steps import ConstantStep
 from neuroep.learning.readings import Difference
 from neuroep.learning.state_products import state_update

@@ -12,10 +12,11 @@ from neuroep import catalogue
 from neuroep.errors import BadInput
 from neuroep.hardware.cells import Spread
 from neuroep.hardware.chip import Chip
-from neuroep.hardware.crossbar import Crossbar, Encoding
+from neuroep.hardware.crossbar import Crossbar
 from neuroep.hardware.device import Ideal
 from neuroep.hardware.loihi_cores import Limits
 from neuroep.hardware.periphery import Periphery
+from neuroep.hardware.placing import Encoding
 from neuroep.hardware.steps import LinearStep
 from neuroep.hardware.synapse import QuantizedSynapse
 from neuroep.hardware.wires import Ends
