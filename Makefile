@@ -33,7 +33,11 @@ lint: $(VENV)/.installed-test  ## check style, types and the direction of import
 bench: $(VENV)/.installed  ## time EP beside torch backprop
 	$(BIN)/neuroep bench
 
-figures: demo  ## draw the README's figures anew
+figures: demo  ## draw the figures of README and docs anew
+	$(BIN)/neuroep life digits-mlp --device rram-hfo2 --seed 0 1 2 --out runs/life
+	cp runs/life/life.png docs/figures/life.png
+	$(BIN)/python examples/10_reads_of_changes.py runs
+	cp runs/10_reads_of_changes.png docs/figures/reads.png
 	$(BIN)/neuroep bench growth --json > runs/growth.json
 	$(BIN)/python docs/figures.py runs/demo docs/figures runs/growth.json
 
