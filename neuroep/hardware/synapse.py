@@ -15,7 +15,7 @@ chip, exponents below −1 also cut off low bits of what a spike adds; that isn'
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import cast
 
 import numpy as np
@@ -185,13 +185,14 @@ class QuantizedSynapse:
         Raises
         ------
         BadInput
-            If the recipe asks for another method, or for what arrays of devices do.
+            If the recipe asks for what only arrays of devices do: anything but a headroom.
         """
-        if programming.method is not Programming().method:
-            raise BadInput(f"method {programming.method.value!r} on integer synapses", "programming.method", "none")
-        for key in ("decay", "average_every"):
-            if getattr(programming, key):
-                raise BadInput(f"{getattr(programming, key):g} on integer synapses", f"programming.{key}", "0")
+        plain = Programming(headroom=programming.headroom)
+        for field in fields(Programming):
+            given, usual = getattr(programming, field.name), getattr(plain, field.name)
+            if given != usual:
+                shown = f"'{given}'" if isinstance(given, str) else f"{given:g}"
+                raise BadInput(f"{shown} on integer synapses", f"programming.{field.name}", f"{usual}, or left out")
         return self if programming.headroom is None else replace(self, headroom=programming.headroom)
 
     def _moved(self, codes: NDArray[np.int16], request: FloatArray, rng: np.random.Generator) -> FloatArray:

@@ -15,6 +15,7 @@ from neuroep.hardware.device import Update
 from neuroep.hardware.synapse import QuantizedSynapse
 from neuroep.ledger import Event, Ledger, Phase
 from neuroep.network import Network, chain, initial_weights
+from neuroep.recipe import Programming, Reads
 from neuroep.rng import stream
 from neuroep.weights import Weights
 
@@ -137,3 +138,9 @@ def test_mantissas_beyond_the_bits_are_refused(network: Network, weights: Weight
     state = CHIP.mount(network, weights, stream(0)).state
     with pytest.raises(BadInput, match="mantissa"):
         replace(CHIP, weight_bits=4).restore(network, weights, state)
+
+
+@pytest.mark.parametrize("programming", [Programming(reads=Reads.CHANGES), Programming(averaged_reads=4)])
+def test_what_only_arrays_of_devices_do_is_refused(programming: Programming) -> None:
+    with pytest.raises(BadInput, match="integer synapses"):
+        QuantizedSynapse("q", 6, "nearest", headroom=1.5, min_exponent=-8, max_exponent=7).programmed_by(programming)
