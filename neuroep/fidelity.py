@@ -61,6 +61,7 @@ class Fidelity(NamedTuple):
     feedback: float
     beta: float
     settled: float
+    reads: Reads
     rows: list[Agreement]
 
 
@@ -112,8 +113,10 @@ def check(
     network = network if feedback is None else replace(network, feedback=feedback)
     hardware: Device = Ideal() if device is None else without(device.build() or Ideal(), off)
     recipe = model.recipe(device)
-    programming = recipe.programming
-    hardware = programmed(hardware, programming if reads is None else replace(programming, reads=reads))
+    programming = recipe.programming if reads is None else replace(recipe.programming, reads=reads)
+    if reads is not None and isinstance(hardware, Ideal):
+        raise BadInput(f"reads of {reads.value} on exact weights", "--reads", "with a crossbar as --device")
+    hardware = programmed(hardware, programming)
     start = initial_weights(network, stream(seed, "weights"), np.dtype(precision))
     circuit = hardware.mount(network, start, stream(seed, "mount", hardware.name)).circuit
     phases = replace(
@@ -130,7 +133,7 @@ def check(
     rows = [_agreement(k, found.coupling(k), oracle.coupling(k), "backprop") for k in range(1, network.depth + 1)]
     if precision == "float64" and reads_exactly(circuit._replace(adjoint=0)):
         rows += _differences(runner, circuit, x, wanted, phases, found, seed)
-    return Fidelity(network.feedback, phases.beta, _settled(runner, circuit, x, phases), rows)
+    return Fidelity(network.feedback, phases.beta, _settled(runner, circuit, x, phases), programming.reads, rows)
 
 
 def cosine(a: FloatArray, b: FloatArray) -> float:

@@ -64,14 +64,16 @@ def act(options: argparse.Namespace) -> int:
             "without": list(off),
             "inputs": where,
             "settled": found.settled,
+            "reads": found.reads.value,
         }
         show_json(
             head | {"feedback": found.feedback, "beta": found.beta, "rows": [row._asdict() for row in found.rows]}
         )
         return 0
+    reads = "" if found.reads.value == "states" else f", reads of {found.reads.value}"
     title = (
         f"{model.name} on {name}: γ = {found.feedback:g}, β = {found.beta:g}, {options.precision},"
-        f" {len(samples.x)} samples of {where}, {found.settled:.0%} settled{without_note(off)}"
+        f" {len(samples.x)} samples of {where}, {found.settled:.0%} settled{reads}{without_note(off)}"
     )
     rows = [(r.against, str(r.layer), f"{r.cosine:.6f}", f"{r.relative_error:.2e}") for r in found.rows]
     show_table(title, ("against", "coupling", "cosine", "relative error"), rows)

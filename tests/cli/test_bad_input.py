@@ -97,6 +97,7 @@ def refused(tmp_path: Path, *argv: str | Path) -> str:
         ("check xor --feedback 0", ["feedback", "0"]),
         ("check xor --precision float16", ["float16", "float32"]),
         ("check xor --seed -1", ["--seed", "-1"]),
+        ("check xor --reads adjoint", ["--reads", "--device"]),
         ("check xor --reads adjont", ["--reads", "did you mean 'adjoint'"]),
         ("check xor --engine x", ["'x'", "reference"]),
         ("bench stop", ["'stop'", "step"]),
