@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from neuroep.circuit import Circuit
 from neuroep.engines.base import Nudge, Plan
-from neuroep.engines.read_kernels import IntArray, count_read, read, read_change
+from neuroep.engines.read_kernels import IntArray, bring_up_to_date, count_read, read
 from neuroep.equilibrium import ResultCode
 from neuroep.ledger import Event
 from neuroep.physics import scalars
@@ -180,28 +180,19 @@ def settle_block(
             bias = circuit.biases[bias_start[k] :]
             if not up_fresh[k - 1]:
                 weights = (circuit.down if swapped else circuit.up)[weight_starts[k] :]
-                source = states[starts[k - 1] :]
-                if registers:
-                    read_change(circuit, k, True, active, weights, source, work.driven_up[starts[k - 1] :], scratch[0],
-                                scratch, u, ids, lo, key, sweep, gemm)  # fmt: skip
-                else:
-                    read(circuit, k, True, active, weights, source, scratch[0], scratch, u, ids, lo, key, sweep,
-                         gemm)  # fmt: skip
+                bring_up_to_date(circuit, registers, k, True, active, weights, states[starts[k - 1] :],
+                                 work.driven_up[starts[k - 1] :], scratch, u, ids, lo, key, sweep, gemm)  # fmt: skip
                 up_fresh[k - 1] = True
                 count_read(circuit, counts, k, True, active)
             if k < depth and not down_fresh[k - 1] and (k < last or nudged):
-                source, weights = states[starts[k + 1] :], (circuit.up if swapped else circuit.down)
-                weights = weights[weight_starts[k + 1] :]
+                source = states[starts[k + 1] :]
+                weights = (circuit.up if swapped else circuit.down)[weight_starts[k + 1] :]
                 if k == last:
                     source = scratch[1]
                     feedback_lines(active, circuit.sizes[k + 1], states[starts[k + 1] :], row_targets, row_beta, ids,
                                    source)  # fmt: skip
-                if registers:
-                    read_change(circuit, k + 1, False, active, weights, source, work.driven_down[starts[k + 1] :],
-                                scratch[0], scratch, d, ids, lo, key, sweep, gemm)  # fmt: skip
-                else:
-                    read(circuit, k + 1, False, active, weights, source, scratch[0], scratch, d, ids, lo, key, sweep,
-                         gemm)  # fmt: skip
+                bring_up_to_date(circuit, registers, k + 1, False, active, weights, source,
+                                 work.driven_down[starts[k + 1] :], scratch, d, ids, lo, key, sweep, gemm)  # fmt: skip
                 down_fresh[k - 1] = True
                 count_read(circuit, counts, k + 1, False, active)
             if k == depth:

@@ -183,6 +183,20 @@ def read_change(
 
 
 @njit(cache=True)
+def bring_up_to_date(
+    circuit: Circuit, registers: bool, k: int, upward: bool, rows: int, weights: FloatArray, source: FloatArray,
+    driven: FloatArray, scratch: FloatArray, sums: FloatArray, ids: IntArray, offset: int, key: int, sweep: int,
+    gemm: int,
+) -> None:  # fmt: skip
+    """Read coupling k: what has changed on its lines, where registers keep lines and sums, else the states."""
+    if registers:
+        read_change(circuit, k, upward, rows, weights, source, driven, scratch[0], scratch, sums, ids, offset, key,
+                    sweep, gemm)  # fmt: skip
+    else:
+        read(circuit, k, upward, rows, weights, source, scratch[0], scratch, sums, ids, offset, key, sweep, gemm)
+
+
+@njit(cache=True)
 def count_read(circuit: Circuit, counts: IntArray, k: int, upward: bool, rows: int) -> None:
     """Count a read of coupling k and its conversions, as `circuit.read_size` and `Ledger.add_read` do."""
     below, size = circuit.sizes[k - 1], circuit.sizes[k]
