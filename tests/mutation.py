@@ -20,7 +20,13 @@ from typing import NamedTuple
 HERE = Path(__file__).resolve().parent
 
 #: Files whose functions are compiled into kernels of other files, whose cache doesn't notice a change here.
-INLINED = {"engines/blas.py", "hardware/converters.py", "hardware/meeting_kernels.py", "physics/scalars.py"}
+INLINED = {
+    "engines/blas.py",
+    "engines/read_kernels.py",
+    "hardware/converters.py",
+    "hardware/meeting_kernels.py",
+    "physics/scalars.py",
+}
 
 
 class Defect(NamedTuple):
