@@ -28,7 +28,6 @@ PULSES, LONGEST_UP, LONGEST_DOWN, WRITTEN, UPWARD, REFRESHED = range(6)
 
 SHOWN_NORMAL = 1 << 31  # number of the normal of the write noise: no train is that long
 QUIET = 32  # weights in a row that are passed over together when none of them is pulsed
-
 AHEAD = 64  # weights whose devices are fetched together, so that waiting for memory overlaps
 
 
