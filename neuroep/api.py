@@ -82,6 +82,7 @@ def train(
     spec, profile = _model(model), _device(device)
     experiment = Experiment(spec, (profile,), data or spec.data, (seed,), epochs, method == "backprop", engine, threads)
     job = Job(method, "ideal" if method == "backprop" else experiment.trained_on(profile), seed)
+    experiment.check([job])
     with tempfile.TemporaryDirectory() as scratch, RunFolder(Path(scratch) / "run").open({}) as folder:
         return run_job(experiment, job, folder, lambda *_: None)
 

@@ -92,14 +92,25 @@ class Chip:
         """
         if weights.sizes != self.network.sizes:
             raise BadInput(f"layer sizes {weights.sizes}", "weights", f"{self.network.sizes}, those of the network")
-        if verify and not (isinstance(self.device, Analog) and self.device.retention != "none"):
-            raise BadInput(
-                f"{self.device.name} has no published error of write-verify", "verify", "a device with `retention`"
-            )
+        if verify:
+            self.check_verify()
         if verify and isinstance(self.device, Analog):
             self._set(self.device.written(self.network, weights, rng, self.seed))
         else:
             self._set(self.device.mount(self.network, weights, rng))
+
+    def check_verify(self) -> None:
+        """Refuse devices whose error of write-verify isn't known.
+
+        Raises
+        ------
+        BadInput
+            If the device has no retention model.
+        """
+        if not (isinstance(self.device, Analog) and self.device.retention != "none"):
+            raise BadInput(
+                f"{self.device.name} has no published error of write-verify", "verify", "a device with `retention`"
+            )
 
     def age(self, seconds: float) -> None:
         """Let the chip be so old: from its programming on, whatever ages were asked for before.

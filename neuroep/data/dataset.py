@@ -217,3 +217,10 @@ def order(samples: int, batch_size: int, rng: np.random.Generator) -> list[Label
         raise BadInput(f"{samples} samples in batches of {batch_size}", "training.batch_size", "both at least 1")
     shuffled = rng.permutation(samples).astype(np.int64, copy=False)
     return [shuffled[start : start + batch_size] for start in range(0, samples, batch_size)]
+
+
+def check_inputs(dataset: Dataset, inputs: int) -> None:
+    """Refuse data of another width than a network's input layer."""
+    width = dataset.x_train.shape[1]
+    if width != inputs:
+        raise BadInput(f"{width} inputs a sample", f"data {dataset.name}", f"{inputs}, as the model")

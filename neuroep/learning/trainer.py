@@ -20,7 +20,7 @@ from neuroep.learning.readings import reading
 from neuroep.learning.state_products import state_update
 from neuroep.ledger import Ledger, Phase
 from neuroep.physics.costs import cost, predicted_labels
-from neuroep.recipe import Phases, Recipe, Training
+from neuroep.recipe import Phases, Programming, Recipe, Training
 from neuroep.rng import stream
 from neuroep.weights import FloatArray, Weights
 
@@ -112,6 +112,11 @@ class Trainer:
         Index batches of an epoch.
     seed : int
         Of random signs, read noise and stochastic rounding.
+
+    Raises
+    ------
+    BadInput
+        If they don't go together: whatever a recipe can't do on a device is refused here, before anything is trained.
     """
 
     def __init__(
@@ -135,8 +140,8 @@ class Trainer:
                 f"{mounted.circuit.sizes[0]} and {mounted.circuit.sizes[-1]}, as the network has",
             )
         self.states_to = by_states(device)
-        if self.states_to is not None:
-            Recipe(phases, training, training, self.states_to.programming)  # refuses what states can't carry
+        sent = Programming() if self.states_to is None else self.states_to.programming
+        Recipe(phases, training, training, sent)  # refuses what states can't carry, or learning at every sweep
         self.engine, self.device, self.mounted = engine, device, mounted
         self.phases, self.training, self.seed = phases, training, seed
         self.samples, self.validation, self.orders = samples, validation, orders

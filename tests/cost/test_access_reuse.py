@@ -48,7 +48,7 @@ def traces(draw: st.DrawFn, whole: bool = False) -> list[Access]:
 
 
 def float_stack(trace: list[Access], reads_move: bool) -> float:
-    """Return the granular DMD from a stack of single floats, top first, pushed one by one as the published tracker does."""
+    """Return the granular DMD from a stack of single floats, top first, pushed one by one."""
     stack: list[tuple[str, int]] = []
     total = 0.0
     for kind, buffer, size in trace:

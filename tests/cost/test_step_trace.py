@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from itertools import product
+from itertools import pairwise, product
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -29,17 +30,15 @@ def copies_of(estimator: Estimator) -> int:
 
 
 def accesses(text: str) -> list[Access]:
-    """Read `r x3` as a read of the 3 floats of x, `w` as a write."""
-    kinds = {"r": "read", "w": "write"}
+    """Read accesses from text: after `r` buffers are read, after `w` written; x:3 are the first 3 floats of x."""
+    kind: Literal["read", "write"] = "read"
     found = []
-    for line in text.split("\n"):
-        kind = "read"
-        for word in line.split():
-            if word in kinds:
-                kind = kinds[word]
-            else:
-                name, size = word.split(":")
-                found.append(Access("read" if kind == "read" else "write", name, int(size)))
+    for word in text.split():
+        if word in ("r", "w"):
+            kind = "read" if word == "r" else "write"
+        else:
+            name, size = word.split(":")
+            found.append(Access(kind, name, int(size)))
     return found
 
 
@@ -130,7 +129,7 @@ def test_it_is_what_an_engine_does_that_never_rests(cost: Cost, order: Order) ->
     network = chain((6, 5, 4, 3), Activation.TANH, cost=cost, gain=2.0)
     rng, recorder, sizes = stream(0, "weights"), Recorder(), network.sizes
     drawn = Weights.from_arrays(
-        [rng.normal(size=(a, b)) for a, b in zip(sizes, sizes[1:], strict=False)], [rng.normal(size=n) for n in sizes[1:]]
+        [rng.normal(size=(a, b)) for a, b in pairwise(sizes)], [rng.normal(size=n) for n in sizes[1:]]
     )
     circuit, engine = lower(network, drawn.couplings, drawn.couplings, drawn.biases), ReferenceEngine(recorder)
     x, y, ledger = rng.uniform(size=(1, 6)), np.eye(3)[:1], Ledger.empty(sizes)
