@@ -40,11 +40,12 @@ def refuse(engine: Engine, device: Device, network: Network, recipe: Recipe) -> 
     """
     small = stand_in(network)
     weights = initial_weights(small, stream(0, "weights"))
-    nothing = Samples(*(np.zeros((1, 1), dtype=np.float32) for _ in range(2)), np.zeros(1, dtype=np.int64))
+    zeros = np.zeros((1, 1), dtype=np.float32)
     try:
         mounted = device.mount(small, weights, stream(0, "mount", device.name))
         trainer_for(recipe.phases)(
-            engine, device, mounted, recipe.phases, recipe.training, nothing, lambda _: (), seed=0
-        )
+            engine, device, mounted, recipe.phases, recipe.training, Samples(zeros, zeros, np.zeros(1, dtype=np.int64)),
+            lambda _: (), seed=0,
+        )  # fmt: skip
     except BadInput as error:
         raise BadInput(str(error), f"on {device.name}") from error
