@@ -1,4 +1,4 @@
-"""The command line: thin. Exit status 0 done, 1 failed, 2 bad input, 130 stopped by Ctrl-C."""
+"""The command line: thin. Exit status 0 done, 1 failed, 2 bad input, 130 stopped by Ctrl-C, 143 by SIGTERM."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from neuroep.commands import ablate, bench, check, cost, data, device, life, listing, run, settle
+from neuroep.commands.stopping import report, stops
 from neuroep.errors import BadInput, NeuroepError, UnknownName
 
-FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
+FAILED, BAD_INPUT = 1, 2
 
 
 class _Parser(argparse.ArgumentParser):
@@ -60,15 +61,21 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit status."""
+    given = sys.argv[1:] if argv is None else argv
+    with stops(forever=argv is None):
+        try:
+            return _run(given)
+        except KeyboardInterrupt as stop:
+            return report(stop, goes_on=list(given[:1]) in (["run"], ["ablate"]))
+
+
+def _run(argv: Sequence[str]) -> int:
     try:
         options = build_parser().parse_args(argv)
         status: int = options.act(options)
     except NeuroepError as error:
         print(f"neuroep: {error}", file=sys.stderr)
         return BAD_INPUT if isinstance(error, BadInput) else FAILED
-    except KeyboardInterrupt:
-        print("neuroep: stopped; the same command goes on from the last finished epoch", file=sys.stderr)
-        return INTERRUPTED
     except BrokenPipeError:
         # the reader of our output is gone (a pager, head): nothing is left to say, nor to flush
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
