@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from neuroep.bridges.torch_forward import Layer, Trace, is_activation, require_same, traced
+from neuroep.bridges.torch_tensors import plain_torch
 from neuroep.errors import BadInput
 from neuroep.network import Activation, Cost, Network
 from neuroep.weights import FloatArray, Weights
@@ -39,6 +40,7 @@ def _name_of(module: nn.Module) -> str:
     return Activation.TANH.label if isinstance(module, nn.Tanh) else type(module).__name__
 
 
+@plain_torch()
 def to_torch(network: Network, weights: Weights) -> nn.Sequential:
     """Return the feedforward torch module with the same weights.
 
@@ -80,6 +82,7 @@ def _linear(coupling: FloatArray, bias: FloatArray) -> nn.Linear:
     return layer
 
 
+@plain_torch()
 def from_torch(module: nn.Module, network: Network | None = None) -> Weights:
     """Read the weights of a dense torch module, as its forward pass uses them.
 

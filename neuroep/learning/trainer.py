@@ -163,7 +163,11 @@ class Trainer:
     ) -> None:
         depth = len(mounted.circuit.sizes) - 1
         training.rates(depth, 0)
-        samples = fitting(samples, mounted.circuit, learned=True)
+        try:
+            samples = fitting(samples, mounted.circuit, learned=True)
+        except BadInput as error:
+            sizes = f"{mounted.circuit.sizes[0]} and {mounted.circuit.sizes[-1]}"
+            raise BadInput(f"{error} ({sizes} inputs and outputs, as the network has)") from error
         validation = None if validation is None else fitting(validation, mounted.circuit, "validation")
         self.states_to = by_states(device)
         sent = Programming() if self.states_to is None else self.states_to.programming
