@@ -14,7 +14,7 @@ from neuroep import checks
 from neuroep.circuit import Circuit
 from neuroep.engines import Accumulation, Engine, Plan, Plans
 from neuroep.equilibrium import ResultCode
-from neuroep.errors import Diverged
+from neuroep.errors import BadInput, Diverged
 from neuroep.hardware.device import Device, Mounted, Update, by_states
 from neuroep.learning.phases import plans, step_keys
 from neuroep.learning.readings import reading
