@@ -188,6 +188,14 @@ def array(
     return found
 
 
+def integers(value: object, where: str) -> NDArray[np.int64]:
+    """Return whole numbers of any integer type as int64, in which the chips' shorter integers can't overflow."""
+    given = np.asarray(value)
+    if (given.dtype.kind not in "biu" and given.size) or (given.dtype.kind == "u" and (given >> 63).any()):
+        raise BadInput(f"type {given.dtype}", where, "integers that fit 64 bits and a sign")
+    return given.astype(np.int64, copy=False)
+
+
 def _fits(length: int, wanted: int | str) -> bool:
     return length >= 1 if isinstance(wanted, str) else length == wanted
 
