@@ -49,18 +49,20 @@ def _index(value: Any) -> int | None:
         return None
 
 
-def whole(value: object, where: str, low: int | None = None, high: int | None = None) -> int:
-    """Return a whole number from `low` to `high`, each without limit if None."""
+def whole(value: object, where: str, low: int | None = None, high: int | None = None, noun: str = "") -> int:
+    """Return a whole number from `low` to `high`, each without limit if None; the error says of what (`noun`)."""
     found = _index(value)
     if found is None or (low is not None and found < low) or (high is not None and found > high):
         limits = "" if low is None else f" from {low}" if high is None else f" from {low} to {high}"
-        raise BadInput(f"{shown(value)} is out of range", where, f"whole numbers{limits}")
+        limits = f": {low} or more" if high == LARGEST and low is not None else limits
+        what = f"{shown(value)} {noun}" if noun else f"{shown(value)} is out of range"
+        raise BadInput(what, where, f"whole numbers{limits}")
     return found
 
 
-def count(value: object, where: str, low: int = 1) -> int:
-    """Return a whole number of things, at least `low`."""
-    return whole(value, where, low, LARGEST)
+def count(value: object, where: str, low: int = 1, noun: str = "") -> int:
+    """Return a whole number of things, at least `low`; the error calls them `noun`."""
+    return whole(value, where, low, LARGEST, noun)
 
 
 def seed(value: object, where: str = "seed") -> int:
