@@ -62,7 +62,7 @@ def render(result: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> s
     parts = [f"<h1>{escape(title)}</h1>", _lead(result), _summary_section(result)]
     with style():
         parts += _figures(result, history)
-    parts += [_rows_section(result), _caveats(result), _provenance(result)]
+    parts += [_remarks(result), _rows_section(result), _caveats(result), _provenance(result)]
     body = "\n".join(part for part in parts if part)
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -180,6 +180,11 @@ def _rows_section(result: Mapping[str, Any]) -> str:
         for row in result["rows"]
     ]
     return f"<h2>Each run</h2>\n{_table(header, rows, 2)}"
+
+
+def _remarks(result: Mapping[str, Any]) -> str:
+    lines = "\n".join(f"<li>{escape(text)}</li>" for text in result.get("remarks") or ())
+    return f"<h2>Remarks</h2>\n<ul>\n{lines}\n</ul>" if lines else ""
 
 
 def _caveats(result: Mapping[str, Any]) -> str:

@@ -29,6 +29,7 @@ from neuroep.bridges.torch_twin import State, Twin, TwinEpoch, count_forward
 from neuroep.bridges.torch_weights import to_torch
 from neuroep.ledger import Ledger, Phase
 from neuroep.network import Network
+from neuroep.physics.activations import stuck_units
 from neuroep.recipe import Training
 from neuroep.weights import FloatArray, Weights
 
@@ -144,6 +145,14 @@ def gradients(network: Network, weights: Weights, x: FloatArray, targets: FloatA
     found = [(linear.weight.grad, linear.bias.grad) for linear in linears]
     pairs = [(w.numpy().T, b.numpy()) for w, b in found if w is not None and b is not None]
     return Weights.from_arrays([w for w, _ in pairs], [b for _, b in pairs])
+
+
+@plain_torch()
+def stuck(network: Network, weights: Weights, x: FloatArray, labels: Labels) -> tuple[int, ...]:
+    """Return the output units that stay at a bound for every sample, as physics.activations.stuck_units has it."""
+    with torch.inference_mode():
+        outputs = to_torch(network, weights)(inputs_of(network, x, weights.couplings.dtype))
+    return stuck_units(network.layers[-1].activation, outputs.numpy(), labels)
 
 
 @plain_torch()

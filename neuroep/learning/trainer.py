@@ -20,6 +20,7 @@ from neuroep.learning.phases import plans, step_keys
 from neuroep.learning.readings import reading
 from neuroep.learning.state_products import state_update
 from neuroep.ledger import Ledger, Phase
+from neuroep.physics.activations import stuck_units
 from neuroep.physics.costs import cost, predicted_labels
 from neuroep.recipe import Phases, Programming, Recipe, Training
 from neuroep.rng import stream
@@ -117,12 +118,25 @@ def free_outputs(engine: Engine, circuit: Circuit, x: FloatArray, plan: Plan, se
     return outputs
 
 
-def accuracy(engine: Engine, circuit: Circuit, samples: Samples, plan: Plan, seed: int, ledger: Ledger) -> float:
-    """Return the share of samples whose free output names their label."""
+class Evaluation(NamedTuple):
+    """The share of samples named right, and the output units stuck at a bound for all of them."""
+
+    accuracy: float
+    stuck: tuple[int, ...]
+
+
+def evaluate(engine: Engine, circuit: Circuit, samples: Samples, plan: Plan, seed: int, ledger: Ledger) -> Evaluation:
+    """Return how the free outputs name the labels of some samples."""
     samples = fitting(samples, circuit)
     with engine.session():
         outputs = free_outputs(engine, circuit, samples.x, plan, seed, ledger)
-    return float((predicted_labels(circuit.cost, outputs) == samples.labels).mean())
+    right = float((predicted_labels(circuit.cost, outputs) == samples.labels).mean())
+    return Evaluation(right, stuck_units(int(circuit.activations[-1]), outputs, samples.labels))
+
+
+def accuracy(engine: Engine, circuit: Circuit, samples: Samples, plan: Plan, seed: int, ledger: Ledger) -> float:
+    """Return the share of samples whose free output names their label."""
+    return evaluate(engine, circuit, samples, plan, seed, ledger).accuracy
 
 
 class Trainer:
