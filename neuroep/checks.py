@@ -26,6 +26,8 @@ T = TypeVar("T")
 #: Largest count that fits everything that counts are put into.
 LARGEST = 2**31 - 1
 LONGEST_QUOTE = 80
+#: In one array: half a GiB of float32.
+MOST_NUMBERS = 1 << 27
 _REALS = (np.dtype(np.float32), np.dtype(np.float64))
 
 
@@ -67,7 +69,7 @@ def count(value: object, where: str, low: int = 1, noun: str = "") -> int:
 
 def seed(value: object, where: str = "seed") -> int:
     """Return a seed: a whole number from 0. All types of integer name the same one, and True is 1."""
-    return int(value) if isinstance(value, bool | np.bool_) else whole(value, where, 0)
+    return int(value) if isinstance(value, bool | np.bool_) else whole(value, where, 0, (1 << 63) - 1)
 
 
 def number(
@@ -188,6 +190,12 @@ def array(
     if finite and not np.isfinite(found).all():
         raise BadInput("an entry that is not finite", where, f"finite numbers of type {found.dtype}")
     return found
+
+
+def room(entries: int, where: str) -> None:
+    """Refuse to make arrays of more numbers than `MOST_NUMBERS`: what was asked for is a slip."""
+    if entries > MOST_NUMBERS:
+        raise BadInput(f"{entries:.3g} numbers at once", where, f"at most {MOST_NUMBERS:,}")
 
 
 def integers(value: object, where: str) -> NDArray[np.int64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -65,6 +66,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if argv is None else argv
     if argv is None:
         prepare()
+        try:
+            os.getcwd()
+        except OSError:
+            tell("the folder that this was started in is gone: go to another one")
+            return BAD_INPUT
         if not sys.warnoptions:
             warnings.simplefilter("ignore")  # what matters is said in a line of our own
     with stops(forever=argv is None):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from neuroep.disk import plain, write_atomic
 from neuroep.figures import accuracy_energy_figure, energy_figure, learning_figure, split_figure
 from neuroep.plotting import style
-from neuroep.summary import SummaryRow, band, percent, plain_spread, si, si_band, summary_rows
+from neuroep.summary import SummaryRow, band, percent, plain_spread, remarks, si, si_band, summary_rows
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -183,7 +183,7 @@ def _rows_section(result: Mapping[str, Any]) -> str:
 
 
 def _remarks(result: Mapping[str, Any]) -> str:
-    lines = "\n".join(f"<li>{escape(text)}</li>" for text in result.get("remarks") or ())
+    lines = "\n".join(f"<li>{escape(text)}</li>" for text in remarks(result))
     return f"<h2>Remarks</h2>\n<ul>\n{lines}\n</ul>" if lines else ""
 
 

@@ -133,19 +133,8 @@ def assemble(
     caveats = {p.name: list(p.caveats) for p in profiles if p is not None and p.caveats}
     return {
         "model": experiment.model.name, "data": data, "versions": versions(), "spec": dict(spec), "rows": rows,
-        "costs": costs, "seconds": seconds, "caveats": caveats, "remarks": remarks(outcomes.values()),
+        "costs": costs, "seconds": seconds, "caveats": caveats,
     }  # fmt: skip
-
-
-def remarks(outcomes: Iterable[Outcome]) -> list[str]:
-    """Return what a reader of the figures should know of single trainings: outputs that have stopped learning."""
-    return [
-        f"{o.job.method} {o.job.device} seed {o.job.seed}: output {', '.join(map(str, o.stuck))} of"
-        f" {len(o.weights.bias(o.weights.depth))} stays at its bound for every test sample, where its slope is 0, so it"
-        " can't learn; give the outputs another `bias`, or make them linear"
-        for o in outcomes
-        if o.stuck
-    ]
 
 
 def _outcomes(
@@ -192,5 +181,6 @@ def _row(outcome: Outcome, profile: DeviceSpec | None, bill: Bill | None, ard: f
         "energy_training_step_joules": _figure(bill, "energy", TRAINING_STEP),
         "latency_inference_seconds": _figure(bill, "time", INFERENCE),
         "weighted_ard": ard,
+        "outputs_at_bound": len(outcome.stuck),
         "weight_writes": int(outcome.ledger.counts[Phase.UPDATE, Event.WRITE].sum()),
     }

@@ -62,7 +62,7 @@ class ModelTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     summary: Annotated[str, Meta(min_length=1)]
     data: Annotated[str, Meta(min_length=1)]
-    layers: Annotated[list[LayerTable], Meta(min_length=2)]
+    layers: Annotated[list[LayerTable], Meta(min_length=2, max_length=5000)]
     cost: str = Cost.MSE.label
     feedback: float = 1.0
     phases: dict[str, Any] = {}
