@@ -129,6 +129,7 @@ def read_pulses(path: str | Path, unit: str | None = None) -> PulseData:
     traces = tuple(trace for key, rows in groups.items() for trace in _traces(key, rows, columns.names, path))
     data = PulseData(traces, path.name, hashlib.sha256(content).hexdigest(), columns.others)
     check(data, path)
+    _check_unit(max(float(np.nanmax(trace.siemens)) for trace in traces), path)
     return data
 
 
@@ -206,8 +207,8 @@ def check(data: PulseData, where: object) -> None:
     Raises
     ------
     BadInput
-        No reads, no pulses up or none down, too many pulses, conductances that can't be right, and of a device: it
-        never changes, or pulses up don't raise it.
+        No reads, no pulses up or none down, too many pulses, and of a device: it never changes, or pulses up don't
+        raise it.
     """
     if not data.traces:
         raise BadInput("no rows", str(where), f"{FEWEST_READS} reads or more")
@@ -217,7 +218,6 @@ def check(data: PulseData, where: object) -> None:
             raise BadInput(f"no pulses {name}", str(where), "pulses in both directions")
     if len(directions) > MOST_PULSES:
         raise BadInput(f"{len(directions)} pulses", str(where), f"up to {MOST_PULSES}: fit some of the devices")
-    _check_unit(max(float(np.nanmax(trace.siemens)) for trace in data.traces), where)
     by_device: dict[str, list[Trace]] = {}
     for trace in data.traces:
         by_device.setdefault(trace.device, []).append(trace)
