@@ -66,7 +66,7 @@ class Estimate(NamedTuple):
 def sample_batch(model: ModelSpec, network: Network, batch: int, seed: int) -> tuple[str, Samples]:
     """Return a batch of the model's data, or uniform random inputs where the data aren't here, and which."""
     try:
-        dataset: Dataset | None = load_data(model.data, seed=seed)
+        dataset: Dataset | None = load_data(model.data, seed=seed, scale=model.scale)
     except MissingData:
         dataset = None
     rng = stream(seed, "batch")

@@ -83,7 +83,7 @@ def live(
         Accuracies on the test set, as ``neuroep life --json`` prints them. The training samples chose the clip.
     """
     network, recipe = model.network(), for_fine_tuning(model.recipe(device))
-    stock = materials(network, load_data(model.data, seed=seed), recipe.training, seed)
+    stock = materials(network, load_data(model.data, seed=seed, scale=model.scale), recipe.training, seed)
     weights, software = _source(model, network, recipe, stock, seed, source)
     clip = _best_clip(device, network, recipe, weights, stock, seed, verify)
     chip = _programmed(device, network, recipe, clipped(weights, clip), seed, verify)

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 from neuroep.errors import BadInput
+
+Scale = Literal["none", "standard", "minmax"]
+"""How inputs are scaled by what the training set says (:func:`neuroep.data.scaling.scaled`)."""
 
 
 class Estimator(StrEnum):

@@ -121,7 +121,8 @@ def assemble(
 ) -> dict[str, Any]:
     """Return the result: rows by method, device and seed, and what each device's events cost."""
     sizes = {"train": len(dataset.x_train), "test": len(dataset.x_test)}
-    data = {"name": dataset.name, "sha256": dataset.sha256, "source": dataset.source} | sizes
+    data: dict[str, Any] = {"name": dataset.name, "sha256": dataset.sha256, "source": dataset.source} | sizes
+    data |= {"scale": dataset.scale, "remarks": list(dataset.remarks)}
     reference = [None] if experiment.reference else []
     profiles: list[DeviceSpec | None] = [*reference, *(d for d in experiment.devices if d.name != IDEAL)]
     rows, costs, seconds = [], {}, {}

@@ -6,16 +6,21 @@ import os
 from pathlib import Path
 
 from neuroep.data.dataset import Dataset
-from neuroep.data.files import load_csv, load_npz
+from neuroep.data.files import load_npz
 from neuroep.data.generated import digits, parity, xor
 from neuroep.data.homes import HOMES, load_own, load_published
+from neuroep.data.limits import cut
+from neuroep.data.scaling import scaled
+from neuroep.data.tables import load_csv
 from neuroep.errors import BadInput, UnknownName
 
 NAMES = ("digits", "fashion-mnist", "mnist", "parity", "xor")
 KINDS = "a .npz file, a .csv file or a folder with four IDX files"
 
 
-def load_data(name_or_path: str | Path, folder: Path | str | None = None, seed: int = 42) -> Dataset:
+def load_data(
+    name_or_path: str | Path, folder: Path | str | None = None, seed: int = 42, scale: str = "none"
+) -> Dataset:
     """Return a data set by name, or from the user's own file or folder.
 
     Parameters
@@ -28,6 +33,8 @@ def load_data(name_or_path: str | Path, folder: Path | str | None = None, seed: 
         Where to look for ``fashion-mnist`` or ``mnist``, instead of $NEUROEP_DATA, the cache and the system's folders.
     seed : int
         The run's seed; only ``parity`` uses it.
+    scale : str
+        ``"standard"`` or ``"minmax"`` scales the inputs by what the training set says; ``"none"`` leaves them.
 
     Returns
     -------
@@ -39,15 +46,29 @@ def load_data(name_or_path: str | Path, folder: Path | str | None = None, seed: 
         If there is no such data, or it can't be used. Nothing is ever put in its place.
     """
     if isinstance(name_or_path, str) and name_or_path in NAMES:
-        return _named(name_or_path, None if folder is None else Path(folder).expanduser(), seed)
-    path = Path(name_or_path).expanduser()
-    if path.is_dir():
+        return scaled(_named(name_or_path, None if folder is None else _path(folder), seed), scale)
+    return scaled(_own(name_or_path), scale)
+
+
+def _path(given: object) -> Path:
+    """Return a path with ~ expanded, where there is such a user."""
+    if not isinstance(given, str | os.PathLike) or given == "":
+        found = "an empty name" if given == "" else f"a {type(given).__name__}"
+        raise BadInput(found, "data", "a name or a path")
+    # Path's own raises where there is no such user
+    return Path(os.path.expanduser(os.fsdecode(given)))
+
+
+def _own(name_or_path: str | Path) -> Dataset:
+    path = _path(name_or_path)
+    if os.path.isdir(path):  # Path's own raises on names that are too long and folders that can't be searched
         return load_own(path)
-    if path.is_file():
+    if os.path.isfile(path):
         return _file(path)
     if isinstance(name_or_path, Path) or path.suffix or os.sep in name_or_path:
-        raise BadInput("no such file or folder", str(path), f"{KINDS}; or one of {', '.join(NAMES)}")
-    raise UnknownName("data set", name_or_path, NAMES, "data")
+        found = "not a file or folder" if os.path.lexists(path) else "no such file or folder"
+        raise BadInput(found, cut(str(path), 200)[1:-1], f"{KINDS}; or one of {', '.join(NAMES)}")
+    raise UnknownName("data set", name_or_path[:200], NAMES, "data")
 
 
 def _named(name: str, folder: Path | None, seed: int) -> Dataset:
