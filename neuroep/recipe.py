@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 from neuroep.errors import BadInput
 from neuroep.fields import settle
+
+Scale = Literal["none", "standard", "minmax"]
+"""How inputs are scaled by what the training set says (:func:`neuroep.data.scaling.scaled`)."""
 
 
 class Estimator(StrEnum):
