@@ -62,7 +62,7 @@ def render(result: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> s
     parts = [f"<h1>{escape(title)}</h1>", _lead(result), _summary_section(result)]
     with style():
         parts += _figures(result, history)
-    parts += [_rows_section(result), _caveats(result), _provenance(result)]
+    parts += [_remarks(result), _rows_section(result), _caveats(result), _provenance(result)]
     body = "\n".join(part for part in parts if part)
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -182,6 +182,11 @@ def _rows_section(result: Mapping[str, Any]) -> str:
     return f"<h2>Each run</h2>\n{_table(header, rows, 2)}"
 
 
+def _remarks(result: Mapping[str, Any]) -> str:
+    lines = "\n".join(f"<li>{escape(text)}</li>" for text in result.get("remarks") or ())
+    return f"<h2>Remarks</h2>\n<ul>\n{lines}\n</ul>" if lines else ""
+
+
 def _caveats(result: Mapping[str, Any]) -> str:
     lists = [
         f"<h3>{escape(device)}</h3>\n<ul>\n" + "\n".join(f"<li>{escape(text)}</li>" for text in texts) + "\n</ul>"
@@ -195,7 +200,6 @@ def _provenance(result: Mapping[str, Any]) -> str:
     data = result["data"]
     shown = [key for key in ("name", "source", "sha256", "scale") if key in data]
     rows = [[key, f"<code>{escape(str(data[key]))}</code>"] for key in shown]
-    rows += [["remark", escape(str(remark))] for remark in data.get("remarks", ())]
     rows += [[f"version of {escape(name)}", escape(version)] for name, version in result["versions"].items()]
     cells = "\n".join(f'<tr><td class="text">{key}</td><td class="text">{value}</td></tr>' for key, value in rows)
     spec = escape(json.dumps(plain(result["spec"]), indent=2, ensure_ascii=False))

@@ -11,8 +11,8 @@ from neuroep.cost.energy import INFERENCE, TRAINING_STEP, Bill, price
 from neuroep.cost.reuse import ClockTracker
 from neuroep.cost.traces import backprop_step
 from neuroep.data import Dataset
-from neuroep.experiment import IDEAL, Experiment, Job
-from neuroep.jobs import Outcome, run_job
+from neuroep.experiment import IDEAL, Experiment, Job, told
+from neuroep.jobs import Outcome, epochs_of, run_job
 from neuroep.learning.access import ep_step_trace
 from neuroep.learning.trainer import Epoch
 from neuroep.ledger import Event, Phase
@@ -61,7 +61,7 @@ def run(
         What to compare.
     out : path
         Folder for result.json, weights.safetensors, history.csv, report.html and checkpoints. A stopped run
-        of the same experiment goes on from its last finished epoch.
+        of the same experiment goes on from its last finished epoch; a finished one may be read-only.
     fresh : bool
         Start anew even so.
     listener : Listener, optional
@@ -85,23 +85,19 @@ def run(
     spec = experiment.spec(dataset)
     with RunFolder(out).open(spec, fresh) as folder:
         jobs = experiment.jobs()
-        heard.started(jobs, {job: _epochs(experiment, job) for job in jobs})
+        heard.started(jobs, {job: epochs_of(experiment, job) for job in jobs})
         outcomes = {}
         for job in jobs:
             outcomes[job] = run_job(experiment, job, folder, heard.epoch)
             heard.finished(outcomes[job])
         result = assemble(experiment, dataset, spec, outcomes)
-        history = history_rows(outcomes.values())
-        folder.write_weights(_tensors(outcomes.values()), METADATA)
-        folder.write_history(history)
-        folder.write_result(result)
-        write_report(result, history, folder.path)
+        if folder.writable:  # a finished run may also be only read
+            history = history_rows(outcomes.values())
+            folder.write_weights(_tensors(outcomes.values()), METADATA)
+            folder.write_history(history)
+            folder.write_result(result)
+            write_report(result, history, folder.path)
     return result
-
-
-def _epochs(experiment: Experiment, job: Job) -> int:
-    recipe = experiment.recipe(job.device)
-    return (recipe.training if job.method == "ep" else recipe.backprop).epochs
 
 
 def _tensors(outcomes: Iterable[Outcome]) -> dict[str, Any]:
@@ -122,7 +118,7 @@ def assemble(
     """Return the result: rows by method, device and seed, and what each device's events cost."""
     sizes = {"train": len(dataset.x_train), "test": len(dataset.x_test)}
     data: dict[str, Any] = {"name": dataset.name, "sha256": dataset.sha256, "source": dataset.source} | sizes
-    data |= {"scale": dataset.scale, "remarks": list(dataset.remarks)}
+    data |= {"scale": dataset.scale}
     reference = [None] if experiment.reference else []
     profiles: list[DeviceSpec | None] = [*reference, *(d for d in experiment.devices if d.name != IDEAL)]
     rows, costs, seconds = [], {}, {}
@@ -139,7 +135,19 @@ def assemble(
     return {
         "model": experiment.model.name, "data": data, "versions": versions(), "spec": dict(spec), "rows": rows,
         "costs": costs, "seconds": seconds, "caveats": caveats,
+        "remarks": [*told(dataset), *remarks(outcomes.values())],
     }  # fmt: skip
+
+
+def remarks(outcomes: Iterable[Outcome]) -> list[str]:
+    """Return what a reader of the figures should know of single trainings: outputs that have stopped learning."""
+    return [
+        f"{o.job.method} {o.job.device} seed {o.job.seed}: output {', '.join(map(str, o.stuck))} of"
+        f" {len(o.weights.bias(o.weights.depth))} stays at its bound for every test sample, where its slope is 0, so it"
+        " can't learn; give the outputs another `bias`, or make them linear"
+        for o in outcomes
+        if o.stuck
+    ]
 
 
 def _outcomes(

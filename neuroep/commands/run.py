@@ -82,3 +82,5 @@ def show_result(result: dict[str, Any]) -> None:
         "weight writes", "wall-clock s",
     )  # fmt: skip
     show_table(title, header, rows, text=2)
+    for remark in result.get("remarks", ()):
+        say(f"Note: {remark}")

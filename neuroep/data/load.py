@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from neuroep import checks
 from neuroep.data.dataset import Dataset
 from neuroep.data.files import load_npz
 from neuroep.data.generated import digits, parity, xor
 from neuroep.data.homes import HOMES, load_own, load_published
-from neuroep.data.limits import cut
 from neuroep.data.scaling import scaled
 from neuroep.data.tables import load_csv
 from neuroep.errors import BadInput, UnknownName
@@ -46,29 +46,22 @@ def load_data(
         If there is no such data, or it can't be used. Nothing is ever put in its place.
     """
     if isinstance(name_or_path, str) and name_or_path in NAMES:
-        return scaled(_named(name_or_path, None if folder is None else _path(folder), seed), scale)
-    return scaled(_own(name_or_path), scale)
+        place = None if folder is None else checks.path(folder, "folder")
+        return scaled(_named(name_or_path, place, checks.seed(seed)), scale)
+    if name_or_path == "":
+        raise BadInput("an empty name", "data", "a name or a path")
+    return scaled(_own(checks.path(name_or_path, "data"), name_or_path), scale)
 
 
-def _path(given: object) -> Path:
-    """Return a path with ~ expanded, where there is such a user."""
-    if not isinstance(given, str | os.PathLike) or given == "":
-        found = "an empty name" if given == "" else f"a {type(given).__name__}"
-        raise BadInput(found, "data", "a name or a path")
-    # Path's own raises where there is no such user
-    return Path(os.path.expanduser(os.fsdecode(given)))
-
-
-def _own(name_or_path: str | Path) -> Dataset:
-    path = _path(name_or_path)
-    if os.path.isdir(path):  # Path's own raises on names that are too long and folders that can't be searched
+def _own(path: Path, name_or_path: str | Path) -> Dataset:
+    if os.path.isdir(path):  # Path's own raises where folders can't be searched
         return load_own(path)
     if os.path.isfile(path):
         return _file(path)
     if isinstance(name_or_path, Path) or path.suffix or os.sep in name_or_path:
         found = "not a file or folder" if os.path.lexists(path) else "no such file or folder"
-        raise BadInput(found, cut(str(path), 200)[1:-1], f"{KINDS}; or one of {', '.join(NAMES)}")
-    raise UnknownName("data set", name_or_path[:200], NAMES, "data")
+        raise BadInput(found, str(path), f"{KINDS}; or one of {', '.join(NAMES)}")
+    raise UnknownName("data set", name_or_path, NAMES, "data")
 
 
 def _named(name: str, folder: Path | None, seed: int) -> Dataset:
