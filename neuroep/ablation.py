@@ -13,6 +13,7 @@ from neuroep.disk import to_json, write_atomic
 from neuroep.engines import create
 from neuroep.errors import BadInput, Diverged
 from neuroep.experiment import HARDWARE, IDEAL, Experiment, Job, materials
+from neuroep.fields import settle
 from neuroep.hardware.device import Ideal
 from neuroep.hardware.effects import effects_of, without
 from neuroep.jobs import mounted_for
@@ -83,6 +84,7 @@ class Study:
     threads: int = 1
 
     def __post_init__(self) -> None:
+        settle(self, "--")
         has = self.present()
         if not has:
             raise BadInput(f"{self.device.name!r} has no effects", "--device", "a quantized or crossbar profile")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import math
 import os
-import tempfile
+import secrets
+import stat
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,8 @@ from numpy.typing import NDArray
 from neuroep.errors import BadInput
 
 Arrays = Mapping[str, NDArray[np.generic]]
+#: Bytes: the spec and result of a run of hundreds of trainings stay far below.
+LARGEST_TEXT = 64 << 20
 
 
 def write_atomic(path: Path, content: bytes | str) -> None:
@@ -27,8 +31,11 @@ def write_atomic(path: Path, content: bytes | str) -> None:
         If the folder can't be written to; the file is then as it was.
     """
     data = content.encode() if isinstance(content, str) else content
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+        # made by os.open, not by tempfile: the kernel then applies the umask, which a process can't read without
+        # setting it, for all its threads
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     except OSError as error:
         raise BadInput(f"can't be written ({error.strerror})", str(path), "a folder to write to") from error
     try:
@@ -36,19 +43,46 @@ def write_atomic(path: Path, content: bytes | str) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).chmod(0o666 & ~_umask())
-        Path(temporary).replace(path)
+        temporary.replace(path)
     except OSError as error:
         raise BadInput(f"can't be written ({error.strerror})", str(path), "a disk with room") from error
     finally:
-        Path(temporary).unlink(missing_ok=True)
+        with suppress(OSError):  # moved away, or its folder is gone
+            temporary.unlink()
 
 
-def _umask() -> int:
-    """The process's umask (mkstemp ignores it); reading it means setting it."""
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
+def refuse_existing(path: Path | None, option: str, force: bool) -> None:
+    """Refuse an output that would take the place of something, a dangling link too, unless it was asked for.
+
+    Raises
+    ------
+    BadInput
+        If something is there that isn't to be replaced, or a folder.
+    """
+    if path is None or not os.path.lexists(path):
+        return
+    if path.is_dir():
+        raise BadInput(f"{str(path)!r} is a folder", option, "a file")
+    if not force:
+        raise BadInput(f"{str(path)!r} is there already", option, "another name, or --force")
+
+
+def require_file(path: Path, allowed: str = "") -> os.stat_result:
+    """Return what is known of a regular file; a pipe or a device, which may never end, isn't one.
+
+    Raises
+    ------
+    BadInput
+        If there is none, or it is something else.
+    """
+    try:
+        found = path.stat()
+    except (OSError, ValueError) as error:
+        raise BadInput(f"can't be read ({getattr(error, 'strerror', None) or error})", str(path), allowed) from error
+    if not stat.S_ISREG(found.st_mode):
+        kind = "a folder" if stat.S_ISDIR(found.st_mode) else "no regular file"
+        raise BadInput(f"can't be read ({kind})", str(path), allowed)
+    return found
 
 
 def to_json(value: object) -> str:
@@ -69,7 +103,26 @@ def plain(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
-def read_json(path: Path) -> Any:
+def read_text(path: Path, allowed: str = "") -> str:
+    """Read a text file of at most :data:`LARGEST_TEXT` bytes.
+
+    Raises
+    ------
+    BadInput
+        If it is missing, no regular file, too large, or no UTF-8.
+    """
+    size = require_file(path, allowed).st_size
+    if size > LARGEST_TEXT:
+        raise BadInput(f"too large, {size:,} bytes", str(path), f"at most {LARGEST_TEXT:,}")
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise BadInput(f"can't be read ({error.strerror or error})", str(path), allowed) from error
+    except ValueError as error:
+        raise BadInput(f"damaged ({error})", str(path), "text in UTF-8") from error
+
+
+def read_json(path: Path, allowed: str = "the folder of a finished run") -> Any:
     """Read a JSON file.
 
     Raises
@@ -77,14 +130,11 @@ def read_json(path: Path) -> Any:
     BadInput
         If it is missing or damaged.
     """
+    text = read_text(path, allowed)
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BadInput(
-            f"can't be read ({error.strerror or error})", str(path), "the folder of a finished run"
-        ) from error
-    except ValueError as error:
-        raise BadInput(f"damaged JSON ({error})", str(path)) from error
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"damaged JSON ({error})", str(path), allowed) from error
 
 
 def save_tensors(path: Path, arrays: Arrays, metadata: Mapping[str, str] | None = None) -> None:
@@ -95,7 +145,9 @@ def save_tensors(path: Path, arrays: Arrays, metadata: Mapping[str, str] | None 
     write_atomic(path, save(ordered, metadata=dict(metadata or {})))
 
 
-def load_tensors(path: Path) -> tuple[dict[str, NDArray[np.generic]], dict[str, str]]:
+def load_tensors(
+    path: Path, allowed: str = "a .safetensors file"
+) -> tuple[dict[str, NDArray[np.generic]], dict[str, str]]:
     """Read a .safetensors file.
 
     Returns
@@ -110,10 +162,11 @@ def load_tensors(path: Path) -> tuple[dict[str, NDArray[np.generic]], dict[str, 
     """
     from safetensors import SafetensorError, safe_open
 
+    require_file(path, allowed)
     try:
         with safe_open(path, framework="numpy") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
     except OSError as error:
-        raise BadInput(f"can't be read ({error.strerror or error})", str(path), "a .safetensors file") from error
-    except (SafetensorError, TypeError, ValueError, AttributeError) as error:
-        raise BadInput(f"truncated or damaged ({error})", str(path), "a .safetensors file") from error
+        raise BadInput(f"can't be read ({error.strerror or error})", str(path), allowed) from error
+    except (SafetensorError, TypeError, ValueError, AttributeError, MemoryError) as error:
+        raise BadInput(f"truncated or damaged ({error})", str(path), allowed) from error

@@ -11,9 +11,11 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from neuroep import checks
 from neuroep.data import Dataset, check_inputs, load_data, order, targets
-from neuroep.engines import create
+from neuroep.engines import NAMES, create
 from neuroep.errors import BadInput
+from neuroep.fields import settle
 from neuroep.hardware.device import Device, Ideal, programmed
 from neuroep.hardware.effects import without
 from neuroep.learning.rig import refuse
@@ -87,20 +89,22 @@ class Experiment:
     reference: bool = True
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "seeds", tuple(checks.seed(s, "--seed") for s in checks.several(self.seeds, "--seed")))
+        settle(self, "--")
         for kind, given in (("device", [d.name for d in self.devices]), ("seed", [str(s) for s in self.seeds])):
             doubled = [item for item in given if given.count(item) > 1]
             if doubled:
                 raise BadInput(f"{kind} {doubled[0]} is named twice", f"--{kind}", "each once")
-        if not self.seeds or min(self.seeds) < 0:
+        if not self.seeds:
             raise BadInput(f"seeds {self.seeds}", "--seed", "one or more whole numbers from 0")
         if any(spec.name == IDEAL and spec.kind in HARDWARE for spec in self.devices):
             raise BadInput("a hardware profile is called 'ideal', as no hardware is", "--device", "another file name")
         if self.without and not any(spec.kind in HARDWARE for spec in self.devices):
             raise BadInput("no hardware to free of effects", "--without", "with a hardware profile as --device")
-        if self.threads < 1:
-            raise BadInput(f"{self.threads} threads", "--threads", "1 or more")
-        if self.epochs is not None and self.epochs < 1:
-            raise BadInput(f"{self.epochs} epochs", "--epochs", "1 or more")
+        checks.one_of(self.engine, NAMES, "engine", "--engine")
+        checks.count(self.threads, "--threads", noun="threads")
+        if self.epochs is not None:
+            checks.count(self.epochs, "--epochs", noun="epochs")
 
     def hardware(self, name: str) -> Device:
         """Return the device model a training of that name runs on."""

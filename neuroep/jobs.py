@@ -13,11 +13,11 @@ from neuroep.errors import BadInput
 from neuroep.experiment import Experiment, Job, Materials, materials
 from neuroep.hardware.device import Mounted, effective_weights
 from neuroep.learning.continual import trainer_for
-from neuroep.learning.trainer import Epoch, Progress, accuracy
+from neuroep.learning.trainer import Epoch, Evaluation, Progress, evaluate
 from neuroep.ledger import Ledger
 from neuroep.recipe import Recipe
 from neuroep.rng import stream
-from neuroep.store import RunFolder, job_name
+from neuroep.store import FRESH, RunFolder, job_name
 from neuroep.weights import Weights
 
 Arrays = dict[str, NDArray[np.generic]]
@@ -39,6 +39,8 @@ class Outcome(NamedTuple):
         Events of training and of the test set's inference.
     weights : Weights
         As reads see them in the end.
+    stuck : tuple of int
+        Output units that stood at a bound, where they can't learn, for every test sample.
     """
 
     job: Job
@@ -46,20 +48,30 @@ class Outcome(NamedTuple):
     history: list[Epoch]
     ledger: Ledger
     weights: Weights
+    stuck: tuple[int, ...] = ()
 
 
 def run_job(experiment: Experiment, job: Job, folder: RunFolder, on_epoch: OnEpoch) -> Outcome:
     """Carry out one training, going on from its checkpoint where there is one."""
     name = job_name(*job)
     saved = folder.load_checkpoint(name)
-    if saved is not None and saved[1]["test_accuracy"] is not None:
-        return _finished(experiment, job, *saved)
+    if saved is not None:
+        _check_meta(saved[1], epochs_of(experiment, job))
+        if saved[1]["test_accuracy"] is not None:
+            return _finished(experiment, job, *saved)
+    folder.require_writable()
     recipe = experiment.recipe(job.device)
     network = experiment.model.network()
     training = recipe.training if job.method == "ep" else recipe.backprop
     stock = materials(network, experiment.dataset(job.seed), training, job.seed)
     work = _run_ep if job.method == "ep" else _run_backprop
     return work(experiment, job, recipe, stock, folder, saved, on_epoch)
+
+
+def epochs_of(experiment: Experiment, job: Job) -> int:
+    """Return how many epochs a training has at most."""
+    recipe = experiment.recipe(job.device)
+    return (recipe.training if job.method == "ep" else recipe.backprop).epochs
 
 
 def mounted_for(experiment: Experiment, job: Job, weights: Weights, arrays: Arrays | None = None) -> Mounted:
@@ -83,6 +95,7 @@ def mounted_for(experiment: Experiment, job: Job, weights: Weights, arrays: Arra
     if arrays is None:
         return device.mount(network, weights, stream(job.seed, "mount", job.device))
     state = {name.removeprefix("state."): a for name, a in arrays.items() if name.startswith("state.")}
+    _same_kind(state, device.mount(network, weights, stream(job.seed, "mount", job.device)).state)
     return device.restore(network, _weights(weights, arrays, ""), state)
 
 
@@ -108,9 +121,10 @@ def _run_ep(
 
     trainer.run(progress, keep)
     plan = trainer.plans.free
-    reached = accuracy(engine, mounted.circuit, stock.test, plan, job.seed, progress.ledger)
+    reached = evaluate(engine, mounted.circuit, stock.test, plan, job.seed, progress.ledger)
     _save(folder, job, progress, mounted, reached)
-    return Outcome(job, reached, progress.history, progress.ledger, effective_weights(mounted.circuit))
+    weights = effective_weights(mounted.circuit)
+    return Outcome(job, reached.accuracy, progress.history, progress.ledger, weights, reached.stuck)
 
 
 def _run_backprop(
@@ -142,27 +156,28 @@ def _run_backprop(
         keep, progress.ledger, state=None if saved is None else saved[0], first_epoch=len(progress.history),
         threads=threads,
     )  # fmt: skip
-    reached = twin.accuracy(network, result.weights, stock.test.x, stock.test.labels, progress.ledger, threads=threads)
+    test = stock.test
+    share = twin.accuracy(network, result.weights, test.x, test.labels, progress.ledger, threads=threads)
+    reached = Evaluation(share, twin.stuck(network, result.weights, test.x, test.labels))
     folder.save_checkpoint(job_name(*job), _twin_arrays(result.state, progress), _meta(progress, reached))
-    return Outcome(job, reached, progress.history, progress.ledger, result.weights)
+    return Outcome(job, reached.accuracy, progress.history, progress.ledger, result.weights, reached.stuck)
 
 
 def _twin_arrays(state: Mapping[str, NDArray[np.generic]], progress: Progress) -> Arrays:
     return dict(state) | {"ledger": progress.ledger.counts}
 
 
-def _meta(progress: Progress, test_accuracy: float | None = None) -> dict[str, Any]:
-    return {"history": [list(epoch) for epoch in progress.history], "test_accuracy": test_accuracy}
+def _meta(progress: Progress, reached: Evaluation | None = None) -> dict[str, Any]:
+    accuracy, stuck = (None, ()) if reached is None else reached
+    return {"history": [list(epoch) for epoch in progress.history], "test_accuracy": accuracy, "stuck": list(stuck)}
 
 
-def _save(
-    folder: RunFolder, job: Job, progress: Progress, mounted: Mounted, test_accuracy: float | None = None
-) -> None:
+def _save(folder: RunFolder, job: Job, progress: Progress, mounted: Mounted, reached: Evaluation | None = None) -> None:
     arrays: Arrays = {f"state.{name}": array for name, array in mounted.state.items()}
     arrays |= {"couplings": mounted.circuit.up, "biases": mounted.circuit.biases, "ledger": progress.ledger.counts}
     velocity = progress.velocity
     arrays |= {"velocity_couplings": velocity.couplings, "velocity_biases": velocity.biases}
-    folder.save_checkpoint(job_name(*job), arrays, _meta(progress, test_accuracy))
+    folder.save_checkpoint(job_name(*job), arrays, _meta(progress, reached))
 
 
 def _weights(like: Weights, arrays: Arrays, prefix: str) -> Weights:
@@ -170,7 +185,9 @@ def _weights(like: Weights, arrays: Arrays, prefix: str) -> Weights:
     for name, expected in (("couplings", like.couplings), ("biases", like.biases)):
         found = arrays.get(prefix + name)
         if found is None or found.shape != expected.shape:
-            raise BadInput(f"a checkpoint without {prefix}{name} of {expected.size} entries", "jobs", "--fresh")
+            raise BadInput(f"a checkpoint without {prefix}{name} of {expected.size} entries", "jobs", FRESH)
+        if found.dtype != expected.dtype or not np.isfinite(found).all():
+            raise BadInput(f"a checkpoint whose {prefix}{name} aren't finite {expected.dtype}", "jobs", FRESH)
         parts.append(found.astype(expected.dtype))
     return Weights(like.sizes, *parts)
 
@@ -179,15 +196,49 @@ def _progress(like: Weights, arrays: Arrays, meta: dict[str, Any]) -> Progress:
     progress = Progress.fresh(like)
     if "velocity_couplings" in arrays:
         progress.velocity = _weights(like, arrays, "velocity_")
-    if arrays["ledger"].shape != progress.ledger.counts.shape:
-        raise BadInput("a checkpoint whose ledger counts other events", "jobs", "--fresh")
-    progress.ledger.counts[...] = arrays["ledger"]
+    ledger, counts = arrays.get("ledger"), progress.ledger.counts
+    if ledger is None or (ledger.shape, ledger.dtype) != (counts.shape, counts.dtype) or np.less(ledger, 0).any():
+        raise BadInput("a checkpoint whose ledger counts other events", "jobs", FRESH)
+    counts[...] = ledger
     progress.history.extend(Epoch(*epoch) for epoch in meta["history"])
     return progress
+
+
+def _check_meta(meta: dict[str, Any], epochs: int) -> None:
+    """Refuse a checkpoint whose epochs or test accuracy can't be those of a training of so many epochs."""
+    rows, test = meta.get("history"), meta.setdefault("test_accuracy", None)
+    right = isinstance(rows, list) and len(rows) <= epochs and all(_is_epoch(row, i) for i, row in enumerate(rows))
+    if not right or not (test is None or _is_share(test)):
+        raise BadInput(f"a checkpoint that isn't of {epochs} epochs or fewer", "jobs", FRESH)
+
+
+def _is_epoch(row: Any, number: int) -> bool:
+    if not isinstance(row, list) or len(row) != len(Epoch._fields):
+        return False
+    epoch = Epoch(*row)
+    shares = (epoch.train_accuracy, *([] if epoch.validation_accuracy is None else [epoch.validation_accuracy]))
+    figures = (epoch.train_cost, epoch.seconds)  # None where a number wasn't finite
+    return epoch.epoch == number and all(map(_is_share, shares)) and all(f is None or _is_number(f) for f in figures)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_share(value: Any) -> bool:
+    return _is_number(value) and 0.0 <= value <= 1.0
+
+
+def _same_kind(state: Arrays, like: Mapping[str, NDArray[np.generic]]) -> None:
+    """Refuse a hardware state whose arrays aren't those of the device as mounted."""
+    kinds, wanted = ({name: (a.dtype, a.shape) for name, a in s.items()} for s in (state, like))
+    if kinds != wanted:
+        raise BadInput(f"a checkpoint whose hardware state isn't {', '.join(wanted)} of this device", "jobs", FRESH)
 
 
 def _finished(experiment: Experiment, job: Job, arrays: Arrays, meta: dict[str, Any]) -> Outcome:
     sizes = experiment.model.network().sizes
     like = Weights.zeros(sizes)
     progress = _progress(like, arrays, meta)
-    return Outcome(job, meta["test_accuracy"], progress.history, progress.ledger, _weights(like, arrays, ""))
+    weights, stuck = _weights(like, arrays, ""), tuple(int(unit) for unit in meta.get("stuck", ()))
+    return Outcome(job, meta["test_accuracy"], progress.history, progress.ledger, weights, stuck)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from enum import IntEnum
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
+from neuroep import checks
 from neuroep.errors import BadInput
+from neuroep.fields import settle
 from neuroep.weights import Weights
 
 
@@ -49,6 +52,13 @@ class Layer:
     activation: Activation = Activation.HARD_SIGMOID
     tau_seconds: float = 1e-3
 
+    def __post_init__(self) -> None:
+        settle(self, "layer.")
+        if not 1 <= self.size <= checks.LARGEST:
+            raise BadInput(f"a layer of {self.size} units", "layers", f"sizes from 1 to {checks.LARGEST}")
+        if not self.tau_seconds > 0.0:
+            raise BadInput(f"a time constant of {self.tau_seconds} s", "layer.tau_seconds", "more than 0")
+
 
 @dataclass(frozen=True, slots=True)
 class Coupling:
@@ -58,6 +68,14 @@ class Coupling:
     target: int
     gain: float = 0.7
     bias: float = 0.0
+
+    def __post_init__(self) -> None:
+        settle(self, "coupling.")
+        checks.number(self.gain, "coupling.gain", 0.0)
+
+
+#: A training keeps some ten copies of them, its checkpoints and torch's own included.
+MOST_WEIGHTS = 1 << 26
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +101,18 @@ class Network:
     feedback: float = 1.0
 
     def __post_init__(self) -> None:
+        settle(self, "network.")
         if len(self.layers) < 2:
             raise BadInput(f"a network of {len(self.layers)} layer(s)", "layers", "an input and at least one more")
-        if any(layer.size < 1 for layer in self.layers):
-            raise BadInput("a layer without units", "layers", "sizes of at least 1")
         chain = [(k, k + 1) for k in range(len(self.layers) - 1)]
         if [(c.source, c.target) for c in self.couplings] != chain:
             raise BadInput("couplings that don't form a chain", "couplings", str(chain))
         if not 0.0 < self.feedback <= 1.0:
             raise BadInput(f"feedback gain {self.feedback}", "feedback", "0 < γ <= 1")
+        weights = sum(below.size * above.size for below, above in pairwise(self.layers))
+        if weights > MOST_WEIGHTS:
+            needed = f"{weights:.3g} weights, {4e-9 * weights:.3g} GB for each copy of them"
+            raise BadInput(needed, "layers", f"at most {MOST_WEIGHTS:,} weights")
         self._check_output()
 
     def _check_output(self) -> None:
@@ -143,6 +164,7 @@ def chain(
     bias: float = 0.0,
 ) -> Network:
     """Return a network of the given layer sizes with one activation and first bias for all hidden layers."""
+    sizes = tuple(checks.several(sizes, "sizes"))
     last = len(sizes) - 1
     layers = tuple(Layer(n, output if k == last else hidden) for k, n in enumerate(sizes))
     couplings = tuple(Coupling(k, k + 1, gain, bias if k + 1 < last else 0.0) for k in range(last))
@@ -151,6 +173,8 @@ def chain(
 
 def initial_weights(network: Network, rng: np.random.Generator, dtype: DTypeLike = np.float32) -> Weights:
     """Draw W_k from U(±gain_k/√n_{k−1}) and set every bias of layer k to its first value."""
+    checks.instance(network, Network, "network")
+    rng, dtype = checks.randomness(rng), checks.floating(dtype)
     drawn, biases = [], []
     for coupling in network.couplings:
         fan_in, fan_out = network.sizes[coupling.source], network.sizes[coupling.target]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from neuroep.errors import BadInput
+from neuroep.fields import settle
 
 
 class Estimator(StrEnum):
@@ -36,6 +37,10 @@ class Order(StrEnum):
     BACKWARD = "backward"
     EVEN_ODD = "even-odd"
     SYMMETRIC = "symmetric"
+
+
+MOST_SWEEPS = 100_000
+"""Of a phase; recipes take a few, and what hasn't settled after so many won't."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +78,18 @@ class Phases:
     scaled: bool = False
 
     def __post_init__(self) -> None:
+        settle(self, "phases.")
         if not 0.0 < self.beta < 1.0 and self.estimator is not Estimator.ONE_SIDED:
             raise BadInput(f"β = {self.beta} with the {self.estimator.value} estimator", "phases.beta", "0 < β < 1")
-        if not self.beta > 0.0:
-            raise BadInput(f"β = {self.beta}", "phases.beta", "β > 0")
+        if not 0.0 < self.beta <= 1e6:
+            raise BadInput(f"β = {self.beta}", "phases.beta", "β > 0, at most 1e6")
         if min(self.free_sweeps, self.nudged_sweeps) < 1:
             raise BadInput("a phase without sweeps", "phases", "free_sweeps and nudged_sweeps of at least 1")
-        if self.points < 2:
-            raise BadInput(f"{self.points} point(s) on the circle", "phases.points", "2 or more")
+        if max(self.free_sweeps, self.nudged_sweeps) > MOST_SWEEPS:
+            most = f"free_sweeps and nudged_sweeps of at most {MOST_SWEEPS:,}"
+            raise BadInput(f"{max(self.free_sweeps, self.nudged_sweeps):.3g} sweeps", "phases", most)
+        if not 2 <= self.points <= 1000:
+            raise BadInput(f"{self.points:.3g} point(s) on the circle", "phases.points", "2 to 1000")
         if self.scaled and not self.estimator.is_difference:
             raise BadInput(
                 f"scaled displacements with the {self.estimator.value} estimator",
@@ -121,6 +130,7 @@ class Training:
     patience: int = 0
 
     def __post_init__(self) -> None:
+        settle(self, "training.")
         if min(self.epochs, self.batch_size) < 1:
             raise BadInput("no epochs or an empty batch", "training", "epochs and batch_size of at least 1")
         if not self.learning_rates or min(self.learning_rates) <= 0.0:
@@ -245,6 +255,7 @@ class Programming:
         return WINDOW if self.method in (Method.ACCUMULATED, Method.TRANSFER) else 1
 
     def __post_init__(self) -> None:
+        settle(self, "programming.")
         if not 1 <= self.most_pulses <= 1000:
             raise BadInput(f"{self.most_pulses} pulses", "programming.most_pulses", "1 to 1000")
         if not 1 <= self.least_pulses <= self.most_pulses:
@@ -273,6 +284,7 @@ class Recipe:
     programming: Programming = Programming()
 
     def __post_init__(self) -> None:
+        settle(self)
         if self.phases.estimator.is_continual and (self.training.momentum or self.training.weight_decay):
             raise BadInput(
                 f"momentum or weight decay with the {self.phases.estimator.value} estimator",

@@ -12,7 +12,7 @@ from neuroep.cost.reuse import ClockTracker
 from neuroep.cost.traces import backprop_step
 from neuroep.data import Dataset
 from neuroep.experiment import IDEAL, Experiment, Job
-from neuroep.jobs import Outcome, run_job
+from neuroep.jobs import Outcome, epochs_of, run_job
 from neuroep.learning.access import ep_step_trace
 from neuroep.learning.trainer import Epoch
 from neuroep.ledger import Event, Phase
@@ -61,7 +61,7 @@ def run(
         What to compare.
     out : path
         Folder for result.json, weights.safetensors, history.csv, report.html and checkpoints. A stopped run
-        of the same experiment goes on from its last finished epoch.
+        of the same experiment goes on from its last finished epoch; a finished one may be read-only.
     fresh : bool
         Start anew even so.
     listener : Listener, optional
@@ -85,23 +85,19 @@ def run(
     spec = experiment.spec(dataset)
     with RunFolder(out).open(spec, fresh) as folder:
         jobs = experiment.jobs()
-        heard.started(jobs, {job: _epochs(experiment, job) for job in jobs})
+        heard.started(jobs, {job: epochs_of(experiment, job) for job in jobs})
         outcomes = {}
         for job in jobs:
             outcomes[job] = run_job(experiment, job, folder, heard.epoch)
             heard.finished(outcomes[job])
         result = assemble(experiment, dataset, spec, outcomes)
-        history = history_rows(outcomes.values())
-        folder.write_weights(_tensors(outcomes.values()), METADATA)
-        folder.write_history(history)
-        folder.write_result(result)
-        write_report(result, history, folder.path)
+        if folder.writable:  # a finished run may also be only read
+            history = history_rows(outcomes.values())
+            folder.write_weights(_tensors(outcomes.values()), METADATA)
+            folder.write_history(history)
+            folder.write_result(result)
+            write_report(result, history, folder.path)
     return result
-
-
-def _epochs(experiment: Experiment, job: Job) -> int:
-    recipe = experiment.recipe(job.device)
-    return (recipe.training if job.method == "ep" else recipe.backprop).epochs
 
 
 def _tensors(outcomes: Iterable[Outcome]) -> dict[str, Any]:
@@ -185,5 +181,6 @@ def _row(outcome: Outcome, profile: DeviceSpec | None, bill: Bill | None, ard: f
         "energy_training_step_joules": _figure(bill, "energy", TRAINING_STEP),
         "latency_inference_seconds": _figure(bill, "time", INFERENCE),
         "weighted_ard": ard,
+        "outputs_at_bound": len(outcome.stuck),
         "weight_writes": int(outcome.ledger.counts[Phase.UPDATE, Event.WRITE].sum()),
     }

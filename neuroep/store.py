@@ -9,7 +9,6 @@ import json
 import os
 import platform
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
@@ -19,8 +18,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neuroep.disk import Arrays, load_tensors, plain, read_json, save_tensors, to_json, write_atomic
+from neuroep import checks
+from neuroep.disk import Arrays, load_tensors, plain, read_json, read_text, save_tensors, to_json, write_atomic
 from neuroep.errors import BadInput
+from neuroep.ownership import clear, lock, refuse_foreign, sweep
+from neuroep.seal import Owner, opened, sealed
 
 __all__ = [
     "HISTORY",
@@ -36,8 +38,8 @@ __all__ = [
 
 PACKAGES = ("neuroep", "numpy", "scipy", "numba", "torch")
 HISTORY = ("method", "device", "seed", "epoch", "train_accuracy", "train_cost", "validation_accuracy", "seconds")
-OWN_FILES = ("spec.json", "result.json", "history.csv", "weights.safetensors", "report.html")
-LOCK = ".lock"
+#: Characters of a value in a message.
+QUOTED = 120
 FRESH = "--fresh to start anew, or another --out"
 
 
@@ -52,9 +54,13 @@ def versions() -> dict[str, str]:
     return found
 
 
+#: Of a device's name in that of a training's file: file systems take 255 bytes.
+LONGEST_STEM = 100
+
+
 def job_name(method: str, device: str, seed: int) -> str:
     """Return the name of one training among a run's: safe as a file name, different for different trainings."""
-    stem = Path(device).stem if "/" in device else device
+    stem = (Path(device).stem if "/" in device else device)[:LONGEST_STEM]
     readable = re.sub(r"[^A-Za-z0-9_.-]+", "_", f"{method}-{stem}-{seed}")
     if readable == f"{method}-{device}-{seed}":
         return readable
@@ -72,7 +78,12 @@ def first_difference(stored: Any, asked: Any, key: str = "") -> str:
             if found:
                 return found
         return ""
-    return "" if stored == asked else f"{key} was {json.dumps(stored)} and is now {json.dumps(asked)}"
+    return "" if stored == asked else f"{key or 'it'} was {_quoted(stored)} and is now {_quoted(asked)}"
+
+
+def _quoted(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= QUOTED else f"{text[:QUOTED]}…"
 
 
 class RunFolder:
@@ -87,8 +98,10 @@ class RunFolder:
     """
 
     def __init__(self, path: Path | str) -> None:
-        self.path = Path(path).expanduser()
+        self.path = checks.path(path, "--out")
+        self.writable = True
         self._lock: int | None = None
+        self._spec: Any = None
 
     def open(self, spec: Mapping[str, Any], fresh: bool = False) -> RunFolder:
         """Make the folder for a new run, or go on with a stored run of the same spec.
@@ -106,60 +119,55 @@ class RunFolder:
             If the stored spec differs (says where), if another process has the folder open, or if the folder
             holds something that isn't a run.
         """
-        self._refuse_foreign()
         try:
-            (self.path / "jobs").mkdir(parents=True, exist_ok=True)
+            return self._open(plain(spec), fresh)
         except OSError as error:
-            raise BadInput(f"can't be made ({error.strerror})", str(self.path), "a folder to write to") from error
-        self._acquire()
-        try:
-            self._settle_spec(plain(spec), fresh)
+            self.close()
+            place = str(error.filename or self.path)
+            raise BadInput(f"can't be used ({error.strerror or error})", place, "a folder to write to") from error
         except BaseException:
             self.close()
             raise
-        return self
 
-    def _refuse_foreign(self) -> None:
-        if self.path.exists() and not self.path.is_dir():
-            raise BadInput("a file, not a folder", str(self.path), "another --out")
-        if not self.path.is_dir() or (self.path / "spec.json").exists():
-            return
-        foreign = sorted(item.name for item in self.path.iterdir() if item.name not in (LOCK, "jobs", *OWN_FILES))
-        foreign = [name for name in foreign if not name.endswith(".tmp")]
-        if foreign:
-            raise BadInput(f"not a run's folder: it holds {foreign[0]}", str(self.path), "an empty or new folder")
-
-    def _acquire(self) -> None:
-        """Lock the folder; the kernel lets go when the process ends, however it ends, so no lock is ever stale."""
-        if sys.platform == "win32":
-            return
-        import fcntl
-
-        descriptor = os.open(self.path / LOCK, os.O_CREAT | os.O_RDWR, 0o666)
+    def _open(self, spec: Any, fresh: bool) -> RunFolder:
+        refuse_foreign(self.path)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            os.close(descriptor)
-            raise BadInput("another run is using this folder", str(self.path), "another --out, or wait") from error
-        self._lock = descriptor
+            (self.path / "jobs").mkdir(parents=True, exist_ok=True)
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise BadInput(f"can't be made ({reason})", str(self.path), "a folder to write to") from error
+        self._lock = lock(self.path)
+        places = (self.path, self.path / "jobs")
+        self.writable = self._lock is not None and all(os.access(place, os.W_OK) for place in places)
+        if self.writable:
+            sweep(self.path)
+        self._settle_spec(json.loads(json.dumps(spec)), fresh)
+        return self
 
     def _settle_spec(self, spec: Any, fresh: bool) -> None:
         file = self.path / "spec.json"
+        if fresh or not os.path.lexists(file):
+            self.require_writable()
         if fresh:
-            self._clear()
-        if file.exists():
-            difference = first_difference(read_json(file), json.loads(json.dumps(spec)))
+            clear(self.path)
+        if os.path.lexists(file):
+            difference = first_difference(read_json(file, FRESH), spec)
             if difference:
                 raise BadInput(f"holds a different run: {difference}", str(self.path), FRESH)
-            return
-        write_atomic(file, to_json(spec))
+        else:
+            write_atomic(file, to_json(spec))
+        self._spec = spec
 
-    def _clear(self) -> None:
-        """Remove a run's own files, the spec last: an interrupted clearing is still a run's folder."""
-        for file in (self.path / "jobs").glob("*.safetensors"):
-            file.unlink()
-        for name in reversed(OWN_FILES):
-            (self.path / name).unlink(missing_ok=True)
+    def require_writable(self) -> None:
+        """Refuse a folder that may only be read: of a finished run that is enough, of another it isn't.
+
+        Raises
+        ------
+        BadInput
+            If it may only be read.
+        """
+        if not self.writable:
+            raise BadInput("can't be written to", str(self.path), "a folder to write to, or a finished run")
 
     def close(self) -> None:
         """Let others open the folder."""
@@ -178,9 +186,15 @@ class RunFolder:
     def _checkpoint(self, job: str) -> Path:
         return self.path / "jobs" / f"{job}.safetensors"
 
+    def _owner(self, job: str) -> Owner:
+        if self._spec is None:
+            self._spec = read_json(self.path / "spec.json", FRESH)
+        return Owner(job, self._spec)
+
     def save_checkpoint(self, job: str, arrays: Arrays, meta: Mapping[str, Any]) -> None:
         """Keep the state of one training; arrays and `meta` are one file, so they are always of the same epoch."""
-        save_tensors(self._checkpoint(job), arrays, {"meta": json.dumps(plain(meta))})
+        told = sealed(arrays, plain(meta), self._owner(job))
+        save_tensors(self._checkpoint(job), arrays, {"meta": json.dumps(told)})
 
     def load_checkpoint(self, job: str) -> tuple[dict[str, NDArray[np.generic]], dict[str, Any]] | None:
         """Return the arrays and `meta` of a training, or None if there is no checkpoint.
@@ -188,17 +202,17 @@ class RunFolder:
         Raises
         ------
         BadInput
-            If the checkpoint is damaged.
+            If the checkpoint is damaged, or of another training or run.
         """
         path = self._checkpoint(job)
-        if not path.exists():
+        if not os.path.lexists(path):
             return None
-        arrays, stored = load_tensors(path)
+        arrays, stored = load_tensors(path, FRESH)
         try:
-            meta: dict[str, Any] = json.loads(stored["meta"])
-        except (KeyError, ValueError) as error:
-            raise BadInput("not a checkpoint of neuroep", str(path), FRESH) from error
-        return arrays, meta
+            return arrays, opened(arrays, json.loads(stored["meta"]), self._owner(job))
+        except (KeyError, ValueError, RecursionError) as error:
+            reason = "no meta" if isinstance(error, KeyError) else error
+            raise BadInput(f"not this training's checkpoint ({reason})", str(path), FRESH) from error
 
     def write_result(self, result: Mapping[str, Any]) -> Path:
         """Write result.json, keys in the order given, and return its path."""
@@ -236,12 +250,10 @@ class RunFolder:
             If it is missing or damaged.
         """
         path = self.path / "history.csv"
+        text = read_text(path)
         try:
-            rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
-            return [_history_row(row) for row in rows]
-        except OSError as error:
-            raise BadInput(f"can't be read ({error.strerror or error})", str(path)) from error
-        except (ValueError, KeyError, TypeError) as error:
+            return [_history_row(row) for row in csv.DictReader(io.StringIO(text))]
+        except (ValueError, KeyError, TypeError, csv.Error) as error:
             raise BadInput(f"damaged ({error})", str(path), ", ".join(HISTORY)) from error
 
     def write_weights(self, arrays: Arrays, metadata: Mapping[str, str] | None = None) -> Path:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from neuroep import checks
 from neuroep.errors import BadInput
 from neuroep.network import Cost
 from neuroep.weights import FloatArray
@@ -176,6 +177,7 @@ def targets(labels: Labels, classes: int, cost: Cost, outputs: int | None = None
     BadInput
         If the outputs don't fit the classes, or a label lies outside them.
     """
+    cost = checks.choice(cost, Cost, "cost")
     width = classes if outputs is None else outputs
     single = width == 1 and classes == 2 and cost is not Cost.CROSS_ENTROPY
     if width != classes and not single:

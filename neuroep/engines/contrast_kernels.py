@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from numba import njit
-
 from neuroep.circuit import Circuit
 from neuroep.engines import blas
+from neuroep.kernel_cache import njit
 from neuroep.weights import FloatArray
 
 _FAST = {"reassoc", "contract", "nsz", "arcp"}

@@ -11,13 +11,13 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from neuroep.circuit import Circuit
 from neuroep.engines.base import Nudge, Plan
 from neuroep.engines.read_kernels import IntArray, bring_up_to_date, count_read, read
 from neuroep.equilibrium import ResultCode
+from neuroep.kernel_cache import njit
 from neuroep.ledger import Event
 from neuroep.physics import scalars
 from neuroep.weights import FloatArray

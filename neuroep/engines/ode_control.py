@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from numba import njit
-
 from neuroep.engines.ode_flow import FAST, Equation, Scratch
 from neuroep.engines.read_kernels import IntArray
+from neuroep.kernel_cache import njit
 from neuroep.physics import scalars
 from neuroep.weights import FloatArray
 

@@ -9,12 +9,11 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from numba import njit
-
 from neuroep.circuit import Circuit
 from neuroep.engines import blas
 from neuroep.engines.kernels import BoolArray
 from neuroep.engines.read_kernels import IntArray, add_noise
+from neuroep.kernel_cache import njit
 from neuroep.physics import scalars
 from neuroep.weights import FloatArray
 

@@ -10,7 +10,6 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from neuroep.circuit import Circuit
@@ -19,6 +18,7 @@ from neuroep.engines.ode_control import Method, scaled_error, step_factor
 from neuroep.engines.ode_flow import FAST, Equation, Samples, Scratch, velocity
 from neuroep.engines.read_kernels import IntArray
 from neuroep.equilibrium import ResultCode
+from neuroep.kernel_cache import njit
 from neuroep.physics import scalars
 from neuroep.weights import FloatArray
 

@@ -6,12 +6,12 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from neuroep.circuit import Circuit
 from neuroep.engines import blas
 from neuroep.hardware.converters import quantize_scalar
+from neuroep.kernel_cache import njit
 from neuroep.ledger import Event
 from neuroep.physics import scalars
 from neuroep.weights import FloatArray

@@ -10,13 +10,14 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit, uint32, uint64
+from numba import uint32, uint64
 from numpy.typing import NDArray
 
 from neuroep.hardware import pulse_kernels as kernels
 from neuroep.hardware.law import Column, Law, LawCode
 from neuroep.hardware.meeting_kernels import SINGLE, Hits, Row, count, find_hits, live_words, meet
 from neuroep.hardware.train_kernels import IntArray, Lines, WordArray
+from neuroep.kernel_cache import njit
 from neuroep.physics import scalars
 from neuroep.weights import FloatArray
 

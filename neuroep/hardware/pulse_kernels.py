@@ -10,10 +10,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import int32, njit, uint32, uint64
+from numba import int32, uint32, uint64
 from numpy.typing import DTypeLike, NDArray
 
 from neuroep.hardware.law import Column, Law, LawCode
+from neuroep.kernel_cache import njit
 from neuroep.physics import scalars
 from neuroep.weights import FloatArray
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import int32, njit, uint32, uint64
+from numba import int32, uint32, uint64
 from numpy.typing import NDArray
 
+from neuroep.kernel_cache import njit
 from neuroep.physics import scalars
 from neuroep.weights import FloatArray
 

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuroep.errors import BadInput
+from neuroep.fields import settle
 from neuroep.hardware.aging import siemens_per_unit
 from neuroep.hardware.crossbar import Crossbar, State
 from neuroep.hardware.device import Mounted, Update
@@ -61,6 +62,7 @@ class TwoArrays:
     average_every: int = 0
 
     def __post_init__(self) -> None:
+        settle(self, "two arrays: ")
         if self.average_every and self.array.one_sided:
             raise BadInput("a mean of one-sided devices", f"{self.name}: programming.average_every", "0")
         if self.array.programming.method.by_states:
@@ -85,6 +87,10 @@ class TwoArrays:
     def retention(self) -> str:
         """What becomes of programmed conductances."""
         return self.array.retention
+
+    def check_sizes(self, network: Network) -> None:
+        """Refuse networks whose arrays are too large for their wires to be solved."""
+        self.array.check_sizes(network)
 
     def mount(self, network: Network, weights: Weights, rng: np.random.Generator) -> Mounted:
         """Program the same weights onto two arrays of fresh devices.

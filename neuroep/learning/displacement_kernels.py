@@ -10,13 +10,13 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
 from neuroep.circuit import Circuit
 from neuroep.engines import blas
 from neuroep.engines.kernels import swap_rows
 from neuroep.engines.read_kernels import IntArray, count_read
 from neuroep.equilibrium import ResultCode
+from neuroep.kernel_cache import njit
 from neuroep.ledger import Event
 from neuroep.physics import scalars
 from neuroep.weights import FloatArray

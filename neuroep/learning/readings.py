@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple, Protocol
 
+from neuroep import checks
 from neuroep.circuit import Circuit
 from neuroep.engines import Accumulation, Engine
 from neuroep.equilibrium import Equilibrium
@@ -152,7 +153,7 @@ def ep_gradients(
     engine, circuit
         Where to settle, and a mounted network.
     x, targets : ndarray, shapes (batch, n_0) and (batch, n_L)
-        Inputs and y, in the circuit's float type.
+        Inputs and y, brought to the circuit's float type.
     phases : Phases
         Estimator, β, sweeps, tolerance. Continual estimators have no gradient of their own: theirs is the
         one-sided or the centered one, which they reach as learning rates vanish.
@@ -162,8 +163,11 @@ def ep_gradients(
     Raises
     ------
     BadInput
-        If the circuit's gradient can't be read so, or isn't finite at this depth.
+        If inputs or targets don't fit the circuit, or its gradient can't be read so, or isn't finite at this depth.
     """
+    inputs, outputs, dtype = int(circuit.sizes[0]), int(circuit.sizes[-1]), circuit.up.dtype
+    x = checks.array(x, "x", ("batch", inputs), dtype)
+    targets = checks.array(targets, "targets", (len(x), outputs), dtype)
     refuse_faint(circuit, phases, measured=True)
     if phases.estimator is Estimator.HOLOMORPHIC:
         return holomorphic_gradients(engine, circuit, x, targets, phases, phases.points)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from neuroep import checks
 from neuroep.circuit import Circuit
 from neuroep.engines import Accumulation, Engine, Plan, Plans
 from neuroep.equilibrium import ResultCode
@@ -19,6 +20,7 @@ from neuroep.learning.phases import plans, step_keys
 from neuroep.learning.readings import reading
 from neuroep.learning.state_products import state_update
 from neuroep.ledger import Ledger, Phase
+from neuroep.physics.activations import stuck_units
 from neuroep.physics.costs import cost, predicted_labels
 from neuroep.recipe import Phases, Programming, Recipe, Training
 from neuroep.rng import stream
@@ -31,11 +33,39 @@ Orders = Callable[[int], Iterable[NDArray[np.intp]]]
 
 
 class Samples(NamedTuple):
-    """Inputs (N, n_0), targets (N, n_L) and labels (N,) of a set."""
+    """Inputs (N, n_0), targets (N, n_L) and labels (N,) of a set; only learning reads targets."""
 
     x: FloatArray
     targets: FloatArray
     labels: NDArray[np.int64]
+
+
+def fitting(samples: Samples, circuit: Circuit, where: str = "samples", learned: bool = False) -> Samples:
+    """Return samples as a circuit takes them: of its sizes and float type, finite, contiguous.
+
+    Parameters
+    ----------
+    samples : Samples
+        Arrays or what numpy makes arrays of; labels may stand in one column.
+    circuit : Circuit
+        A mounted network.
+    where : str
+        The argument's name.
+    learned : bool
+        Whether they are to be learned from: without, targets aren't looked at.
+
+    Raises
+    ------
+    BadInput
+        If they don't fit.
+    """
+    checks.instance(samples, Samples, where)
+    inputs, outputs, dtype = int(circuit.sizes[0]), int(circuit.sizes[-1]), circuit.up.dtype
+    x = checks.array(samples.x, f"{where}.x", ("samples", inputs), dtype)
+    labels = checks.labels(samples.labels, f"{where}.labels", len(x), max(2, outputs))
+    if not learned:
+        return samples._replace(x=x, labels=labels)
+    return Samples(x, checks.array(samples.targets, f"{where}.targets", (len(x), outputs), dtype), labels)
 
 
 class Epoch(NamedTuple):
@@ -88,11 +118,25 @@ def free_outputs(engine: Engine, circuit: Circuit, x: FloatArray, plan: Plan, se
     return outputs
 
 
-def accuracy(engine: Engine, circuit: Circuit, samples: Samples, plan: Plan, seed: int, ledger: Ledger) -> float:
-    """Return the share of samples whose free output names their label."""
+class Evaluation(NamedTuple):
+    """The share of samples named right, and the output units stuck at a bound for all of them."""
+
+    accuracy: float
+    stuck: tuple[int, ...]
+
+
+def evaluate(engine: Engine, circuit: Circuit, samples: Samples, plan: Plan, seed: int, ledger: Ledger) -> Evaluation:
+    """Return how the free outputs name the labels of some samples."""
+    samples = fitting(samples, circuit)
     with engine.session():
         outputs = free_outputs(engine, circuit, samples.x, plan, seed, ledger)
-    return float((predicted_labels(circuit.cost, outputs) == samples.labels).mean())
+    right = float((predicted_labels(circuit.cost, outputs) == samples.labels).mean())
+    return Evaluation(right, stuck_units(int(circuit.activations[-1]), outputs, samples.labels))
+
+
+def accuracy(engine: Engine, circuit: Circuit, samples: Samples, plan: Plan, seed: int, ledger: Ledger) -> float:
+    """Return the share of samples whose free output names their label."""
+    return evaluate(engine, circuit, samples, plan, seed, ledger).accuracy
 
 
 class Trainer:
@@ -133,17 +177,17 @@ class Trainer:
     ) -> None:
         depth = len(mounted.circuit.sizes) - 1
         training.rates(depth, 0)
-        if samples.x.shape[1] != mounted.circuit.sizes[0] or samples.targets.shape[1] != mounted.circuit.sizes[-1]:
-            raise BadInput(
-                f"samples of {samples.x.shape[1]} inputs and {samples.targets.shape[1]} outputs",
-                "data",
-                f"{mounted.circuit.sizes[0]} and {mounted.circuit.sizes[-1]}, as the network has",
-            )
+        try:
+            samples = fitting(samples, mounted.circuit, learned=True)
+        except BadInput as error:
+            sizes = f"{mounted.circuit.sizes[0]} and {mounted.circuit.sizes[-1]}"
+            raise BadInput(f"{error} ({sizes} inputs and outputs, as the network has)") from error
+        validation = None if validation is None else fitting(validation, mounted.circuit, "validation")
         self.states_to = by_states(device)
         sent = Programming() if self.states_to is None else self.states_to.programming
         Recipe(phases, training, training, sent)  # refuses what states can't carry, or learning at every sweep
         self.engine, self.device, self.mounted = engine, device, mounted
-        self.phases, self.training, self.seed = phases, training, seed
+        self.phases, self.training, self.seed = phases, training, checks.seed(seed)
         self.samples, self.validation, self.orders = samples, validation, orders
         self.plans: Plans = plans(phases, depth)
         self.reading = reading(engine, mounted.circuit, phases, seed)
