@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuroep.hardware.curves import Curves, Solution
-from neuroep.hardware.descent import solve
+from neuroep.hardware.descent import ROUGH, solve
 from neuroep.hardware.fit_errors import noise_of, standard_errors
 from neuroep.hardware.step_families import FAMILIES, piecewise
 from neuroep.hardware.steps import PiecewiseStep
@@ -38,7 +38,7 @@ def spread_of(
     if name == "piecewise":
         solutions = [one.follow(piecewise(one.steps(), frame, nodes)) for one in both]
     else:
-        solutions = solve(FAMILIES[name], both, frame)
+        solutions = solve(FAMILIES[name], both, frame, ROUGH)
     noises = [noise_of(one, found) for one, found in zip(both, solutions, strict=True)]
     errors = standard_errors(both, solutions, noises)
     told = [k for k, each in enumerate(errors) if np.isfinite(list(each.values())).all()]
