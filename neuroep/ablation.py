@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from neuroep.ablation_figure import write_ablation_figure
-from neuroep.device_fidelity import DeviceFidelity, Subject, measure
+from neuroep.device_fidelity import DeviceFidelity, Subject, measure, refuse_unmeasurable
 from neuroep.disk import to_json, write_atomic
 from neuroep.engines import create
 from neuroep.errors import BadInput, Diverged
 from neuroep.experiment import HARDWARE, IDEAL, Experiment, Job, materials
+from neuroep.fields import settle
 from neuroep.hardware.device import Ideal
 from neuroep.hardware.effects import effects_of, without
 from neuroep.jobs import mounted_for
@@ -83,6 +84,7 @@ class Study:
     threads: int = 1
 
     def __post_init__(self) -> None:
+        settle(self, "--")
         has = self.present()
         if not has:
             raise BadInput(f"{self.device.name!r} has no effects", "--device", "a quantized or crossbar profile")
@@ -146,6 +148,7 @@ def ablate(
     Diverged
         If a variant's training leaves the finite range.
     """
+    check(study)
     out, rows, data = Path(out).expanduser(), [], {}
     for variant in study.variants():
         experiment = study.experiment(variant)
@@ -160,6 +163,25 @@ def ablate(
     write_atomic(out / "ablation.json", to_json(found))
     write_ablation_figure(found, out / "ablation.png")
     return found
+
+
+def check(study: Study) -> None:
+    """Make sure, before anything is trained or written, that every variant can be trained and measured.
+
+    Raises
+    ------
+    BadInput
+        If one can't.
+    """
+    network, engine = study.model.network(), create(study.engine, study.threads)
+    variants = study.variants()
+    for variant in variants:
+        experiment = study.experiment(variant)
+        experiment.check_rigs()
+        for name in dict.fromkeys(job.device for job in experiment.jobs()):
+            refuse_unmeasurable(engine, network, experiment.hardware(name), experiment.recipe(name))
+    for variant in (variants[0], variants[-1]):  # the device's recipe, and the ideal one
+        study.experiment(variant).check()
 
 
 def with_gains(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from neuroep import checks
 from neuroep.ablation import Study
 from neuroep.ablation import ablate as _ablate
 from neuroep.catalogue import load_device, load_model
@@ -23,11 +23,20 @@ from neuroep.recipe import WINDOW, Phases
 from neuroep.rng import stream
 from neuroep.specs import DeviceSpec, ModelSpec
 from neuroep.store import RunFolder
-from neuroep.weights import FloatArray, Weights
+from neuroep.weights import FloatArray, Weights, fitting
 
 
 def _model(model: str | Path | ModelSpec) -> ModelSpec:
     return model if isinstance(model, ModelSpec) else load_model(model)
+
+
+def _data(data: str | Path | None, spec: ModelSpec) -> str:
+    """Return the data's name, or a path spelt so that it isn't taken for a name."""
+    if data is None:
+        return spec.data
+    if isinstance(data, Path):
+        return os.path.join(data.parent, data.name) if data.parent != Path() else os.path.join(".", data)
+    return checks.text(data, "data")
 
 
 def _device(device: str | Path | DeviceSpec) -> DeviceSpec:
@@ -37,7 +46,7 @@ def _device(device: str | Path | DeviceSpec) -> DeviceSpec:
 def train(
     model: str | Path | ModelSpec,
     device: str | Path | DeviceSpec = "ideal",
-    data: str | None = None,
+    data: str | Path | None = None,
     seed: int = 0,
     epochs: int | None = None,
     method: str = "ep",
@@ -50,7 +59,7 @@ def train(
     ----------
     model, device : str, Path or spec
         Names, paths of TOML files, or what :func:`load_model` and :func:`load_device` return.
-    data : str, optional
+    data : str or Path, optional
         Name or path of a data set in place of the model's.
     seed : int
         Of initial weights, data order, device spread, noise and rounding.
@@ -75,13 +84,12 @@ def train(
     Diverged
         If training leaves the finite range.
     """
-    from neuroep.errors import UnknownName
-
-    if method not in ("ep", "backprop"):
-        raise UnknownName("method", method, ("ep", "backprop"))
+    method = checks.one_of(method, ("ep", "backprop"), "method")
     spec, profile = _model(model), _device(device)
-    experiment = Experiment(spec, (profile,), data or spec.data, (seed,), epochs, method == "backprop", engine, threads)
-    job = Job(method, "ideal" if method == "backprop" else experiment.trained_on(profile), seed)
+    named = _data(data, spec)
+    experiment = Experiment(spec, (profile,), named, (seed,), epochs, method == "backprop", engine, threads)
+    job = Job(method, "ideal" if method == "backprop" else experiment.trained_on(profile), *experiment.seeds)
+    experiment.check([job])
     with tempfile.TemporaryDirectory() as scratch, RunFolder(Path(scratch) / "run").open({}) as folder:
         return run_job(experiment, job, folder, lambda *_: None)
 
@@ -90,7 +98,7 @@ def ablate(
     model: str | Path | ModelSpec,
     device: str | Path | DeviceSpec,
     out: str | Path,
-    data: str | None = None,
+    data: str | Path | None = None,
     seeds: tuple[int, ...] = (0,),
     epochs: int | None = None,
     effects: tuple[str, ...] = (),
@@ -133,10 +141,10 @@ def ablate(
     """
     spec = _model(model)
     study = Study(
-        model=spec, device=_device(device), data=data or spec.data, seeds=seeds, epochs=epochs, effects=effects,
+        model=spec, device=_device(device), data=_data(data, spec), seeds=seeds, epochs=epochs, effects=effects,
         alone=alone, window=window, engine=engine, threads=threads,
     )  # fmt: skip
-    return _ablate(study, out, fresh)
+    return _ablate(study, checks.path(out, "out"), checks.flag(fresh, "fresh"))
 
 
 def estimate_cost(
@@ -157,8 +165,13 @@ def estimate_cost(
     -------
     Estimate
         Joules and seconds a sample by phase and event, event counts, memory traffic.
+
+    Raises
+    ------
+    BadInput
+        If something can't be used or doesn't fit.
     """
-    return _estimate(_model(model), _device(device), seed, engine)
+    return _estimate(_model(model), _device(device), checks.seed(seed), engine)
 
 
 def ep_gradients(
@@ -191,9 +204,14 @@ def ep_gradients(
     -------
     Weights
         The gradient, laid out like the weights.
+
+    Raises
+    ------
+    BadInput
+        If something can't be used or doesn't fit.
     """
-    settled = Phases(beta=0.01, free_sweeps=1000, nudged_sweeps=1000, tolerance=1e-6) if phases is None else phases
-    circuit = Ideal().mount(network, weights, stream(seed, "mount")).circuit
-    real = weights.couplings.dtype
-    x, targets = np.ascontiguousarray(x, dtype=real), np.ascontiguousarray(targets, dtype=real)
-    return _gradients(create(engine), circuit, x, targets, settled, seed)
+    checks.instance(network, Network, "network")
+    usual = Phases(beta=0.01, free_sweeps=1000, nudged_sweeps=1000, tolerance=1e-6)
+    settled = usual if phases is None else checks.instance(phases, Phases, "phases")
+    circuit = Ideal().mount(network, fitting(weights, network.sizes), stream(seed, "mount")).circuit
+    return _gradients(create(engine), circuit, x, targets, settled, checks.seed(seed))

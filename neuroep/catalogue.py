@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Literal
 
+from neuroep import checks
 from neuroep.errors import BadInput, UnknownName
 from neuroep.specs import DeviceSpec, ModelSpec, read_device, read_model
 
@@ -58,12 +59,14 @@ def find(kind: Kind, name_or_path: str | Path) -> Path:
     UnknownName
         If it is neither.
     """
+    if not isinstance(name_or_path, str):
+        name_or_path = checks.path(name_or_path, kind.removesuffix("s"))
     text = os.fspath(name_or_path)
     known = names(kind)
     if text in known:
         return folder(kind) / f"{text}.toml"
     if text.endswith(".toml") or os.path.basename(text) != text:
-        return Path(os.path.expanduser(text))
+        return checks.path(text, kind.removesuffix("s"))
     if os.path.lexists(text) if text and "\0" not in text else False:
         return Path(text)
     raise UnknownName(kind.removesuffix("s"), text, known)

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from neuroep import checks
 from neuroep.catalogue import load_device
 from neuroep.data import order
 from neuroep.engines import create
@@ -29,7 +30,19 @@ from neuroep.network import Network
 from neuroep.recipe import Phases, Programming, Recipe
 from neuroep.rng import stream
 from neuroep.specs import DeviceSpec
-from neuroep.weights import Weights
+from neuroep.weights import Weights, fitting
+
+
+def _hardware(device: str | Path | DeviceSpec | Device) -> Device:
+    """Return a device model from its name, its file, its profile or itself."""
+    spec = load_device(device) if isinstance(device, str | Path) else device
+    if isinstance(spec, DeviceSpec):
+        if spec.kind == "cost-only":
+            raise BadInput(f"{spec.name!r} only has prices", "device", "a profile that says what hardware does")
+        return spec.build() or Ideal()
+    if isinstance(spec, type) or not callable(getattr(spec, "mount", None)):
+        raise BadInput(f"a {type(spec).__name__}", "device", "a name, a path, a profile or a device model")
+    return spec
 
 
 class Chip:
@@ -64,10 +77,10 @@ class Chip:
         engine: str = "auto",
         programming: Programming | None = None,
     ) -> None:
-        spec = load_device(device) if isinstance(device, str | Path) else device
-        built: Device = (spec.build() or Ideal()) if isinstance(spec, DeviceSpec) else spec
+        built = _hardware(device)
         self.device = built if programming is None else programmed(built, programming)
-        self.network, self.seed, self.seconds = network, seed, 0.0
+        self.network = checks.instance(network, Network, "network")
+        self.seed, self.seconds = checks.seed(seed), 0.0
         self.ledger = Ledger.empty(network.sizes)
         self._engine = create(engine)
         self._mounted: Mounted | None = None
@@ -88,18 +101,29 @@ class Chip:
         Raises
         ------
         BadInput
-            If the sizes aren't the network's, or a device without a retention model is to verify.
+            If the weights can't be used or aren't of the network's sizes, or a device without a retention model is
+            to verify.
         """
-        if weights.sizes != self.network.sizes:
-            raise BadInput(f"layer sizes {weights.sizes}", "weights", f"{self.network.sizes}, those of the network")
-        if verify and not (isinstance(self.device, Analog) and self.device.retention != "none"):
-            raise BadInput(
-                f"{self.device.name} has no published error of write-verify", "verify", "a device with `retention`"
-            )
+        weights, rng = fitting(weights, self.network.sizes), checks.randomness(rng)
+        if verify:
+            self.check_verify()
         if verify and isinstance(self.device, Analog):
             self._set(self.device.written(self.network, weights, rng, self.seed))
         else:
             self._set(self.device.mount(self.network, weights, rng))
+
+    def check_verify(self) -> None:
+        """Refuse devices whose error of write-verify isn't known.
+
+        Raises
+        ------
+        BadInput
+            If the device has no retention model.
+        """
+        if not (isinstance(self.device, Analog) and self.device.retention != "none"):
+            raise BadInput(
+                f"{self.device.name} has no published error of write-verify", "verify", "a device with `retention`"
+            )
 
     def age(self, seconds: float) -> None:
         """Let the chip be so old: from its programming on, whatever ages were asked for before.
@@ -111,8 +135,7 @@ class Chip:
         BadInput
             If nothing was programmed, or the age is negative or not finite.
         """
-        if not 0.0 <= seconds < float("inf"):
-            raise BadInput(f"{seconds!r} is out of range", "seconds", "0 or more")
+        seconds = checks.number(seconds, "seconds", 0.0, allowed="0 or more")
         mounted = self._programmed()
         if isinstance(self.device, Analog) and self.device.retention != "none":
             self._now = self.device.aged(self.network, mounted, seconds, self.seed)
@@ -124,18 +147,19 @@ class Chip:
         Parameters
         ----------
         samples : Samples
-            Inputs and labels.
+            Inputs and labels, (N, n_0) and (N,); targets may be None.
         phases : Phases, optional
             Says how the free phase settles.
 
         Raises
         ------
         BadInput
-            If nothing was programmed.
+            If nothing was programmed, or the samples don't fit.
         """
         self._programmed()
         assert self._now is not None
-        plan = plans(phases or Phases(), len(self.network.sizes) - 1).free
+        settled = Phases() if phases is None else checks.instance(phases, Phases, "phases")
+        plan = plans(settled, len(self.network.sizes) - 1).free
         return accuracy(self._engine, self._now.circuit, samples, plan, self.seed, self.ledger)
 
     def fine_tune(
@@ -174,6 +198,7 @@ class Chip:
             If settling or the weights leave the finite range.
         """
         self._programmed()
+        checks.instance(recipe, Recipe, "recipe")
         if isinstance(self.device, Analog) and self.device.programming != recipe.programming:
             raise BadInput(
                 f"the recipe's method {recipe.programming.method.value!r}", "recipe.programming",
@@ -181,7 +206,7 @@ class Chip:
             )  # fmt: skip
         mounted = self._now
         assert mounted is not None
-        training = replace(recipe.training, epochs=epochs or recipe.training.epochs)
+        training = recipe.training if epochs is None else replace(recipe.training, epochs=epochs)
 
         def orders(epoch: int) -> Iterable[NDArray[np.int64]]:
             return order(len(samples.x), training.batch_size, stream(self.seed, "order", epoch))

@@ -26,13 +26,15 @@ from numpy.typing import NDArray
 from neuroep.circuit import Circuit
 from neuroep.engines import Accumulation, Engine
 from neuroep.equilibrium import ResultCode
+from neuroep.errors import BadInput
 from neuroep.fidelity import SMALL_BETA, SWEEPS, TOLERANCES, cosine
 from neuroep.hardware.device import Device, Mounted, effective_weights, lower
 from neuroep.learning.continual import trainer_for
-from neuroep.learning.readings import ep_gradients, reading
+from neuroep.learning.readings import Reading, ep_gradients, reading
+from neuroep.learning.rig import stand_in
 from neuroep.learning.trainer import Orders, Progress, Samples
 from neuroep.ledger import Ledger
-from neuroep.network import Network
+from neuroep.network import Network, initial_weights
 from neuroep.recipe import Estimator, Phases, Recipe
 from neuroep.rng import noise_key, stream
 from neuroep.weights import FloatArray, Weights
@@ -80,8 +82,23 @@ class _Step(NamedTuple):
     rates: tuple[float, ...]
 
 
+def exact_reading(engine: Engine, network: Network, circuit: Circuit, scaled: bool = False) -> Reading:
+    """Return what reads the exact gradient at a circuit's weights, in float64; see :func:`exact_gradient`.
+
+    Raises
+    ------
+    BadInput
+        If the network is too deep for raw states, which adjoint reads need.
+    """
+    weights, alike = effective_weights(circuit).astype(np.float64), circuit.down is circuit.up
+    down = weights.couplings if alike else circuit.down.astype(np.float64)
+    plain = lower(network, weights.couplings, down, weights.biases)
+    plain = plain if alike else plain._replace(changes=1, adjoint=1)
+    return reading(engine, plain, replace(EXACT, scaled=scaled and alike), 0)
+
+
 def exact_gradient(
-    engine: Engine, network: Network, circuit: Circuit, x: FloatArray, targets: FloatArray
+    engine: Engine, network: Network, circuit: Circuit, x: FloatArray, targets: FloatArray, scaled: bool = False
 ) -> tuple[Weights, float]:
     """Return the gradient of the converged mean cost at a circuit's weights as read, and the share settled.
 
@@ -95,6 +112,8 @@ def exact_gradient(
         Gives the weights; its converters, noise and traces don't count.
     x, targets : ndarray, shapes (batch, n_0) and (batch, n_L)
         Inputs and y.
+    scaled : bool
+        Whether scaled displacements are settled, as the recipe of a deep network says.
 
     Returns
     -------
@@ -103,19 +122,30 @@ def exact_gradient(
     float
         Share of the samples' free and nudged phases that converged.
     """
-    weights = effective_weights(circuit).astype(np.float64)
-    down = weights.couplings if circuit.down is circuit.up else circuit.down.astype(np.float64)
-    plain = lower(network, weights.couplings, down, weights.biases)
-    if down is not weights.couplings:
-        plain = plain._replace(changes=1, adjoint=1)
     x, targets = x.astype(np.float64), targets.astype(np.float64)
-    found, ledger = Weights.zeros(weights.sizes, np.float64), Ledger.empty(weights.sizes)
+    found, ledger = Weights.zeros(network.sizes, np.float64), Ledger.empty(network.sizes)
     with engine.session():
-        read = reading(engine, plain, EXACT, 0)
+        read = exact_reading(engine, network, circuit, scaled)
         settled = read.settle(x, targets, (), ledger)
         codes = np.concatenate([settled.free.code, settled.nudged.code])
-        read.accumulate(x, targets, settled, Accumulation(found, (1.0,) * weights.depth, 0.0), ledger)
+        read.accumulate(x, targets, settled, Accumulation(found, (1.0,) * network.depth, 0.0), ledger)
     return found, float((codes == ResultCode.CONVERGED).mean())
+
+
+def refuse_unmeasurable(engine: Engine, network: Network, device: Device, recipe: Recipe) -> None:
+    """Refuse, before anything is trained, networks whose exact gradient can't be read on a device.
+
+    Raises
+    ------
+    BadInput
+        Naming the device.
+    """
+    small = stand_in(network)
+    mounted = device.mount(small, initial_weights(small, stream(0, "weights")), stream(0, "mount", device.name))
+    try:
+        exact_reading(engine, small, mounted.circuit, recipe.phases.scaled)
+    except BadInput as error:
+        raise BadInput(str(error), f"the exact gradient on {device.name}") from error
 
 
 def measure(subject: Subject, mounted: Mounted, epoch: int, window: int) -> DeviceFidelity:
@@ -154,7 +184,9 @@ def _gradients(subject: Subject, mounted: Mounted, epoch: int) -> Iterator[tuple
         x, targets = subject.samples.x[step.batch], subject.samples.targets[step.batch]
         key = noise_key(subject.seed, "fidelity", *step.place)
         found = ep_gradients(subject.engine, mounted.circuit, x, targets, subject.recipe.phases, key)
-        exact, share = exact_gradient(subject.engine, subject.network, mounted.circuit, x, targets)
+        exact, share = exact_gradient(
+            subject.engine, subject.network, mounted.circuit, x, targets, subject.recipe.phases.scaled
+        )
         yield _cosines(found, exact), share
 
 
@@ -181,7 +213,8 @@ def _updates(subject: Subject, mounted: Mounted, epoch: int, window: int) -> lis
 def _follow(subject: Subject, mounted: Mounted, step: _Step, velocity: Weights, wanted: Weights) -> None:
     """Add to `wanted` the change that the exact gradient asks for at the weights of this step."""
     x, targets = subject.samples.x[step.batch], subject.samples.targets[step.batch]
-    exact, _ = exact_gradient(subject.engine, subject.network, mounted.circuit, x, targets)
+    scaled = subject.recipe.phases.scaled
+    exact, _ = exact_gradient(subject.engine, subject.network, mounted.circuit, x, targets, scaled)
     velocity.couplings[...] = subject.recipe.training.momentum * velocity.couplings + exact.couplings
     for k, rate in enumerate(step.rates, start=1):
         wanted.coupling(k)[...] += rate * velocity.coupling(k)

@@ -33,8 +33,9 @@ class UnknownName(BadInput):
 
     def __init__(self, kind: str, name: str, known: Iterable[str], where: str = "") -> None:
         names = sorted(known)
-        close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-        hint = f" (did you mean {close[0]!r}?)" if close else ""
+        spelt = {known.lower(): known for known in names}
+        close = difflib.get_close_matches(name.lower(), spelt, n=1, cutoff=0.5)
+        hint = f" (did you mean {spelt[close[0]]!r}?)" if close else ""
         super().__init__(f"no {kind} is called {name!r}{hint}", where, ", ".join(names))
 
 

@@ -9,13 +9,14 @@ import numpy as np
 from neuroep.cost.energy import Bill, price
 from neuroep.cost.reuse import Access, ClockTracker, lru_reuse
 from neuroep.cost.traces import backprop_step
-from neuroep.data import Dataset, load_data, targets
+from neuroep.data import Dataset, check_inputs, load_data, targets
 from neuroep.engines import create
 from neuroep.errors import MissingData
 from neuroep.hardware.device import Device, Ideal, programmed
 from neuroep.hardware.effects import without
 from neuroep.learning.access import ep_step_trace
 from neuroep.learning.continual import trainer_for
+from neuroep.learning.rig import refuse
 from neuroep.learning.trainer import Progress, Samples, free_outputs
 from neuroep.ledger import Phase
 from neuroep.network import Network, initial_weights
@@ -64,17 +65,24 @@ class Estimate(NamedTuple):
 
 
 def sample_batch(model: ModelSpec, network: Network, batch: int, seed: int) -> tuple[str, Samples]:
-    """Return a batch of the model's data, or uniform random inputs where the data aren't here, and which."""
+    """Return a batch of the model's data, or uniform random inputs where the data aren't here, and which.
+
+    Raises
+    ------
+    BadInput
+        If the data are here and don't fit the network.
+    """
     try:
         dataset: Dataset | None = load_data(model.data, seed=seed)
     except MissingData:
         dataset = None
     rng = stream(seed, "batch")
-    if dataset is None or dataset.x_train.shape[1] != network.sizes[0]:
+    if dataset is None:
         labels = rng.integers(0, max(2, network.sizes[-1]), size=batch)
         x = rng.uniform(size=(batch, network.sizes[0])).astype(np.float32)
         wanted = targets(labels, max(2, network.sizes[-1]), network.cost, network.sizes[-1])
         return f"uniform random inputs ({model.data} isn't here)", Samples(x, wanted, labels)
+    check_inputs(dataset, network.sizes[0])
     chosen = rng.choice(len(dataset.x_train), size=min(batch, len(dataset.x_train)), replace=False)
     labels = dataset.y_train[chosen]
     wanted = targets(labels, dataset.classes, network.cost, network.sizes[-1])
@@ -102,18 +110,24 @@ def estimate_cost(
     Returns
     -------
     Estimate
+
+    Raises
+    ------
+    BadInput
+        If model, device, recipe and data don't go together.
     """
     network, recipe = model.network(), model.recipe(device)
-    steps = recipe.programming.steps_to_see
-    where, samples = sample_batch(model, network, steps * recipe.training.batch_size, seed)
-    built = device.build()
+    runner, built = create(engine), device.build()
     hardware: Device = Ideal() if built is None or isinstance(built, Ideal) else without(built, off)
     hardware = programmed(hardware, recipe.programming)
+    device.core_map(network)
+    refuse(runner, hardware, network, recipe)
+    where, samples = sample_batch(model, network, recipe.programming.steps_to_see * recipe.training.batch_size, seed)
     weights = initial_weights(network, stream(seed, "weights"))
     mounted = hardware.mount(network, weights, stream(seed, "mount", device.name))
     batches = np.array_split(np.arange(len(samples.x)), -(-len(samples.x) // recipe.training.batch_size))
     trainer = trainer_for(recipe.phases)(
-        create(engine), hardware, mounted, recipe.phases, recipe.training, samples, lambda _: batches, seed
+        runner, hardware, mounted, recipe.phases, recipe.training, samples, lambda _: batches, seed
     )
     progress = Progress.fresh(weights)
     rates, rng = tuple(-rate for rate in recipe.training.rates(network.depth, 0)), stream(seed, "program")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -11,10 +11,14 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from neuroep.data import Dataset, load_data, order, targets
+from neuroep import checks
+from neuroep.data import Dataset, check_inputs, load_data, order, targets
+from neuroep.engines import NAMES, create
 from neuroep.errors import BadInput
+from neuroep.fields import settle
 from neuroep.hardware.device import Device, Ideal, programmed
 from neuroep.hardware.effects import without
+from neuroep.learning.rig import refuse
 from neuroep.learning.trainer import Samples
 from neuroep.network import Network, initial_weights
 from neuroep.recipe import Recipe, Training
@@ -85,20 +89,22 @@ class Experiment:
     reference: bool = True
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "seeds", tuple(checks.seed(s, "--seed") for s in checks.several(self.seeds, "--seed")))
+        settle(self, "--")
         for kind, given in (("device", [d.name for d in self.devices]), ("seed", [str(s) for s in self.seeds])):
             doubled = [item for item in given if given.count(item) > 1]
             if doubled:
                 raise BadInput(f"{kind} {doubled[0]} is named twice", f"--{kind}", "each once")
-        if not self.seeds or min(self.seeds) < 0:
+        if not self.seeds:
             raise BadInput(f"seeds {self.seeds}", "--seed", "one or more whole numbers from 0")
         if any(spec.name == IDEAL and spec.kind in HARDWARE for spec in self.devices):
             raise BadInput("a hardware profile is called 'ideal', as no hardware is", "--device", "another file name")
         if self.without and not any(spec.kind in HARDWARE for spec in self.devices):
             raise BadInput("no hardware to free of effects", "--without", "with a hardware profile as --device")
-        if self.threads < 1:
-            raise BadInput(f"{self.threads} threads", "--threads", "1 or more")
-        if self.epochs is not None and self.epochs < 1:
-            raise BadInput(f"{self.epochs} epochs", "--epochs", "1 or more")
+        checks.one_of(self.engine, NAMES, "engine", "--engine")
+        checks.count(self.threads, "--threads")
+        if self.epochs is not None:
+            checks.count(self.epochs, "--epochs")
 
     def hardware(self, name: str) -> Device:
         """Return the device model a training of that name runs on."""
@@ -134,26 +140,47 @@ class Experiment:
     def _read(self) -> Dataset:
         return load_data(self.data)
 
-    def check(self) -> None:
-        """Make sure, before anything is written, that the data fit the model, and the model every device.
+    def check(self, jobs: Sequence[Job] | None = None) -> None:
+        """Make sure, before anything is trained or written, that each training can be carried out on its data.
+
+        Parameters
+        ----------
+        jobs : sequence of Job, optional
+            Which trainings; all if left out.
+
+        Raises
+        ------
+        BadInput
+            If model, devices, recipes and data don't go together.
+        """
+        wanted = self.jobs() if jobs is None else jobs
+        self.check_rigs(wanted)
+        used = [self.recipe(job.device) for job in wanted]
+        trainings = [r.training if job.method == "ep" else r.backprop for job, r in zip(wanted, used, strict=True)]
+        one_each = {training.validation: training for training in trainings}  # all else of it leaves the data alike
+        for training in one_each.values():
+            materials(self.model.network(), self.dataset(self.seeds[0]), training, self.seeds[0])
+
+    def check_rigs(self, jobs: Sequence[Job] | None = None) -> None:
+        """Make sure that model, devices, recipes and engine go together, without a look at data.
 
         Raises
         ------
         BadInput
             If they don't.
         """
-        for spec in self.devices:
+        network, engine = self.model.network(), create(self.engine, self.threads)
+        names = dict.fromkeys(job.device for job in (self.jobs() if jobs is None else jobs) if job.method == "ep")
+        for spec in (spec for spec in self.devices if self.trained_on(spec) in names):
             built = spec.build()
             if built is not None:
                 without(built, self.without)
-            self.hardware(self.trained_on(spec))
-            spec.core_map(self.model.network())
-        materials(self.model.network(), self.dataset(self.seeds[0]), self.recipe(IDEAL).training, self.seeds[0])
+            spec.core_map(network)
+        for name in names:
+            refuse(engine, self.hardware(name), network, self.recipe(name))
 
     def spec(self, dataset: Dataset) -> dict[str, Any]:
         """Return all that decides the outcome, as plain data."""
-        from neuroep.engines import create
-
         plain: dict[str, Any] = msgspec.to_builtins(
             {
                 "model": self.model.name,
@@ -178,10 +205,7 @@ def materials(network: Network, dataset: Dataset, training: Training, seed: int)
     BadInput
         If the data don't fit the network.
     """
-    if dataset.x_train.shape[1] != network.sizes[0]:
-        raise BadInput(
-            f"{dataset.x_train.shape[1]} inputs a sample", f"data {dataset.name}", f"{network.sizes[0]}, as the model"
-        )
+    check_inputs(dataset, network.sizes[0])
     train, kept = _samples(network, dataset, dataset.x_train, dataset.y_train), None
     if training.validation:
         train, kept = _split(train, training.validation, seed)

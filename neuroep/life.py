@@ -19,6 +19,7 @@ from neuroep.experiment import Materials, materials
 from neuroep.hardware.device import Ideal
 from neuroep.learning.continual import trainer_for
 from neuroep.learning.phases import plans
+from neuroep.learning.rig import refuse
 from neuroep.learning.trainer import Epoch, Progress, accuracy
 from neuroep.ledger import Ledger
 from neuroep.network import Network
@@ -158,6 +159,26 @@ def _source(
     return Weights(start.sizes, mounted.circuit.up, mounted.circuit.biases), share
 
 
+def check(model: ModelSpec, device: DeviceSpec, source: str, verify: bool) -> None:
+    """Make sure, before anything is trained, that the chip can be programmed and trained on, and its source trained.
+
+    Raises
+    ------
+    BadInput
+        If something doesn't go together.
+    """
+    network, recipe, engine = model.network(), for_fine_tuning(model.recipe(device)), create()
+    device.core_map(network)
+    chip = Chip(device, network, programming=recipe.programming)
+    if verify:
+        chip.check_verify()
+    refuse(engine, chip.device, network, recipe)
+    if source == "ep":
+        refuse(engine, Ideal(), network, model.recipe())
+    elif source != "backprop":
+        load_weights(source, network)
+
+
 def lives(
     model: ModelSpec,
     device: DeviceSpec,
@@ -172,7 +193,7 @@ def lives(
     Raises
     ------
     BadInput
-        If a seed is negative or named twice, epochs are below 1, or the source is no file.
+        If a seed is negative or named twice, epochs are below 1, the source is no file, or things don't go together.
     """
     if min(seeds) < 0 or len(set(seeds)) < len(seeds):
         raise BadInput(f"seeds {seeds}", "--seed", "whole numbers from 0, each once")
@@ -182,6 +203,7 @@ def lives(
         raise BadInput(f"no source {source!r}", "--from", "backprop, ep or a safetensors file")
     if device.kind not in ("quantized", "crossbar"):
         raise BadInput(f"{device.name!r} is {device.kind}", "--device", "a quantized or crossbar profile")
+    check(model, device, source, verify)
     rows = []
     for seed in seeds:
         rows.append(live(model, device, seed, epochs, source, verify))

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
+from neuroep import checks
 from neuroep.errors import BadInput
+from neuroep.fields import settle
 from neuroep.weights import Weights
 
 
@@ -49,6 +51,13 @@ class Layer:
     activation: Activation = Activation.HARD_SIGMOID
     tau_seconds: float = 1e-3
 
+    def __post_init__(self) -> None:
+        settle(self, "layer.")
+        if not 1 <= self.size <= checks.LARGEST:
+            raise BadInput(f"a layer of {self.size} units", "layers", f"sizes from 1 to {checks.LARGEST}")
+        if not self.tau_seconds > 0.0:
+            raise BadInput(f"a time constant of {self.tau_seconds} s", "layer.tau_seconds", "more than 0")
+
 
 @dataclass(frozen=True, slots=True)
 class Coupling:
@@ -58,6 +67,10 @@ class Coupling:
     target: int
     gain: float = 0.7
     bias: float = 0.0
+
+    def __post_init__(self) -> None:
+        settle(self, "coupling.")
+        checks.number(self.gain, "coupling.gain", 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +96,9 @@ class Network:
     feedback: float = 1.0
 
     def __post_init__(self) -> None:
+        settle(self, "network.")
         if len(self.layers) < 2:
             raise BadInput(f"a network of {len(self.layers)} layer(s)", "layers", "an input and at least one more")
-        if any(layer.size < 1 for layer in self.layers):
-            raise BadInput("a layer without units", "layers", "sizes of at least 1")
         chain = [(k, k + 1) for k in range(len(self.layers) - 1)]
         if [(c.source, c.target) for c in self.couplings] != chain:
             raise BadInput("couplings that don't form a chain", "couplings", str(chain))
@@ -143,6 +155,7 @@ def chain(
     bias: float = 0.0,
 ) -> Network:
     """Return a network of the given layer sizes with one activation and first bias for all hidden layers."""
+    sizes = tuple(checks.several(sizes, "sizes"))
     last = len(sizes) - 1
     layers = tuple(Layer(n, output if k == last else hidden) for k, n in enumerate(sizes))
     couplings = tuple(Coupling(k, k + 1, gain, bias if k + 1 < last else 0.0) for k in range(last))
@@ -151,6 +164,8 @@ def chain(
 
 def initial_weights(network: Network, rng: np.random.Generator, dtype: DTypeLike = np.float32) -> Weights:
     """Draw W_k from U(±gain_k/√n_{k−1}) and set every bias of layer k to its first value."""
+    checks.instance(network, Network, "network")
+    rng, dtype = checks.randomness(rng), checks.floating(dtype)
     drawn, biases = [], []
     for coupling in network.couplings:
         fan_in, fan_out = network.sizes[coupling.source], network.sizes[coupling.target]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from neuroep.errors import BadInput
+from neuroep.fields import settle
 
 
 class Estimator(StrEnum):
@@ -73,6 +74,7 @@ class Phases:
     scaled: bool = False
 
     def __post_init__(self) -> None:
+        settle(self, "phases.")
         if not 0.0 < self.beta < 1.0 and self.estimator is not Estimator.ONE_SIDED:
             raise BadInput(f"β = {self.beta} with the {self.estimator.value} estimator", "phases.beta", "0 < β < 1")
         if not self.beta > 0.0:
@@ -121,6 +123,7 @@ class Training:
     patience: int = 0
 
     def __post_init__(self) -> None:
+        settle(self, "training.")
         if min(self.epochs, self.batch_size) < 1:
             raise BadInput("no epochs or an empty batch", "training", "epochs and batch_size of at least 1")
         if not self.learning_rates or min(self.learning_rates) <= 0.0:
@@ -245,6 +248,7 @@ class Programming:
         return WINDOW if self.method in (Method.ACCUMULATED, Method.TRANSFER) else 1
 
     def __post_init__(self) -> None:
+        settle(self, "programming.")
         if not 1 <= self.most_pulses <= 1000:
             raise BadInput(f"{self.most_pulses} pulses", "programming.most_pulses", "1 to 1000")
         if not 1 <= self.least_pulses <= self.most_pulses:
@@ -273,6 +277,7 @@ class Recipe:
     programming: Programming = Programming()
 
     def __post_init__(self) -> None:
+        settle(self)
         if self.phases.estimator.is_continual and (self.training.momentum or self.training.weight_decay):
             raise BadInput(
                 f"momentum or weight decay with the {self.phases.estimator.value} estimator",

@@ -13,6 +13,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from neuroep import checks
+from neuroep.errors import BadInput
+
 #: Of the 32-bit hash: step of the Weyl sequence (2³² over the golden ratio), multipliers of lowbias32.
 WEYL, HASH = 0x9E3779B9, (0x7FEB352D, 0x846CA68B)
 
@@ -41,8 +44,20 @@ LN2 = np.float32(math.log(2.0))
 
 
 def _digest(seed: int, names: tuple[str | int, ...], size: int) -> int:
-    text = repr((seed, *names))  # unambiguous: ("a/b",) and ("a", "b") are different streams
+    whole = seed if type(seed) is int and seed >= 0 else checks.seed(seed)
+    parts = [part if type(part) is int or type(part) is str else _plain(part) for part in names]
+    text = repr((whole, *parts))  # unambiguous: ("a/b",) and ("a", "b") are different streams
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=size).digest(), "little")
+
+
+def _plain(part: object) -> str | int:
+    """Return Python's own number or text, since the digest is of how it is written."""
+    if isinstance(part, str | bool | np.bool_):
+        return str(part) if isinstance(part, str) else int(part)
+    try:
+        return checks.whole(part, "names")
+    except BadInput:
+        raise BadInput(checks.shown(part), "names", "text or whole numbers") from None
 
 
 def stream(seed: int, *names: str | int) -> np.random.Generator:
@@ -51,7 +66,7 @@ def stream(seed: int, *names: str | int) -> np.random.Generator:
     Parameters
     ----------
     seed : int
-        The user's seed.
+        The user's seed, from 0; every type of integer names the same stream.
     *names : str or int
         What the stream is for, e.g. ``"order", epoch``. Different names give independent streams.
 
@@ -59,6 +74,11 @@ def stream(seed: int, *names: str | int) -> np.random.Generator:
     -------
     numpy.random.Generator
         Reproducible bit for bit wherever numpy's Philox is (Salmon et al., SC 2011).
+
+    Raises
+    ------
+    BadInput
+        For a seed that isn't a whole number from 0, or a name that is neither text nor a whole number.
     """
     return np.random.Generator(np.random.Philox(key=_digest(seed, names, 16)))
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from neuroep import checks
 from neuroep.circuit import Circuit, has_noise
 from neuroep.disk import write_atomic
 from neuroep.engines import Nudge, Plan, create
@@ -90,7 +91,15 @@ def settle_phases(
     -------
     list of PhaseSettled
         One, or two.
+
+    Raises
+    ------
+    BadInput
+        If inputs or targets don't fit the circuit.
     """
+    inputs, outputs, dtype = int(circuit.sizes[0]), int(circuit.sizes[-1]), circuit.up.dtype
+    x, beta = checks.array(x, "x", ("batch", inputs), dtype), checks.number(beta, "beta")
+    targets = checks.array(targets, "targets", (len(x), outputs), dtype)
     free = _phase(circuit, x, targets, 0.0, plan, None, 0.0, noise_key)
     if not beta:
         return [free]

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from neuroep import checks
 from neuroep.errors import BadInput
 
 FloatArray = NDArray[np.floating]
@@ -58,31 +59,39 @@ class Weights(NamedTuple):
     @classmethod
     def zeros(cls, sizes: Sequence[int], dtype: DTypeLike = np.float32) -> Weights:
         """Return all-zero weights for the given layer sizes."""
+        counts = tuple(checks.count(size, "sizes") for size in checks.several(sizes, "sizes"))
+        dtype = checks.floating(dtype)
         return cls(
-            tuple(sizes),
-            np.zeros(coupling_offsets(sizes)[-1], dtype=dtype),
-            np.zeros(unit_offsets(sizes)[-1], dtype=dtype),
+            counts,
+            np.zeros(coupling_offsets(counts)[-1], dtype=dtype),
+            np.zeros(unit_offsets(counts)[-1], dtype=dtype),
         )
 
     @classmethod
     def from_arrays(cls, couplings: Sequence[FloatArray], biases: Sequence[FloatArray]) -> Weights:
         """Copy per-layer arrays W_k (n_{k−1}, n_k) and b_k (n_k,) into flat buffers.
 
+        Parameters
+        ----------
+        couplings, biases : sequence of array_like
+            Finite real numbers. The result is float32 if all are, and float64 otherwise.
+
         Raises
         ------
         BadInput
-            If the shapes don't chain.
+            If there are none, the shapes don't chain, or an entry isn't a finite number.
         """
-        sizes = (couplings[0].shape[0], *(w.shape[1] for w in couplings))
+        if len(couplings) != len(biases) or len(couplings) == 0:
+            raise BadInput(f"{len(couplings)} couplings and {len(biases)} biases", "weights", "as many, at least one")
+        arrays, below = [], "inputs"
         for k, (w, b) in enumerate(zip(couplings, biases, strict=True), start=1):
-            if w.shape != (sizes[k - 1], sizes[k]) or b.shape != (sizes[k],):
-                raise BadInput(
-                    f"W{k} has shape {w.shape} and b{k} has shape {b.shape}",
-                    "weights",
-                    f"({sizes[k - 1]}, {sizes[k]}) and ({sizes[k]},)",
-                )
-        flat = np.concatenate([np.ascontiguousarray(w).ravel() for w in couplings])
-        return cls(sizes, flat, np.concatenate([np.ravel(b) for b in biases]).astype(flat.dtype))
+            arrays.append(checks.array(w, f"W{k}", (below, "units")))
+            below = arrays[-1].shape[1]
+            arrays.append(checks.array(b, f"b{k}", (below,)))
+        sizes = (arrays[0].shape[0], *(w.shape[1] for w in arrays[::2]))
+        dtype = np.result_type(*arrays)
+        flat = (np.concatenate([a.ravel() for a in part]).astype(dtype) for part in (arrays[::2], arrays[1::2]))
+        return cls(sizes, *flat)
 
     @property
     def depth(self) -> int:
@@ -106,4 +115,24 @@ class Weights(NamedTuple):
 
     def astype(self, dtype: DTypeLike) -> Weights:
         """Return a copy in another floating-point type."""
+        dtype = checks.floating(dtype)
         return Weights(self.sizes, self.couplings.astype(dtype), self.biases.astype(dtype))
+
+
+def fitting(weights: Weights, sizes: Sequence[int], where: str = "weights") -> Weights:
+    """Return weights as engines and devices take them: of these layer sizes, finite, contiguous, of one float type.
+
+    Raises
+    ------
+    BadInput
+        If they are of other sizes, buffers of another length, or neither float32 nor float64.
+    """
+    checks.instance(weights, Weights, where)
+    if tuple(weights.sizes) != tuple(sizes):
+        raise BadInput(f"layer sizes {checks.shown(weights.sizes)}", where, f"{tuple(sizes)}, those of the network")
+    types = {np.asarray(part).dtype.name for part in weights[1:]}
+    if len(types) > 1 or not types <= {"float32", "float64"}:
+        raise BadInput(f"type {' and '.join(sorted(types))}", where, "all float32 or all float64")
+    lengths = int(coupling_offsets(sizes)[-1]), int(unit_offsets(sizes)[-1])
+    named = zip(("couplings", "biases"), weights[1:], lengths, strict=True)
+    return Weights(tuple(sizes), *(checks.array(part, f"{where}.{name}", (n,)) for name, part, n in named))

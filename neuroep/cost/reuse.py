@@ -9,9 +9,9 @@ LRU stack distance  distinct floats touched since the last touch of the same flo
 =================== ==================================================================================
 
 The clock figures and both forms of the granular DMD are those of the SutroYaro sparse-parity project; the
-DMD is that of Ding and Smith (2022). An access takes the first m floats of its buffer, nearly always all of
-them, so a buffer lies on every stack in one piece or in few, and an access costs one walk over the pieces
-above it, whatever their sizes.
+DMD is that of Ding and Smith (2022). An access touches the first m floats of its buffer, nearly always all of
+them, one after another, so that the last one ends on top. A buffer then lies on every stack in one piece or in
+few, and an access costs one walk over the pieces above it, whatever their sizes.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ class ClockTracker:
 
 
 class _Hit(NamedTuple):
-    """A piece of a buffer on the stack: floats above it, its length, and how many of them an access takes."""
+    """A piece of a buffer on the stack: floats above it, its length, and how many of its lowest an access takes."""
 
     above: int
     length: int
@@ -192,8 +192,9 @@ def granular_dmd(trace: Iterable[Access], reads_move: bool = False) -> float:
         buffers.check(access)
         is_read = access.kind == "read"
         if is_read:
-            for above, _, taken in stack.hits(access.buffer, access.size):
-                total += _root_sum(above + taken) - _root_sum(above)
+            for above, length, taken in stack.hits(access.buffer, access.size):
+                deepest = above + length
+                total += _root_sum(deepest) - _root_sum(deepest - taken)
         if reads_move or not is_read:
             stack.touch(access.buffer, access.size)
     return total

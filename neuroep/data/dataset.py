@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from neuroep import checks
 from neuroep.errors import BadInput
 from neuroep.network import Cost
 from neuroep.weights import FloatArray
@@ -176,6 +177,7 @@ def targets(labels: Labels, classes: int, cost: Cost, outputs: int | None = None
     BadInput
         If the outputs don't fit the classes, or a label lies outside them.
     """
+    cost = checks.choice(cost, Cost, "cost")
     width = classes if outputs is None else outputs
     single = width == 1 and classes == 2 and cost is not Cost.CROSS_ENTROPY
     if width != classes and not single:
@@ -217,3 +219,10 @@ def order(samples: int, batch_size: int, rng: np.random.Generator) -> list[Label
         raise BadInput(f"{samples} samples in batches of {batch_size}", "training.batch_size", "both at least 1")
     shuffled = rng.permutation(samples).astype(np.int64, copy=False)
     return [shuffled[start : start + batch_size] for start in range(0, samples, batch_size)]
+
+
+def check_inputs(dataset: Dataset, inputs: int) -> None:
+    """Refuse data of another width than a network's input layer."""
+    width = dataset.x_train.shape[1]
+    if width != inputs:
+        raise BadInput(f"{width} inputs a sample", f"data {dataset.name}", f"{inputs}, as the model")

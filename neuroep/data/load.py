@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from neuroep import checks
 from neuroep.data.dataset import Dataset
 from neuroep.data.files import load_csv, load_npz
 from neuroep.data.generated import digits, parity, xor
@@ -39,8 +40,8 @@ def load_data(name_or_path: str | Path, folder: Path | str | None = None, seed: 
         If there is no such data, or it can't be used. Nothing is ever put in its place.
     """
     if isinstance(name_or_path, str) and name_or_path in NAMES:
-        return _named(name_or_path, None if folder is None else Path(folder).expanduser(), seed)
-    path = Path(name_or_path).expanduser()
+        return _named(name_or_path, None if folder is None else checks.path(folder, "folder"), checks.seed(seed))
+    path = checks.path(name_or_path, "data")
     if path.is_dir():
         return load_own(path)
     if path.is_file():

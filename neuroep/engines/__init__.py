@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from neuroep import checks
 from neuroep.engines.base import Accumulation, Engine, Keys, Nudge, Plan, Plans
-from neuroep.errors import UnknownName
 
 NAMES = ("auto", "cpu", "cuda", "reference")
 
@@ -18,8 +18,8 @@ def create(name: str = "auto", threads: int | None = None) -> Engine:
     NotAvailable
         For `cuda` where there is no GPU, or no numba-cuda.
     """
-    if name not in NAMES:
-        raise UnknownName("engine", name, NAMES)
+    checks.one_of(name, NAMES, "engine")
+    threads = None if threads is None else checks.count(threads, "threads")
     if name == "reference":
         from neuroep.engines.reference import ReferenceEngine
 

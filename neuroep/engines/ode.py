@@ -9,13 +9,13 @@ from contextlib import contextmanager
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from neuroep import checks
 from neuroep.circuit import Circuit
 from neuroep.engines import ode_kernels
 from neuroep.engines.blas import Blas, find_blas
 from neuroep.engines.ode_control import Method
 from neuroep.engines.ode_flow import Equation, Samples, Scratch
 from neuroep.engines.ode_kernels import Results
-from neuroep.errors import BadInput
 from neuroep.physics import hopfield
 from neuroep.solvers.controllers import VANISHING, FixedStep, PIController
 from neuroep.solvers.integrate import SLIVER, first_step, package
@@ -65,10 +65,10 @@ def settle_continuous(
     -------
     Settled
     """
-    check(circuit, beta, plan.solver.stochastic)
-    if threads < 1:
-        raise BadInput(f"{threads} threads", "threads", "1 or more")
-    flow = make_flow(circuit, plan.form, x, targets.astype(circuit.up.dtype), beta, noise_key, first_row)
+    checks.instance(plan, ContinuousPlan, "plan")
+    threads = checks.count(threads, "threads")
+    flow = make_flow(circuit, plan.form, x, targets, beta, noise_key, first_row)
+    check(circuit, flow.beta, plan.solver.stochastic)
     begin = start_from(flow, None if start is None else list(start))
     equation, method = _equation(flow, plan), _method(plan, circuit)
     samples = Samples(np.ascontiguousarray(flow.drive), flow.targets, flow.beta, np.ascontiguousarray(begin))

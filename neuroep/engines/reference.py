@@ -34,7 +34,10 @@ from neuroep.weights import FloatArray
 
 @dataclass
 class _Settling:
-    """One phase in the making: states, the sums last read, whether they are still true, and what lines hold."""
+    """One phase in the making: states, the sums last read, whether they are still true, and what lines hold.
+
+    `targets` is the buffer in which the recorder finds y.
+    """
 
     states: list[FloatArray]
     up: list[FloatArray]
@@ -43,6 +46,7 @@ class _Settling:
     down_fresh: NDArray[np.bool_]
     driven_up: list[FloatArray]
     driven_down: list[FloatArray]
+    targets: str = "y"
     rows: NDArray[np.intp] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -51,7 +55,11 @@ class _Settling:
 
 @dataclass(frozen=True, slots=True)
 class ReferenceEngine:
-    """Plain numpy settling; `recorder` notes every buffer read and written, for reuse distances."""
+    """Plain numpy settling; `recorder` notes every buffer that it reads and writes, for reuse distances.
+
+    W_k and b_k, x and y, states s_k, sums u_k from below and d_k from above; nudged copies have buffers of their own,
+    s_k′, u_k′, d_k′, and y′ where there is more than one.
+    """
 
     recorder: Recorder | None = None
     name: str = "reference"
@@ -95,13 +103,16 @@ class ReferenceEngine:
         """See Engine."""
         copies = len(nudge.beta) // len(free.residual)
         for k, s in enumerate(free.states, start=1):
-            self._note([(f"s{k}", s.size), (f"u{k}", s.size)], [(f"s{k}", copies * s.size), (f"u{k}", copies * s.size)])
-        self._note([("y", free.output.size)], [("y", copies * free.output.size)])
+            all_rows = copies * s.size
+            self._note([(f"s{k}", s.size), (f"u{k}", s.size)], [(f"s{k}′", all_rows), (f"u{k}′", all_rows)])
+        if copies > 1:
+            self._note([("y", free.output.size)], [("y′", copies * free.output.size)])
         nothing = tuple(np.zeros_like(s) for s in free.states)
         held = free.registers or Registers(nothing, nothing, nothing, np.zeros(len(nothing), dtype=bool))
         parts = (free.states, free.currents, held.down, held.driven_up, held.driven_down)
         states, up, down, driven_up, driven_down = ([np.tile(a, (copies, 1)) for a in part] for part in parts)
-        work = _Settling(states, up, down, free.fresh.copy(), held.fresh.copy(), driven_up, driven_down)
+        y = "y′" if copies > 1 else "y"
+        work = _Settling(states, up, down, free.fresh.copy(), held.fresh.copy(), driven_up, driven_down, y)
         return self._settle(circuit, work, nudge, plan, noise_key, ledger, Phase.NUDGED)
 
     def phases(
@@ -156,16 +167,17 @@ class ReferenceEngine:
         rows, depth = work.rows, len(circuit.sizes) - 1
         targets, beta = nudge.targets[rows], nudge.beta[rows]
         total = hopfield.bias(circuit, k) + self._from_below(circuit, work, k, noise_key, sweep, ledger, phase)
-        if k < depth:
+        last, nudged = hopfield.dynamical(circuit), phase is Phase.NUDGED
+        fed_back = k < last or (k < depth and nudged)
+        if fed_back:
             source, gain = hopfield.feedback_source(circuit, k + 1, work.states[k][rows], targets, beta)
-            if k < hopfield.dynamical(circuit) or phase is Phase.NUDGED:
-                total = total + gain * self._from_above(circuit, work, k, source, noise_key, sweep, ledger, phase)
+            total = total + gain * self._from_above(circuit, work, k, source, noise_key, sweep, ledger, phase)
         new = hopfield.block_update(circuit, k, total, targets, beta)
         change = new - work.states[k - 1][rows]
         work.states[k - 1][rows] = new
-        last = (f"d{k}", new.size) if k < depth else ("y", new.size)
-        also = [last] if k < depth or phase is Phase.NUDGED else []
-        self._note([(f"u{k}", new.size), (f"b{k}", new.shape[1]), *also], [(f"s{k}", new.size)])
+        above = [_name("d", k, phase)] if fed_back else [work.targets] if nudged and k == last else []
+        reads = [(_name("u", k, phase), new.size), (f"b{k}", new.shape[1]), *((name, new.size) for name in above)]
+        self._note(reads, [(_name("s", k, phase), new.size)])
         ledger.add(phase, Event.NEURON, k, len(rows))
         if k < depth:
             work.up_fresh[k] = False
@@ -183,7 +195,8 @@ class ReferenceEngine:
             work.up_fresh[k - 1] = True
             ledger.add_read(phase, True, k, len(work.rows), *read_size(circuit, k, True))
             below, size = int(circuit.sizes[k - 1]), int(circuit.sizes[k])
-            self._note([(f"s{k - 1}", source.size), (f"W{k}", below * size)], [(f"u{k}", len(source) * size)])
+            states, sums = _name("s", k - 1, phase), _name("u", k, phase)
+            self._note([(states, source.size), (f"W{k}", below * size)], [(sums, len(source) * size)])
         return work.up[k - 1][work.rows]
 
     def _from_above(
@@ -203,7 +216,10 @@ class ReferenceEngine:
             work.down_fresh[k - 1] = True
             ledger.add_read(phase, False, k + 1, len(work.rows), *read_size(circuit, k + 1, False))
             size, above = int(circuit.sizes[k]), int(circuit.sizes[k + 1])
-            self._note([(f"s{k + 1}", source.size), (f"W{k + 1}", size * above)], [(f"d{k}", len(source) * size)])
+            sent = [(_name("s", k + 1, phase), source.size)]
+            if k == hopfield.dynamical(circuit):  # a read-out sends down what the target lacks
+                sent += [(work.targets, source.size)]
+            self._note([*sent, (f"W{k + 1}", size * above)], [(_name("d", k, phase), len(source) * size)])
         return work.down[k - 1][work.rows]
 
     def _read(
@@ -237,7 +253,6 @@ class ReferenceEngine:
                 weighted = weighted.reshape(-1, batch, weighted.shape[1]).sum(axis=0)
             _accumulate(into, k, scale * (below.T @ weighted), scale * weighted.sum(axis=0))
             ledger.add(Phase.UPDATE, Event.CONTRAST, k, len(weighted))
-            self._note_contrast(circuit, k, batch, len(states[k - 1]))
             below = states[k - 1]
 
     def readout_gradient(
@@ -255,12 +270,11 @@ class ReferenceEngine:
         error = into.rates[depth - 1] * (free.output - targets) / len(targets)
         _accumulate(into, depth, free.states[-2].T @ error, error.sum(axis=0))
         ledger.add(Phase.UPDATE, Event.CONTRAST, depth, len(targets))
-        self._note_contrast(circuit, depth, len(targets), len(targets))
 
-    def _note_contrast(self, circuit: Circuit, k: int, batch: int, rows: int) -> None:
-        below, size = int(circuit.sizes[k - 1]), int(circuit.sizes[k])
-        source = ("x", batch * below) if k == 1 else (f"s{k - 1}", rows * below)
-        self._note([source, (f"s{k}", rows * size)], [(f"g{k}", below * size), (f"h{k}", size)])
+
+def _name(letter: str, k: int, phase: Phase) -> str:
+    """The buffer of a layer's states or sums; nudged copies have their own."""
+    return f"{letter}{k}′" if phase is Phase.NUDGED else f"{letter}{k}"
 
 
 def _buffers(k: int, depth: int) -> str:

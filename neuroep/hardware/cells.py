@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from neuroep.errors import BadInput
+from neuroep.fields import settle
 from neuroep.hardware.law import Column, Law, LawCode
 from neuroep.hardware.programming import check_range
 from neuroep.hardware.steps import ExpStep, LinearStep, Parameter, PiecewiseStep, PowStep, SoftBounds, StepModel
@@ -52,6 +53,7 @@ class Spread:
     reference: float = 0.0
 
     def __post_init__(self) -> None:
+        settle(self, "spread.")
         for field in fields(self):
             if field.name != "log_normal":
                 check_range(getattr(self, field.name), 0.0, 100.0, f"spread.{field.name}")

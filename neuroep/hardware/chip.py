@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from neuroep.errors import BadInput, UnknownName
+from neuroep.fields import settle
 from neuroep.hardware.loihi_cores import LOIHI, CoreMap, Limits, core_map
 from neuroep.hardware.loihi_learning import EP_RULES, Legality, check_rule, ep_rule, parse_rule
 from neuroep.hardware.programming import check_whole
@@ -49,6 +50,7 @@ class Chip:
     chips: int = 1
 
     def __post_init__(self) -> None:
+        settle(self, f"{self.name}: ")
         self.rules()
         for key, value in self.limits._asdict().items():
             check_whole(value, 1, 1 << 40, f"{self.name}: {key}")

@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from neuroep.errors import BadInput
+from neuroep.fields import settle
 from neuroep.hardware.cells import Spread, law_of, nominal_step
 from neuroep.hardware.device import Mounted, StateUpdate, Update, lower, update_biases
 from neuroep.hardware.law import Column, Law
@@ -109,6 +110,7 @@ class Crossbar:
     retention: str = "none"
 
     def __post_init__(self) -> None:
+        settle(self, f"{self.name}: ")
         check_range(self.g_min_siemens, 0.0, 1e3, f"{self.name}: g_min_siemens")
         check_range(self.g_max_siemens, self.g_min_siemens, 1e3, f"{self.name}: g_max_siemens")
         if self.g_max_siemens == self.g_min_siemens:

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuroep.errors import BadInput, UnknownName
+from neuroep.fields import settle
 from neuroep.hardware.programming import check_whole
 
 IntArray = NDArray[np.int64]
@@ -69,6 +70,7 @@ class LIF:
     bias_exponent: int = 0
 
     def __post_init__(self) -> None:
+        settle(self)
         check_whole(self.decay_u_offset, 0, 1, "decay_u_offset")
         check_whole(self.decay_u, 0, DECAY_ONE - self.decay_u_offset, "decay_u")
         check_whole(self.decay_v, 0, DECAY_ONE, "decay_v")

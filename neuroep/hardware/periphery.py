@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from neuroep.circuit import Circuit
+from neuroep.fields import settle
 from neuroep.hardware.programming import check_range, check_whole
 from neuroep.network import Activation, Network
 from neuroep.recipe import Reads
@@ -48,6 +49,7 @@ class Periphery:
     reads: Reads = Reads.STATES
 
     def __post_init__(self) -> None:
+        settle(self, "periphery.")
         for key in ("dac_bits", "adc_bits"):
             if getattr(self, key) != 0:
                 check_whole(getattr(self, key), 2, 16, f"periphery.{key} (or 0 for no converter)")

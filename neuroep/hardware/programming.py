@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from neuroep import checks
 from neuroep.errors import BadInput, Diverged
 from neuroep.weights import FloatArray, Weights
 
@@ -21,14 +22,12 @@ class Chance(NamedTuple):
 
 def check_range(value: float, low: float, high: float, where: str) -> None:
     """Raise BadInput unless low <= value <= high (NaN never is)."""
-    if not low <= value <= high:
-        raise BadInput(f"{value!r} is out of range", where, f"{low:g} to {high:g}")
+    checks.number(value, where, low, high, infinite=True)
 
 
 def check_whole(value: int, low: int, high: int, where: str) -> None:
     """Raise BadInput unless `value` is an integer from low to high."""
-    if not isinstance(value, int) or not low <= value <= high:
-        raise BadInput(f"{value!r} is out of range", where, f"whole numbers from {low} to {high}")
+    checks.whole(value, where, low, high)
 
 
 def check_finite(direction: Weights) -> None:

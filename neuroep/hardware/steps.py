@@ -31,6 +31,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neuroep.errors import BadInput
+from neuroep.fields import settle
 from neuroep.weights import FloatArray
 
 Parameter = float | FloatArray
@@ -80,6 +81,7 @@ class StepModel(ABC):
     write_noise: float = 0.0
 
     def __post_init__(self) -> None:
+        settle(self, f"{type(self).__name__}.")
         name = type(self).__name__
         _require(np.greater(self.dw_min, 0.0) & np.isfinite(self.dw_min), "no step", f"{name}.dw_min", "more than 0")
         finite = np.isfinite(self.w_min) & np.isfinite(self.w_max)

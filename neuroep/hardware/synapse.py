@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuroep.errors import BadInput, UnknownName
+from neuroep.fields import settle
 from neuroep.hardware.chip import Chip
 from neuroep.hardware.device import Mounted, Update, lower, update_biases
 from neuroep.hardware.loihi import SIGN_MODES, WEIGHT_WIDTHS, mantissa_step
@@ -80,6 +81,7 @@ class QuantizedSynapse:
     chip: Chip | None = None
 
     def __post_init__(self) -> None:
+        settle(self, f"{self.name}: ")
         for key, known in (("rounding", ROUNDINGS), ("sign_mode", SIGN_MODES), ("draws", DRAWS)):
             if getattr(self, key) not in known:
                 raise UnknownName(key, getattr(self, key), known, f"{self.name}: {key}")

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuroep.errors import BadInput
+from neuroep.fields import settle
 from neuroep.hardware.aging import siemens_per_unit
 from neuroep.hardware.crossbar import Crossbar, State
 from neuroep.hardware.device import Mounted, Update
@@ -61,6 +62,7 @@ class TwoArrays:
     average_every: int = 0
 
     def __post_init__(self) -> None:
+        settle(self, "two arrays: ")
         if self.average_every and self.array.one_sided:
             raise BadInput("a mean of one-sided devices", f"{self.name}: programming.average_every", "0")
         if self.array.programming.method.by_states:

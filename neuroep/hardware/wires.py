@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from neuroep import checks
 from neuroep.errors import BadInput
 
 Array = NDArray[np.float64]
@@ -96,6 +97,7 @@ def reads(conductances: ArrayLike, word_ohm: float, bit_ohm: float, ends: Ends =
     BadInput
         If a conductance or resistance can't be used.
     """
+    ends = checks.choice(ends, Ends, "ends")
     up = effective_conductances(conductances, word_ohm, bit_ohm)
     if ends is Ends.SAME:
         return Reads(up, up.T.copy())
@@ -103,14 +105,11 @@ def reads(conductances: ArrayLike, word_ohm: float, bit_ohm: float, ends: Ends =
 
 
 def _checked(conductances: ArrayLike, word_ohm: float, bit_ohm: float) -> Array:
-    g = np.array(conductances, dtype=np.float64)
-    if g.ndim != 2 or g.size == 0:
-        raise BadInput(f"shape {g.shape}", "conductances", "rows and columns, at least one of each")
-    if not (np.isfinite(g).all() and (g >= 0.0).all()):
-        raise BadInput("a conductance is negative or not finite", "conductances", "siemens, 0 or more")
+    g = np.array(checks.array(conductances, "conductances", ("rows", "columns"), np.float64))
+    if (g < 0.0).any():
+        raise BadInput("a conductance is negative", "conductances", "siemens, 0 or more")
     for ohm, where in ((word_ohm, "word_ohm"), (bit_ohm, "bit_ohm")):
-        if not 0.0 <= ohm < np.inf:
-            raise BadInput(f"{ohm!r} is out of range", where, "ohm, 0 or more")
+        checks.number(ohm, where, 0.0, allowed="ohm, 0 or more")
     if (word_ohm == 0.0) != (bit_ohm == 0.0):
         raise BadInput("wires on one side only", "word_ohm, bit_ohm", "both 0, or both more than 0")
     return g

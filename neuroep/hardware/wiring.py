@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from neuroep.errors import BadInput
+from neuroep.fields import settle
 from neuroep.hardware.programming import check_range, check_whole
 from neuroep.hardware.wires import Ends, reads
 from neuroep.weights import FloatArray
@@ -35,6 +36,7 @@ class Wires:
     refresh: int = 1000
 
     def __post_init__(self) -> None:
+        settle(self, "wires.")
         for key in ("word_ohm", "bit_ohm"):
             check_range(getattr(self, key), 0.0, 1e6, f"wires.{key}")
         if (self.word_ohm == 0.0) != (self.bit_ohm == 0.0):

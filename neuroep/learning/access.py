@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 
-from neuroep.circuit import Circuit
 from neuroep.cost.reuse import Access
 from neuroep.cost.traces import Recorder
-from neuroep.engines import Accumulation
+from neuroep.engines import Plans
 from neuroep.engines.reference import ReferenceEngine
+from neuroep.errors import BadInput
 from neuroep.hardware.device import lower
 from neuroep.learning.estimators import scheme
-from neuroep.learning.phases import QUIET, accumulate_gradient, plans, settle_phases
+from neuroep.learning.phases import QUIET, plans, settle_phases
 from neuroep.ledger import Ledger
 from neuroep.network import Network
 from neuroep.recipe import Phases
 from neuroep.rng import stream
 from neuroep.weights import Weights
+
+NEVER = -1.0
+"""A tolerance that no residual is under: every sweep is taken."""
 
 
 def ep_step_trace(network: Network, phases: Phases, seed: int = 0) -> list[Access]:
@@ -24,46 +27,74 @@ def ep_step_trace(network: Network, phases: Phases, seed: int = 0) -> list[Acces
 
     Weights, input and target are written first. The input is read through W_1 once for all phases, and a
     weighted sum is read again only when its source has changed: what the engines really do, unlike an EP
-    that multiplies x·W_1 anew in every sweep.
+    that multiplies x·W_1 anew in every sweep. Nudged copies settle in buffers of their own; the contrast reads
+    theirs, and those of the free phase where the estimator takes them in. Scaled displacements, a way to compute
+    what hardware does with states, have the trace of those states.
 
     Parameters
     ----------
     network : Network
-        Its sizes and cost.
+        Its sizes and cost; neither weights nor feedback gain change what is read and written.
     phases : Phases
-        Estimator and sweeps.
+        Estimator and sweeps; its tolerance isn't used.
+    seed : int
+        Of the nudge's sign where that is random, on which no access depends.
 
     Returns
     -------
     list of Access
         For the trackers of :mod:`neuroep.cost.reuse`; sizes in floats.
+
+    Raises
+    ------
+    BadInput
+        For an estimator that isn't a difference of real equilibria at fixed weights.
     """
+    if not phases.estimator.is_difference:
+        allowed = "one-sided, random-sign or centered"
+        raise BadInput(f"a trace of the {phases.estimator.value} estimator", "phases.estimator", allowed)
     recorder, sizes = Recorder(), network.sizes
-    rng = stream(seed, "trace")
-    draw = Weights.zeros(sizes)
-    draw.couplings[...] = rng.normal(scale=0.1, size=draw.couplings.size)
-    circuit = lower(network, draw.couplings, draw.couplings, draw.biases)
-    for k in range(1, network.depth + 1):
-        recorder.write(f"W{k}", draw.coupling(k).size)
-        recorder.write(f"b{k}", sizes[k])
-    recorder.write("x", sizes[0])
-    recorder.write("y", sizes[-1])
-    _step(ReferenceEngine(recorder), circuit, network, phases, rng)
-    for k in range(1, network.depth + 1):
-        for kept, gradient, size in ((f"W{k}", f"g{k}", draw.coupling(k).size), (f"b{k}", f"h{k}", sizes[k])):
-            recorder.read(gradient, size)
-            recorder.read(kept, size)
-            recorder.write(kept, size)
+    parameters = [(f"W{k}", sizes[k - 1] * sizes[k]) for k in range(1, network.depth + 1)]
+    parameters = [one for k, w in enumerate(parameters, start=1) for one in (w, (f"b{k}", sizes[k]))]
+    for name, size in (*parameters, ("x", sizes[0]), ("y", sizes[-1])):
+        recorder.write(name, size)
+    copies, with_free = _settle(ReferenceEngine(recorder), network, phases, seed)
+    _contrast(recorder, network, copies, with_free)
+    for name, size in parameters:
+        recorder.read(f"d{name}", size)
+        recorder.read(name, size)
+        recorder.write(name, size)
     return recorder.trace
 
 
-def _step(
-    engine: ReferenceEngine, circuit: Circuit, network: Network, phases: Phases, rng: np.random.Generator
-) -> None:
-    x = rng.uniform(size=(1, network.sizes[0])).astype(np.float32)
-    targets = rng.uniform(size=(1, network.sizes[-1])).astype(np.float32)
-    nudges, out = scheme(phases.estimator, phases.beta, 1, rng), Weights.zeros(network.sizes)
-    ledger, plan = Ledger.empty(network.sizes), plans(phases, network.depth)
-    free, nudged = settle_phases(engine, circuit, x, targets, plan, nudges, QUIET, ledger)
-    into = Accumulation(out, (1.0,) * network.depth, 0.0)
-    accumulate_gradient(engine, circuit, x, targets, free, nudged, nudges, into, ledger)
+def _settle(engine: ReferenceEngine, network: Network, phases: Phases, seed: int) -> tuple[int, bool]:
+    """Settle a network of zeros, which takes every sweep; return the nudged copies and whether free states count."""
+    zeros = Weights.zeros(network.sizes)
+    circuit = lower(network, zeros.couplings, zeros.couplings, zeros.biases)
+    x, y = (np.zeros((1, n), dtype=np.float32) for n in (network.sizes[0], network.sizes[-1]))
+    nudges = scheme(phases.estimator, phases.beta, 1, stream(seed, "signs"))
+    plan = Plans(*(one._replace(tolerance=NEVER) for one in plans(phases, network.depth)))
+    settle_phases(engine, circuit, x, y, plan, nudges, QUIET, Ledger.empty(network.sizes))
+    return len(nudges.beta), nudges.with_free
+
+
+def _contrast(recorder: Recorder, network: Network, copies: int, with_free: bool) -> None:
+    """Note the contrast of each coupling, all rows summed before anything is written; then a read-out's gradient."""
+    sizes, last = network.sizes, network.dynamical
+    for k in range(1, last + 1):
+        if k == 1:
+            recorder.read("x", sizes[0])
+        for layer in (k - 1, k) if k > 1 else (k,):
+            if with_free:
+                recorder.read(f"s{layer}", sizes[layer])
+            recorder.read(f"s{layer}′", copies * sizes[layer])
+        _write_gradient(recorder, sizes, k)
+    if last < network.depth:
+        for name, size in ((f"s{last}", sizes[last]), (f"s{last + 1}", sizes[-1]), ("y", sizes[-1])):
+            recorder.read(name, size)
+        _write_gradient(recorder, sizes, network.depth)
+
+
+def _write_gradient(recorder: Recorder, sizes: tuple[int, ...], k: int) -> None:
+    recorder.write(f"dW{k}", sizes[k - 1] * sizes[k])
+    recorder.write(f"db{k}", sizes[k])

@@ -30,7 +30,7 @@ from neuroep.learning.traced import traced, traced_layers
 from neuroep.learning.trainer import Progress, Trainer
 from neuroep.ledger import Ledger, Phase
 from neuroep.physics import hopfield
-from neuroep.recipe import Estimator, Phases, Recipe
+from neuroep.recipe import Estimator, Phases
 from neuroep.rng import stream
 from neuroep.weights import FloatArray, Weights
 
@@ -160,8 +160,7 @@ class ContinualTrainer(Trainer):
 
     @cached_property
     def continual(self) -> Continual:
-        """How a minibatch is settled and learned; refuses momentum and weight decay, as recipes do."""
-        Recipe(self.phases, self.training, self.training)
+        """How a minibatch is settled and learned."""
         symmetric = self.phases.estimator is Estimator.CONTINUAL_SYMMETRIC
         return Continual(self.engine, self.device, self.mounted, self.plans, self.phases.beta, symmetric)
 

@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike
 
+from neuroep import checks
 from neuroep.recipe import Estimator
 from neuroep.weights import FloatArray
 
@@ -46,6 +47,7 @@ def scheme(
 
     Continual estimators give those of the difference they tend to as learning rates vanish.
     """
+    estimator = checks.choice(estimator, Estimator, "estimator")
     ones = np.ones(batch, dtype=dtype)
     if estimator in (Estimator.CENTERED, Estimator.CONTINUAL_SYMMETRIC):
         signs = np.concatenate([ones, -ones])

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple, Protocol
 
+from neuroep import checks
 from neuroep.circuit import Circuit
 from neuroep.engines import Accumulation, Engine
 from neuroep.equilibrium import Equilibrium
+from neuroep.learning.complex_states import check_holomorphic
 from neuroep.learning.displaced_phases import accumulate_displacements, displacement_gradients, settle_displaced_phases
+from neuroep.learning.displacement import refuse_hardware
 from neuroep.learning.estimators import Scheme, scheme
 from neuroep.learning.holomorphic import (
     accumulate_holomorphic,
@@ -17,6 +20,7 @@ from neuroep.learning.holomorphic import (
 )
 from neuroep.learning.phases import accumulate_gradient, plans, settle_phases, step_keys
 from neuroep.learning.phases import ep_gradients as difference_gradients
+from neuroep.learning.reach import refuse_faint
 from neuroep.ledger import Ledger
 from neuroep.recipe import Estimator, Phases
 from neuroep.rng import stream
@@ -36,7 +40,10 @@ class Settled(NamedTuple):
 
 
 class Reading(Protocol):
-    """Settles a minibatch, then adds its gradient to where it goes."""
+    """Settles a minibatch, then adds its gradient to where it goes.
+
+    Each kind refuses, as soon as it is made, circuits whose gradient it can't read.
+    """
 
     def settle(self, x: FloatArray, targets: FloatArray, place: tuple[int, ...], ledger: Ledger) -> Settled:
         """Settle the free phase and the nudged ones; `place` names the step, for signs and read noise."""
@@ -53,6 +60,7 @@ class Difference:
     """Finite differences of raw states: one-sided, random-sign, centered."""
 
     def __init__(self, engine: Engine, circuit: Circuit, phases: Phases, seed: int) -> None:
+        refuse_faint(circuit, phases)
         self.engine, self.circuit, self.phases, self.seed = engine, circuit, phases, seed
         self.plans = plans(phases, len(circuit.sizes) - 1)
         self._schemes: dict[int, Scheme] = {}
@@ -83,6 +91,10 @@ class Difference:
 class Displaced(Difference):
     """The same estimators on scaled displacements, which float32 resolves at any depth."""
 
+    def __init__(self, engine: Engine, circuit: Circuit, phases: Phases, seed: int) -> None:
+        refuse_hardware(circuit, "scaled displacements")
+        super().__init__(engine, circuit, phases, seed)
+
     def settle(self, x: FloatArray, targets: FloatArray, place: tuple[int, ...], ledger: Ledger) -> Settled:
         """See Reading."""
         nudges = self.nudges(len(x), place)
@@ -101,6 +113,8 @@ class Holomorphic:
     """N points on a circle of complex β."""
 
     def __init__(self, engine: Engine, circuit: Circuit, phases: Phases) -> None:
+        check_holomorphic(circuit)
+        refuse_faint(circuit, phases)
         self.engine, self.circuit = engine, circuit
         self.around, self.plans = circle(phases.beta, phases.points), plans(phases, len(circuit.sizes) - 1)
 
@@ -117,7 +131,13 @@ class Holomorphic:
 
 
 def reading(engine: Engine, circuit: Circuit, phases: Phases, seed: int) -> Reading:
-    """Return how a recipe reads its gradients."""
+    """Return how a recipe reads its gradients.
+
+    Raises
+    ------
+    BadInput
+        If the circuit's can't be read so.
+    """
     if phases.estimator is Estimator.HOLOMORPHIC:
         return Holomorphic(engine, circuit, phases)
     return (Displaced if phases.scaled else Difference)(engine, circuit, phases, seed)
@@ -133,13 +153,22 @@ def ep_gradients(
     engine, circuit
         Where to settle, and a mounted network.
     x, targets : ndarray, shapes (batch, n_0) and (batch, n_L)
-        Inputs and y, in the circuit's float type.
+        Inputs and y, brought to the circuit's float type.
     phases : Phases
         Estimator, β, sweeps, tolerance. Continual estimators have no gradient of their own: theirs is the
         one-sided or the centered one, which they reach as learning rates vanish.
     seed : int
         Of random signs and read noise.
+
+    Raises
+    ------
+    BadInput
+        If inputs or targets don't fit the circuit, or its gradient can't be read so, or isn't finite at this depth.
     """
+    inputs, outputs, dtype = int(circuit.sizes[0]), int(circuit.sizes[-1]), circuit.up.dtype
+    x = checks.array(x, "x", ("batch", inputs), dtype)
+    targets = checks.array(targets, "targets", (len(x), outputs), dtype)
+    refuse_faint(circuit, phases, measured=True)
     if phases.estimator is Estimator.HOLOMORPHIC:
         return holomorphic_gradients(engine, circuit, x, targets, phases, phases.points)
     if phases.scaled:

@@ -10,17 +10,18 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from neuroep import checks
 from neuroep.circuit import Circuit
 from neuroep.engines import Accumulation, Engine, Plan, Plans
 from neuroep.equilibrium import ResultCode
-from neuroep.errors import BadInput, Diverged
+from neuroep.errors import Diverged
 from neuroep.hardware.device import Device, Mounted, Update, by_states
 from neuroep.learning.phases import plans, step_keys
 from neuroep.learning.readings import reading
 from neuroep.learning.state_products import state_update
 from neuroep.ledger import Ledger, Phase
 from neuroep.physics.costs import cost, predicted_labels
-from neuroep.recipe import Phases, Recipe, Training
+from neuroep.recipe import Phases, Programming, Recipe, Training
 from neuroep.rng import stream
 from neuroep.weights import FloatArray, Weights
 
@@ -31,11 +32,39 @@ Orders = Callable[[int], Iterable[NDArray[np.intp]]]
 
 
 class Samples(NamedTuple):
-    """Inputs (N, n_0), targets (N, n_L) and labels (N,) of a set."""
+    """Inputs (N, n_0), targets (N, n_L) and labels (N,) of a set; only learning reads targets."""
 
     x: FloatArray
     targets: FloatArray
     labels: NDArray[np.int64]
+
+
+def fitting(samples: Samples, circuit: Circuit, where: str = "samples", learned: bool = False) -> Samples:
+    """Return samples as a circuit takes them: of its sizes and float type, finite, contiguous.
+
+    Parameters
+    ----------
+    samples : Samples
+        Arrays or what numpy makes arrays of; labels may stand in one column.
+    circuit : Circuit
+        A mounted network.
+    where : str
+        The argument's name.
+    learned : bool
+        Whether they are to be learned from: without, targets aren't looked at.
+
+    Raises
+    ------
+    BadInput
+        If they don't fit.
+    """
+    checks.instance(samples, Samples, where)
+    inputs, outputs, dtype = int(circuit.sizes[0]), int(circuit.sizes[-1]), circuit.up.dtype
+    x = checks.array(samples.x, f"{where}.x", ("samples", inputs), dtype)
+    labels = checks.labels(samples.labels, f"{where}.labels", len(x), max(2, outputs))
+    if not learned:
+        return samples._replace(x=x, labels=labels)
+    return Samples(x, checks.array(samples.targets, f"{where}.targets", (len(x), outputs), dtype), labels)
 
 
 class Epoch(NamedTuple):
@@ -90,6 +119,7 @@ def free_outputs(engine: Engine, circuit: Circuit, x: FloatArray, plan: Plan, se
 
 def accuracy(engine: Engine, circuit: Circuit, samples: Samples, plan: Plan, seed: int, ledger: Ledger) -> float:
     """Return the share of samples whose free output names their label."""
+    samples = fitting(samples, circuit)
     with engine.session():
         outputs = free_outputs(engine, circuit, samples.x, plan, seed, ledger)
     return float((predicted_labels(circuit.cost, outputs) == samples.labels).mean())
@@ -112,6 +142,11 @@ class Trainer:
         Index batches of an epoch.
     seed : int
         Of random signs, read noise and stochastic rounding.
+
+    Raises
+    ------
+    BadInput
+        If they don't go together: whatever a recipe can't do on a device is refused here, before anything is trained.
     """
 
     def __init__(
@@ -128,17 +163,13 @@ class Trainer:
     ) -> None:
         depth = len(mounted.circuit.sizes) - 1
         training.rates(depth, 0)
-        if samples.x.shape[1] != mounted.circuit.sizes[0] or samples.targets.shape[1] != mounted.circuit.sizes[-1]:
-            raise BadInput(
-                f"samples of {samples.x.shape[1]} inputs and {samples.targets.shape[1]} outputs",
-                "data",
-                f"{mounted.circuit.sizes[0]} and {mounted.circuit.sizes[-1]}, as the network has",
-            )
+        samples = fitting(samples, mounted.circuit, learned=True)
+        validation = None if validation is None else fitting(validation, mounted.circuit, "validation")
         self.states_to = by_states(device)
-        if self.states_to is not None:
-            Recipe(phases, training, training, self.states_to.programming)  # refuses what states can't carry
+        sent = Programming() if self.states_to is None else self.states_to.programming
+        Recipe(phases, training, training, sent)  # refuses what states can't carry, or learning at every sweep
         self.engine, self.device, self.mounted = engine, device, mounted
-        self.phases, self.training, self.seed = phases, training, seed
+        self.phases, self.training, self.seed = phases, training, checks.seed(seed)
         self.samples, self.validation, self.orders = samples, validation, orders
         self.plans: Plans = plans(phases, depth)
         self.reading = reading(engine, mounted.circuit, phases, seed)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuroep.errors import BadInput
+from neuroep.fields import settle
 from neuroep.weights import FloatArray
 
 #: A step shorter than this share of the time reached (or of the shortest time constant) can't go on.
@@ -35,6 +36,7 @@ class FixedStep:
     seconds: float
 
     def __post_init__(self) -> None:
+        settle(self, "step.")
         if not 0.0 < self.seconds < np.inf:
             raise BadInput(f"a step of {self.seconds} s", "step", "a positive number of seconds")
 
@@ -69,6 +71,7 @@ class PIController:
     proportional: float = 0.4
 
     def __post_init__(self) -> None:
+        settle(self, "controller.")
         if not (0.0 <= self.rtol < 1.0 and 0.0 <= self.atol < np.inf and self.rtol + self.atol > 0.0):
             raise BadInput(
                 f"rtol {self.rtol} and atol {self.atol}", "controller", "0 <= rtol < 1, atol >= 0, not both 0"

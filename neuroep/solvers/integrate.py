@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from neuroep import checks
 from neuroep.circuit import Circuit
 from neuroep.equilibrium import Equilibrium, ResultCode
 from neuroep.errors import BadInput
@@ -108,8 +109,9 @@ def settle_continuous(
     BadInput
         If the circuit has no flow in continuous time, or shapes or times don't fit.
     """
-    check(circuit, beta, plan.solver.stochastic)
+    checks.instance(plan, ContinuousPlan, "plan")
     flow = make_flow(circuit, plan.form, x, targets, beta, noise_key, first_row)
+    check(circuit, flow.beta, plan.solver.stochastic)
     wanted = _check_times(times)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # divergence shows in the result codes
         course = _run(flow, plan, start_from(flow, None if start is None else list(start)), wanted)
@@ -136,8 +138,10 @@ def first_step(controller: Controller, shortest: float) -> float:
 
 
 def _check_times(times: Sequence[float] | FloatArray | None) -> NDArray[np.float64]:
-    wanted = np.asarray([] if times is None else times, dtype=np.float64)
-    if wanted.ndim != 1 or (np.diff(wanted) < 0.0).any() or not (np.isfinite(wanted) & (wanted >= 0.0)).all():
+    if times is None or not np.size(times):
+        return np.empty(0)
+    wanted = checks.array(times, "times", ("times",), np.float64)
+    if (np.diff(wanted) < 0.0).any() or wanted[0] < 0.0:
         raise BadInput("times that don't rise from 0 or more", "times", "a rising sequence of seconds")
     return wanted
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from neuroep.equilibrium import Equilibrium
 from neuroep.errors import BadInput
+from neuroep.fields import settle
 from neuroep.solvers.controllers import Controller, PIController
 from neuroep.solvers.problems import Form
 from neuroep.solvers.stochastic import Thermal
@@ -50,6 +51,7 @@ class ContinuousPlan:
     thermal: Thermal | None = None
 
     def __post_init__(self) -> None:
+        settle(self, "plan.")
         if isinstance(self.controller, PIController) and not self.solver.adaptive:
             raise BadInput(f"no error estimate in {self.solver.name!r}", "controller", "a fixed step")
         if not 0.0 <= self.tolerance < np.inf:

@@ -23,6 +23,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from neuroep import checks
 from neuroep.circuit import Circuit, has_noise
 from neuroep.errors import BadInput
 from neuroep.network import Activation, Cost
@@ -203,12 +204,22 @@ def make_flow(
     circuit: Circuit, form: Form, x: FloatArray, targets: FloatArray, beta: FloatArray,
     noise_key: int = 0, first_row: int = 0,
 ) -> Flow:  # fmt: skip
-    """Return the flow of a batch, its clamped input read once through W_1."""
+    """Return the flow of a batch, its clamped input read once through W_1.
+
+    Raises
+    ------
+    BadInput
+        If inputs, targets or nudges don't fit the circuit.
+    """
+    form, dtype = checks.choice(form, Form, "form"), circuit.up.dtype
+    x = checks.array(x, "x", ("batch", int(circuit.sizes[0])), dtype)
+    targets = checks.array(targets, "targets", (len(x), int(circuit.sizes[-1])), dtype)
+    beta = checks.array(beta, "beta", (len(x),), dtype)
     rows, drive = np.arange(len(x)), x @ hopfield.coupling_up(circuit, 1)
     if circuit.noise_up[1] > 0.0:  # number 3: the read that block sweeps draw for the clamped input too
         noise = counter_normal(noise_key, rows + first_row, 3, drive.shape[1])
         drive = drive + circuit.noise_up[1] * noise.astype(drive.dtype)
-    return Flow(circuit, form, drive, targets, beta.astype(drive.dtype), noise_key, first_row)
+    return Flow(circuit, form, drive, targets, beta, noise_key, first_row)
 
 
 def start_from(flow: Flow, states: list[FloatArray] | None) -> FloatArray:
@@ -220,7 +231,13 @@ def start_from(flow: Flow, states: list[FloatArray] | None) -> FloatArray:
     batch, units = len(flow.drive), flow.starts[-1]
     if states is None:
         return np.zeros((batch, units), dtype=flow.drive.dtype)
-    known = [s.astype(flow.drive.dtype) for s in states[: len(flow.starts) - 1]]
+    sizes = np.diff(flow.starts)
+    if len(states) < len(sizes):
+        raise BadInput(f"states of {len(states)} layers", "start", f"{len(sizes)} or more, from layer 1")
+    known: list[FloatArray] = [  # of a phase that diverged, too
+        checks.array(s, "start", (batch, int(n)), flow.drive.dtype, finite=False)
+        for s, n in zip(states, sizes, strict=False)
+    ]
     if flow.form is Form.GRADIENT:
         return np.clip(np.concatenate(known, axis=1), *flow.bounds())
     return np.concatenate([_potential(flow, k, known) for k in range(1, len(known) + 1)], axis=1)

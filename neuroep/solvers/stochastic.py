@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from neuroep.errors import BadInput
+from neuroep.fields import settle
 from neuroep.rng import counter_normal
 from neuroep.weights import FloatArray
 
@@ -40,6 +41,7 @@ class Thermal:
     key: int
 
     def __post_init__(self) -> None:
+        settle(self, "thermal.")
         if not self.sigma or min(self.sigma) < 0.0 or not np.isfinite(self.sigma).all():
             raise BadInput(f"noise of {self.sigma}", "thermal.sigma", "numbers from 0, per √second")
 

@@ -11,11 +11,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from neuroep import checks
 from neuroep.recipe import Order
 
 
 def layer_order(order: Order, depth: int) -> NDArray[np.int64]:
     """Return the layers 1..L in the order in which one sweep updates them."""
+    order = checks.choice(order, Order, "order")
     forward = np.arange(1, depth + 1, dtype=np.int64)
     if order is Order.FORWARD:
         return forward

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from neuroep.errors import UnknownName
+from neuroep import checks
 
 Coefficients = NDArray[np.float64]
 
@@ -182,6 +182,4 @@ def named(name: str, where: str = "") -> Solver:
     UnknownName
         For a name that isn't in `SOLVERS`.
     """
-    if name not in SOLVERS:
-        raise UnknownName("solver", name, SOLVERS, where)
-    return SOLVERS[name]
+    return SOLVERS[checks.one_of(name, SOLVERS, "solver", where)]
