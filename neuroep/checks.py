@@ -26,6 +26,8 @@ T = TypeVar("T")
 #: Largest count that fits everything that counts are put into.
 LARGEST = 2**31 - 1
 LONGEST_QUOTE = 80
+#: In one array: half a GiB of float32.
+MOST_NUMBERS = 1 << 27
 _REALS = (np.dtype(np.float32), np.dtype(np.float64))
 
 
@@ -49,23 +51,25 @@ def _index(value: Any) -> int | None:
         return None
 
 
-def whole(value: object, where: str, low: int | None = None, high: int | None = None) -> int:
-    """Return a whole number from `low` to `high`, each without limit if None."""
+def whole(value: object, where: str, low: int | None = None, high: int | None = None, noun: str = "") -> int:
+    """Return a whole number from `low` to `high`, each without limit if None; the error says of what (`noun`)."""
     found = _index(value)
     if found is None or (low is not None and found < low) or (high is not None and found > high):
         limits = "" if low is None else f" from {low}" if high is None else f" from {low} to {high}"
-        raise BadInput(f"{shown(value)} is out of range", where, f"whole numbers{limits}")
+        limits = f": {low} or more" if high == LARGEST and low is not None else limits
+        what = f"{shown(value)} {noun}" if noun else f"{shown(value)} is out of range"
+        raise BadInput(what, where, f"whole numbers{limits}")
     return found
 
 
-def count(value: object, where: str, low: int = 1) -> int:
-    """Return a whole number of things, at least `low`."""
-    return whole(value, where, low, LARGEST)
+def count(value: object, where: str, low: int = 1, noun: str = "") -> int:
+    """Return a whole number of things, at least `low`; the error calls them `noun`."""
+    return whole(value, where, low, LARGEST, noun)
 
 
 def seed(value: object, where: str = "seed") -> int:
     """Return a seed: a whole number from 0. All types of integer name the same one, and True is 1."""
-    return int(value) if isinstance(value, bool | np.bool_) else whole(value, where, 0)
+    return int(value) if isinstance(value, bool | np.bool_) else whole(value, where, 0, (1 << 63) - 1)
 
 
 def number(
@@ -186,6 +190,20 @@ def array(
     if finite and not np.isfinite(found).all():
         raise BadInput("an entry that is not finite", where, f"finite numbers of type {found.dtype}")
     return found
+
+
+def room(entries: int, where: str) -> None:
+    """Refuse to make arrays of more numbers than `MOST_NUMBERS`: what was asked for is a slip."""
+    if entries > MOST_NUMBERS:
+        raise BadInput(f"{entries:.3g} numbers at once", where, f"at most {MOST_NUMBERS:,}")
+
+
+def integers(value: object, where: str) -> NDArray[np.int64]:
+    """Return whole numbers of any integer type as int64, in which the chips' shorter integers can't overflow."""
+    given = np.asarray(value)
+    if (given.dtype.kind not in "biu" and given.size) or (given.dtype.kind == "u" and (given >> 63).any()):
+        raise BadInput(f"type {given.dtype}", where, "integers that fit 64 bits and a sign")
+    return given.astype(np.int64, copy=False)
 
 
 def _fits(length: int, wanted: int | str) -> bool:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from neuroep.commands import ablate, bench, check, cost, data, device, life, listing, run, settle
 from neuroep.commands.stopping import report, stops
-from neuroep.errors import BadInput, NeuroepError, UnknownName
+from neuroep.commands.streams import drop_output, prepare, tell
+from neuroep.errors import BadInput, NeuroepError, UnknownName, shortened
 
 FAILED, BAD_INPUT = 1, 2
 
@@ -62,6 +64,15 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit status."""
     given = sys.argv[1:] if argv is None else argv
+    if argv is None:
+        prepare()
+        try:
+            os.getcwd()
+        except OSError:
+            tell("the folder that this was started in is gone: go to another one")
+            return BAD_INPUT
+        if not sys.warnoptions:
+            warnings.simplefilter("ignore")  # what matters is said in a line of our own
     with stops(forever=argv is None):
         try:
             return _run(given)
@@ -73,11 +84,24 @@ def _run(argv: Sequence[str]) -> int:
     try:
         options = build_parser().parse_args(argv)
         status: int = options.act(options)
+        sys.stdout.flush()
     except NeuroepError as error:
-        print(f"neuroep: {error}", file=sys.stderr)
+        tell(str(error))
         return BAD_INPUT if isinstance(error, BadInput) else FAILED
-    except BrokenPipeError:
-        # the reader of our output is gone (a pager, head): nothing is left to say, nor to flush
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the reader of our output is gone (a pager, head): nothing is left to say
+        drop_output()
+        return FAILED
+    except (OSError, UnicodeError, MemoryError, RecursionError) as error:
+        drop_output()
+        tell(shortened(_told(error)))
         return FAILED
     return status
+
+
+def _told(error: Exception) -> str:
+    """Say what the system refused, in words."""
+    if isinstance(error, MemoryError):
+        return "not enough memory"
+    if isinstance(error, OSError):
+        return f"{error.filename or 'output'}: {error.strerror or error}"
+    return f"{type(error).__name__}: {error}"

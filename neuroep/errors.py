@@ -5,9 +5,28 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+#: Characters of each part of a message: what is quoted from a file may be a megabyte.
+LONGEST = 600
+
+
+def printable(text: str) -> str:
+    """Return text on one line, with what isn't for the eye (control characters, terminal escapes) spelt out."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def shortened(text: str, longest: int = LONGEST) -> str:
+    """Return printable text, cut in the middle where it is longer than that many characters."""
+    shown = printable(text)
+    return shown if len(shown) <= longest else f"{shown[: longest - 40]} ... {shown[-30:]}"
+
 
 class NeuroepError(Exception):
     """Anything neuroep reports itself: one line, no traceback on the command line (exit status 1)."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(shortened(message, 3 * LONGEST))
 
 
 class BadInput(NeuroepError):
@@ -24,6 +43,7 @@ class BadInput(NeuroepError):
     """
 
     def __init__(self, what: str, where: str = "", allowed: str = "") -> None:
+        what, where, allowed = shortened(what), shortened(where), shortened(allowed)
         message = f"{where}: {what}" if where else what
         super().__init__(f"{message}; allowed: {allowed}" if allowed else message)
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from neuroep import checks
 from neuroep.cost.energy import Bill, price
 from neuroep.cost.reuse import Access, ClockTracker, lru_reuse
 from neuroep.cost.traces import backprop_step
@@ -78,6 +79,7 @@ def sample_batch(model: ModelSpec, network: Network, batch: int, seed: int) -> t
         dataset = None
     rng = stream(seed, "batch")
     if dataset is None:
+        checks.room(checks.whole(batch, "samples", 1) * network.sizes[0], "samples")
         labels = rng.integers(0, max(2, network.sizes[-1]), size=batch)
         x = rng.uniform(size=(batch, network.sizes[0])).astype(np.float32)
         wanted = targets(labels, max(2, network.sizes[-1]), network.cost, network.sizes[-1])

@@ -102,9 +102,9 @@ class Experiment:
         if self.without and not any(spec.kind in HARDWARE for spec in self.devices):
             raise BadInput("no hardware to free of effects", "--without", "with a hardware profile as --device")
         checks.one_of(self.engine, NAMES, "engine", "--engine")
-        checks.count(self.threads, "--threads")
+        checks.count(self.threads, "--threads", noun="threads")
         if self.epochs is not None:
-            checks.count(self.epochs, "--epochs")
+            checks.count(self.epochs, "--epochs", noun="epochs")
 
     def hardware(self, name: str) -> Device:
         """Return the device model a training of that name runs on."""

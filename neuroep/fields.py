@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from enum import Enum
 from functools import lru_cache
 from types import NoneType, UnionType
@@ -32,7 +32,7 @@ def settle(owner: object, prefix: str = "") -> None:
     prefix : str
         What stands before a field's name in errors, e.g. ``"phases."``.
     """
-    made: Hashable = type(owner)
+    made: Any = type(owner)
     for name, kind, infinite in _kinds(made):
         value = getattr(owner, name)
         plain = _settled(value, kind, prefix + name, infinite)

@@ -13,7 +13,7 @@ from neuroep.errors import BadInput
 from neuroep.experiment import Experiment, Job, Materials, materials
 from neuroep.hardware.device import Mounted, effective_weights
 from neuroep.learning.continual import trainer_for
-from neuroep.learning.trainer import Epoch, Progress, accuracy
+from neuroep.learning.trainer import Epoch, Evaluation, Progress, evaluate
 from neuroep.ledger import Ledger
 from neuroep.recipe import Recipe
 from neuroep.rng import stream
@@ -39,6 +39,8 @@ class Outcome(NamedTuple):
         Events of training and of the test set's inference.
     weights : Weights
         As reads see them in the end.
+    stuck : tuple of int
+        Output units that stood at a bound, where they can't learn, for every test sample.
     """
 
     job: Job
@@ -46,6 +48,7 @@ class Outcome(NamedTuple):
     history: list[Epoch]
     ledger: Ledger
     weights: Weights
+    stuck: tuple[int, ...] = ()
 
 
 def run_job(experiment: Experiment, job: Job, folder: RunFolder, on_epoch: OnEpoch) -> Outcome:
@@ -118,9 +121,10 @@ def _run_ep(
 
     trainer.run(progress, keep)
     plan = trainer.plans.free
-    reached = accuracy(engine, mounted.circuit, stock.test, plan, job.seed, progress.ledger)
+    reached = evaluate(engine, mounted.circuit, stock.test, plan, job.seed, progress.ledger)
     _save(folder, job, progress, mounted, reached)
-    return Outcome(job, reached, progress.history, progress.ledger, effective_weights(mounted.circuit))
+    weights = effective_weights(mounted.circuit)
+    return Outcome(job, reached.accuracy, progress.history, progress.ledger, weights, reached.stuck)
 
 
 def _run_backprop(
@@ -152,27 +156,28 @@ def _run_backprop(
         keep, progress.ledger, state=None if saved is None else saved[0], first_epoch=len(progress.history),
         threads=threads,
     )  # fmt: skip
-    reached = twin.accuracy(network, result.weights, stock.test.x, stock.test.labels, progress.ledger, threads=threads)
+    test = stock.test
+    share = twin.accuracy(network, result.weights, test.x, test.labels, progress.ledger, threads=threads)
+    reached = Evaluation(share, twin.stuck(network, result.weights, test.x, test.labels))
     folder.save_checkpoint(job_name(*job), _twin_arrays(result.state, progress), _meta(progress, reached))
-    return Outcome(job, reached, progress.history, progress.ledger, result.weights)
+    return Outcome(job, reached.accuracy, progress.history, progress.ledger, result.weights, reached.stuck)
 
 
 def _twin_arrays(state: Mapping[str, NDArray[np.generic]], progress: Progress) -> Arrays:
     return dict(state) | {"ledger": progress.ledger.counts}
 
 
-def _meta(progress: Progress, test_accuracy: float | None = None) -> dict[str, Any]:
-    return {"history": [list(epoch) for epoch in progress.history], "test_accuracy": test_accuracy}
+def _meta(progress: Progress, reached: Evaluation | None = None) -> dict[str, Any]:
+    accuracy, stuck = (None, ()) if reached is None else reached
+    return {"history": [list(epoch) for epoch in progress.history], "test_accuracy": accuracy, "stuck": list(stuck)}
 
 
-def _save(
-    folder: RunFolder, job: Job, progress: Progress, mounted: Mounted, test_accuracy: float | None = None
-) -> None:
+def _save(folder: RunFolder, job: Job, progress: Progress, mounted: Mounted, reached: Evaluation | None = None) -> None:
     arrays: Arrays = {f"state.{name}": array for name, array in mounted.state.items()}
     arrays |= {"couplings": mounted.circuit.up, "biases": mounted.circuit.biases, "ledger": progress.ledger.counts}
     velocity = progress.velocity
     arrays |= {"velocity_couplings": velocity.couplings, "velocity_biases": velocity.biases}
-    folder.save_checkpoint(job_name(*job), arrays, _meta(progress, test_accuracy))
+    folder.save_checkpoint(job_name(*job), arrays, _meta(progress, reached))
 
 
 def _weights(like: Weights, arrays: Arrays, prefix: str) -> Weights:
@@ -235,4 +240,5 @@ def _finished(experiment: Experiment, job: Job, arrays: Arrays, meta: dict[str, 
     sizes = experiment.model.network().sizes
     like = Weights.zeros(sizes)
     progress = _progress(like, arrays, meta)
-    return Outcome(job, meta["test_accuracy"], progress.history, progress.ledger, _weights(like, arrays, ""))
+    weights, stuck = _weights(like, arrays, ""), tuple(int(unit) for unit in meta.get("stuck", ()))
+    return Outcome(job, meta["test_accuracy"], progress.history, progress.ledger, weights, stuck)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from enum import IntEnum
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -73,6 +74,10 @@ class Coupling:
         checks.number(self.gain, "coupling.gain", 0.0)
 
 
+#: A training keeps some ten copies of them, its checkpoints and torch's own included.
+MOST_WEIGHTS = 1 << 26
+
+
 @dataclass(frozen=True, slots=True)
 class Network:
     """A layered network and its cost.
@@ -104,6 +109,10 @@ class Network:
             raise BadInput("couplings that don't form a chain", "couplings", str(chain))
         if not 0.0 < self.feedback <= 1.0:
             raise BadInput(f"feedback gain {self.feedback}", "feedback", "0 < γ <= 1")
+        weights = sum(below.size * above.size for below, above in pairwise(self.layers))
+        if weights > MOST_WEIGHTS:
+            needed = f"{weights:.3g} weights, {4e-9 * weights:.3g} GB for each copy of them"
+            raise BadInput(needed, "layers", f"at most {MOST_WEIGHTS:,} weights")
         self._check_output()
 
     def _check_output(self) -> None:

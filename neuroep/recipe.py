@@ -39,6 +39,10 @@ class Order(StrEnum):
     SYMMETRIC = "symmetric"
 
 
+MOST_SWEEPS = 100_000
+"""Of a phase; recipes take a few, and what hasn't settled after so many won't."""
+
+
 @dataclass(frozen=True, slots=True)
 class Phases:
     """The free phase and the nudged phases.
@@ -77,12 +81,15 @@ class Phases:
         settle(self, "phases.")
         if not 0.0 < self.beta < 1.0 and self.estimator is not Estimator.ONE_SIDED:
             raise BadInput(f"β = {self.beta} with the {self.estimator.value} estimator", "phases.beta", "0 < β < 1")
-        if not self.beta > 0.0:
-            raise BadInput(f"β = {self.beta}", "phases.beta", "β > 0")
+        if not 0.0 < self.beta <= 1e6:
+            raise BadInput(f"β = {self.beta}", "phases.beta", "β > 0, at most 1e6")
         if min(self.free_sweeps, self.nudged_sweeps) < 1:
             raise BadInput("a phase without sweeps", "phases", "free_sweeps and nudged_sweeps of at least 1")
-        if self.points < 2:
-            raise BadInput(f"{self.points} point(s) on the circle", "phases.points", "2 or more")
+        if max(self.free_sweeps, self.nudged_sweeps) > MOST_SWEEPS:
+            most = f"free_sweeps and nudged_sweeps of at most {MOST_SWEEPS:,}"
+            raise BadInput(f"{max(self.free_sweeps, self.nudged_sweeps):.3g} sweeps", "phases", most)
+        if not 2 <= self.points <= 1000:
+            raise BadInput(f"{self.points:.3g} point(s) on the circle", "phases.points", "2 to 1000")
         if self.scaled and not self.estimator.is_difference:
             raise BadInput(
                 f"scaled displacements with the {self.estimator.value} estimator",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from neuroep.disk import plain, write_atomic
 from neuroep.figures import accuracy_energy_figure, energy_figure, learning_figure, split_figure
 from neuroep.plotting import style
-from neuroep.summary import SummaryRow, band, percent, plain_spread, si, si_band, summary_rows
+from neuroep.summary import SummaryRow, band, percent, plain_spread, remarks, si, si_band, summary_rows
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -62,7 +62,7 @@ def render(result: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> s
     parts = [f"<h1>{escape(title)}</h1>", _lead(result), _summary_section(result)]
     with style():
         parts += _figures(result, history)
-    parts += [_rows_section(result), _caveats(result), _provenance(result)]
+    parts += [_remarks(result), _rows_section(result), _caveats(result), _provenance(result)]
     body = "\n".join(part for part in parts if part)
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -180,6 +180,11 @@ def _rows_section(result: Mapping[str, Any]) -> str:
         for row in result["rows"]
     ]
     return f"<h2>Each run</h2>\n{_table(header, rows, 2)}"
+
+
+def _remarks(result: Mapping[str, Any]) -> str:
+    lines = "\n".join(f"<li>{escape(text)}</li>" for text in remarks(result))
+    return f"<h2>Remarks</h2>\n<ul>\n{lines}\n</ul>" if lines else ""
 
 
 def _caveats(result: Mapping[str, Any]) -> str:

@@ -181,5 +181,6 @@ def _row(outcome: Outcome, profile: DeviceSpec | None, bill: Bill | None, ard: f
         "energy_training_step_joules": _figure(bill, "energy", TRAINING_STEP),
         "latency_inference_seconds": _figure(bill, "time", INFERENCE),
         "weighted_ard": ard,
+        "outputs_at_bound": len(outcome.stuck),
         "weight_writes": int(outcome.ledger.counts[Phase.UPDATE, Event.WRITE].sum()),
     }

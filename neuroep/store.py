@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neuroep import checks
 from neuroep.disk import Arrays, load_tensors, plain, read_json, read_text, save_tensors, to_json, write_atomic
 from neuroep.errors import BadInput
 from neuroep.ownership import clear, lock, refuse_foreign, sweep
@@ -53,9 +54,13 @@ def versions() -> dict[str, str]:
     return found
 
 
+#: Of a device's name in that of a training's file: file systems take 255 bytes.
+LONGEST_STEM = 100
+
+
 def job_name(method: str, device: str, seed: int) -> str:
     """Return the name of one training among a run's: safe as a file name, different for different trainings."""
-    stem = Path(device).stem if "/" in device else device
+    stem = (Path(device).stem if "/" in device else device)[:LONGEST_STEM]
     readable = re.sub(r"[^A-Za-z0-9_.-]+", "_", f"{method}-{stem}-{seed}")
     if readable == f"{method}-{device}-{seed}":
         return readable
@@ -93,7 +98,7 @@ class RunFolder:
     """
 
     def __init__(self, path: Path | str) -> None:
-        self.path = Path(os.path.expanduser(path))  # leaves ~nobody as it is
+        self.path = checks.path(path, "--out")
         self.writable = True
         self._lock: int | None = None
         self._spec: Any = None

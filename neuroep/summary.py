@@ -155,3 +155,13 @@ def plain_spread(values: Spread, digits: int = 3) -> str:
         return f"{int(values.mean):,}"
     mean = f"{values.mean:,.{digits}g}" if abs(values.mean) < 10**digits else f"{values.mean:,.0f}"
     return mean if values.deviation is None else f"{mean} ± {values.deviation:,.2g}"
+
+
+def remarks(result: Mapping[str, Any]) -> list[str]:
+    """Return what a reader of a run's figures should know of single trainings: outputs that can't learn any more."""
+    return [
+        f"{row['method']} {row['device']} seed {row['seed']}: {row['outputs_at_bound']} output unit(s) at a bound for"
+        " every test sample, where the slope is 0: they can't learn; give them another `bias`, or make them linear"
+        for row in result["rows"]
+        if row.get("outputs_at_bound")
+    ]

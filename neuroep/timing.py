@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from neuroep import checks
 from neuroep.data import targets
 from neuroep.engines import create
 from neuroep.hardware.device import Ideal
@@ -102,6 +103,7 @@ def _alternate(first: Callable[[int], object], second: Callable[[int], object], 
 
 
 def _samples(network: Network, count: int) -> Samples:
+    checks.room(checks.whole(count, "--batch", 1) * network.sizes[0], "--batch")
     rng = stream(0, "samples")
     classes = max(2, network.sizes[-1])
     labels = rng.integers(0, classes, size=count)

@@ -81,14 +81,22 @@ class Weights(NamedTuple):
         BadInput
             If there are none, the shapes don't chain, or an entry isn't a finite number.
         """
-        if len(couplings) != len(biases) or len(couplings) == 0:
+        couplings, biases = checks.several(couplings, "couplings"), checks.several(biases, "biases")
+        if len(couplings) != len(biases) or not couplings:
             raise BadInput(f"{len(couplings)} couplings and {len(biases)} biases", "weights", "as many, at least one")
-        arrays, below = [], "inputs"
-        for k, (w, b) in enumerate(zip(couplings, biases, strict=True), start=1):
-            arrays.append(checks.array(w, f"W{k}", (below, "units")))
-            below = arrays[-1].shape[1]
-            arrays.append(checks.array(b, f"b{k}", (below,)))
-        sizes = (arrays[0].shape[0], *(w.shape[1] for w in arrays[::2]))
+        pairs = [
+            (checks.array(w, f"W{k}", ("inputs", "units")), checks.array(b, f"b{k}", ("units",)))
+            for k, (w, b) in enumerate(zip(couplings, biases, strict=True), start=1)
+        ]
+        sizes = (pairs[0][0].shape[0], *(w.shape[1] for w, _ in pairs))
+        for k, (w, b) in enumerate(pairs, start=1):
+            if w.shape != (sizes[k - 1], sizes[k]) or b.shape != (sizes[k],):
+                raise BadInput(
+                    f"W{k} has shape {w.shape} and b{k} has shape {b.shape}",
+                    "weights",
+                    f"({sizes[k - 1]}, {sizes[k]}) and ({sizes[k]},)",
+                )
+        arrays = [part for pair in pairs for part in pair]
         dtype = np.result_type(*arrays)
         flat = (np.concatenate([a.ravel() for a in part]).astype(dtype) for part in (arrays[::2], arrays[1::2]))
         return cls(sizes, *flat)

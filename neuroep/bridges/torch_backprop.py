@@ -15,11 +15,21 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from neuroep.bridges.torch_tensors import COSTS, Labels, accuracy_of, inputs_of, labels_of, targets_of, torch_threads
+from neuroep.bridges.torch_tensors import (
+    COSTS,
+    Labels,
+    accuracy_of,
+    inputs_of,
+    labels_of,
+    plain_torch,
+    targets_of,
+    torch_threads,
+)
 from neuroep.bridges.torch_twin import State, Twin, TwinEpoch, count_forward
 from neuroep.bridges.torch_weights import to_torch
 from neuroep.ledger import Ledger, Phase
 from neuroep.network import Network
+from neuroep.physics.activations import stuck_units
 from neuroep.recipe import Training
 from neuroep.weights import FloatArray, Weights
 
@@ -44,6 +54,7 @@ class TwinResult(NamedTuple):
     history: tuple[TwinEpoch, ...]
 
 
+@plain_torch()
 def train_twin(
     network: Network,
     weights: Weights,
@@ -101,6 +112,7 @@ def train_twin(
     return TwinResult(twin.weights(), twin.state(), tuple(history))
 
 
+@plain_torch()
 def gradients(network: Network, weights: Weights, x: FloatArray, targets: FloatArray) -> Weights:
     """Return ∂C/∂W and ∂C/∂b of the feedforward network by automatic differentiation.
 
@@ -135,6 +147,15 @@ def gradients(network: Network, weights: Weights, x: FloatArray, targets: FloatA
     return Weights.from_arrays([w for w, _ in pairs], [b for _, b in pairs])
 
 
+@plain_torch()
+def stuck(network: Network, weights: Weights, x: FloatArray, labels: Labels) -> tuple[int, ...]:
+    """Return the output units that stay at a bound for every sample, as physics.activations.stuck_units has it."""
+    with torch.inference_mode():
+        outputs = to_torch(network, weights)(inputs_of(network, x, weights.couplings.dtype))
+    return stuck_units(network.layers[-1].activation, outputs.numpy(), labels)
+
+
+@plain_torch()
 def accuracy(
     network: Network,
     weights: Weights,

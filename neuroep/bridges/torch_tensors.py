@@ -37,6 +37,13 @@ def torch_threads(threads: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+@contextmanager
+def plain_torch() -> Iterator[None]:
+    """Compute as a fresh torch would, whatever modes the caller has switched on: gradients, the CPU, no autocast."""
+    with torch.inference_mode(False), torch.enable_grad(), torch.device("cpu"), torch.autocast("cpu", enabled=False):
+        yield
+
+
 def _half_square(outputs: Tensor, targets: Tensor) -> Tensor:
     return F.mse_loss(outputs, targets, reduction="sum") * (0.5 / len(outputs))
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from neuroep.bridges.torch_tensors import COSTS, Labels, accuracy_of, inputs_of, labels_of, targets_of, tensor_of
-from neuroep.bridges.torch_weights import from_torch, to_torch
+from neuroep.bridges.torch_weights import to_torch
 from neuroep.errors import BadInput, Diverged
 from neuroep.ledger import Event, Ledger, Phase
 from neuroep.network import Cost, Network
@@ -159,7 +159,10 @@ class Twin:
 
     def weights(self) -> Weights:
         """Return a copy of the present weights."""
-        return from_torch(self.module)
+        with torch.no_grad():
+            return Weights.from_arrays(
+                [linear.weight.numpy().T for linear in self._linears], [linear.bias.numpy() for linear in self._linears]
+            )
 
     def state(self) -> dict[str, NDArray[np.generic]]:
         """Return copies of the weights and, if there is momentum, of its buffers.

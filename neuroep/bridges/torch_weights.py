@@ -7,13 +7,13 @@ torch keeps ``Linear.weight`` as (out, in), neuroep keeps W_k as (in, out).
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import nn
-from torch.nn.modules import activation as torch_activations
 
+from neuroep.bridges.torch_forward import Layer, Trace, is_activation, require_same, traced
+from neuroep.bridges.torch_tensors import plain_torch
 from neuroep.errors import BadInput
 from neuroep.network import Activation, Cost, Network
 from neuroep.weights import FloatArray, Weights
@@ -40,6 +40,7 @@ def _name_of(module: nn.Module) -> str:
     return Activation.TANH.label if isinstance(module, nn.Tanh) else type(module).__name__
 
 
+@plain_torch()
 def to_torch(network: Network, weights: Weights) -> nn.Sequential:
     """Return the feedforward torch module with the same weights.
 
@@ -81,20 +82,17 @@ def _linear(coupling: FloatArray, bias: FloatArray) -> nn.Linear:
     return layer
 
 
-class _Found(NamedTuple):
-    name: str
-    linear: nn.Linear
-    activations: list[str]
-
-
+@plain_torch()
 def from_torch(module: nn.Module, network: Network | None = None) -> Weights:
-    """Read the weights of a dense torch module.
+    """Read the weights of a dense torch module, as its forward pass uses them.
+
+    The module is run once in eval mode: weights are taken as each layer sees them (pruned, normalised), and what comes
+    out must be what these weights give.
 
     Parameters
     ----------
     module : torch.nn.Module
-        ``Linear`` layers, in the order in which they were registered, with activation modules between.
-        Whatever ``forward`` does beyond its modules can't be seen from here.
+        ``Linear`` layers, each followed by its activation; takes (batch, n_0).
     network : Network, optional
         Its layer sizes and activations must be the module's.
 
@@ -107,52 +105,65 @@ def from_torch(module: nn.Module, network: Network | None = None) -> Weights:
     ------
     BadInput
         For anything but dense layers, a layer without bias, sizes that don't chain, mixed or unsupported
-        types, entries that aren't finite, or a module that isn't the network's; the message names the
-        layer.
+        types, entries that aren't finite, a forward pass that does something else besides, or a module that isn't the
+        network's; the message names the layer.
     """
     if not isinstance(module, nn.Module):
         raise BadInput(f"a {type(module).__name__}", "module", "a torch.nn.Module")
-    found = _find_layers(module)
-    if not found:
-        raise BadInput("no Linear layer", "module", "one or more")
-    arrays = [_arrays(layer, found[0].linear.weight.dtype) for layer in found]
-    for below, above in pairwise(found):
-        if below.linear.out_features != above.linear.in_features:
-            raise BadInput(
-                f"{above.linear.in_features} inputs", f"layer {above.name!r}", f"{below.linear.out_features}"
-            )
-    weights = Weights.from_arrays([w for w, _ in arrays], [b for _, b in arrays])
+    module = getattr(module, "_orig_mod", module)  # of torch.compile: the module itself needs no compiler
+    first = _first_layer(module)
+    trace = traced(module, first.in_features, first.weight.dtype, first.weight.device)
+    arrays = [_arrays(layer, first.weight.dtype) for layer in trace.layers]
+    for below, above in pairwise(trace.layers):
+        _require_chain(below.weight.shape[0], above.name, above.weight.shape[1])
+    sizes = (*(w.shape[0] for w, _ in arrays), arrays[-1][0].shape[1])
+    if network is not None and sizes != network.sizes:
+        raise BadInput(f"layer sizes {sizes}", "module", f"{network.sizes}, those of the network")
+    activations = [layer.activations for layer in trace.layers]
     if network is not None:
-        _check_network(weights, found, network)
-    return weights
+        activations = [_checked_activations(layer, k, network) for k, layer in enumerate(trace.layers, start=1)]
+    try:
+        require_same(trace, activations)
+    except BadInput:
+        if network is not None:
+            _refuse_missing(trace, network)
+        raise
+    return Weights.from_arrays([w for w, _ in arrays], [b for _, b in arrays])
 
 
-def _find_layers(module: nn.Module) -> list[_Found]:
-    found: list[_Found] = []
+def _first_layer(module: nn.Module) -> nn.Linear:
+    """Return the first dense layer; refuse parts that aren't known, and layers that don't chain."""
+    found: list[tuple[str, nn.Linear]] = []
     for name, part in module.named_modules():
         if type(part) is nn.Linear:
-            found.append(_Found(name, part, []))
+            found.append((name, part))
         elif not _is_harmless(part):
             allowed = "Linear layers and activations without parameters"
             raise BadInput(f"a {type(part).__name__}", f"layer {name!r}" if name else "module", allowed)
-        elif found and _is_activation(part):
-            found[-1].activations.append(_name_of(part))
-    return found
+    if not found:
+        raise BadInput("no Linear layer", "module", "one or more")
+    for name, layer in found:
+        _arrays(Layer(name, layer.weight, layer.bias, []), found[0][1].weight.dtype)
+    if isinstance(module, nn.Sequential):
+        for (_, below), (name, above) in pairwise(found):
+            _require_chain(below.out_features, name, above.in_features)
+    return found[0][1]
 
 
-def _is_activation(part: nn.Module) -> bool:
-    return type(part).__module__ == torch_activations.__name__
+def _require_chain(outputs: int, name: str, inputs: int) -> None:
+    if outputs != inputs:
+        raise BadInput(f"{inputs} inputs", f"layer {name!r}", f"{outputs}")
 
 
 def _is_harmless(part: nn.Module) -> bool:
     """Whether a module that isn't dense has no parameters of its own, and holds others or is known."""
     if next(part.parameters(recurse=False), None) is not None:
         return False
-    return _is_activation(part) or isinstance(part, _TRANSPARENT) or next(part.children(), None) is not None
+    return is_activation(part) or isinstance(part, _TRANSPARENT) or next(part.children(), None) is not None
 
 
-def _arrays(layer: _Found, dtype: torch.dtype) -> tuple[FloatArray, FloatArray]:
-    weight, bias, where = layer.linear.weight, layer.linear.bias, f"layer {layer.name!r}"
+def _arrays(layer: Layer, dtype: torch.dtype) -> tuple[FloatArray, FloatArray]:
+    weight, bias, where = layer.weight, layer.bias, f"layer {layer.name!r}"
     if bias is None:
         raise BadInput("no bias", where, "Linear layers with bias")
     if weight.dtype not in _DTYPES or {weight.dtype, bias.dtype} != {dtype}:
@@ -163,15 +174,25 @@ def _arrays(layer: _Found, dtype: torch.dtype) -> tuple[FloatArray, FloatArray]:
     return arrays
 
 
-def _check_network(weights: Weights, found: list[_Found], network: Network) -> None:
-    if weights.sizes != network.sizes:
-        raise BadInput(f"layer sizes {weights.sizes}", "module", f"{network.sizes}, those of the network")
-    for k, layer in enumerate(found, start=1):
-        activation = network.layers[k].activation
-        expected = [] if activation is Activation.LINEAR else [activation.label]
-        given = layer.activations
-        if k == network.depth and network.cost is Cost.CROSS_ENTROPY and given in (["Softmax"], ["LogSoftmax"]):
-            continue
-        if given != expected:
-            stated = ", ".join(given) or Activation.LINEAR.label
-            raise BadInput(f"activation {stated} after layer {layer.name!r}", "module", activation.label)
+def _checked_activations(layer: Layer, k: int, network: Network) -> list[nn.Module]:
+    """Return the activations that follow a layer, the network's where the module has none to be seen."""
+    activation, given = network.layers[k].activation, [_name_of(part) for part in layer.activations]
+    is_readout = k == network.depth and network.cost is Cost.CROSS_ENTROPY
+    if is_readout and given in (["Softmax"], ["LogSoftmax"]):
+        return layer.activations
+    if given and given != [activation.label]:
+        raise _other_activation(layer, given, activation)
+    own = _module_of(activation)
+    return layer.activations or ([] if own is None else [own])
+
+
+def _refuse_missing(trace: Trace, network: Network) -> None:
+    """Name the first layer whose activation isn't there, of a module that doesn't compute what the network does."""
+    for k, layer in enumerate(trace.layers, start=1):
+        if not layer.activations and network.layers[k].activation is not Activation.LINEAR:
+            raise _other_activation(layer, [], network.layers[k].activation)
+
+
+def _other_activation(layer: Layer, given: list[str], wanted: Activation) -> BadInput:
+    stated = ", ".join(given) or Activation.LINEAR.label
+    return BadInput(f"activation {stated} after layer {layer.name!r}", "module", wanted.label)

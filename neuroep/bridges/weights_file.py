@@ -47,9 +47,12 @@ def save_weights(weights: Weights, path: str | os.PathLike[str]) -> None:
     Raises
     ------
     BadInput
-        If the file can't be written there.
+        If :func:`load_weights` couldn't read them back, or the file can't be written there.
     """
-    save_tensors(Path(path), tensors_of(weights), METADATA)
+    tensors = tensors_of(weights)
+    for name, tensor in tensors.items():
+        _check_tensor(name, tensor, 2 if name.startswith("W") else 1)
+    save_tensors(Path(path), tensors, METADATA)
 
 
 def load_weights(path: str | os.PathLike[str], network: Network | None = None, job: str = "") -> Weights:

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from neuroep.errors import printable
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress as Bars
@@ -35,23 +37,23 @@ def show_table(title: str, header: Sequence[str], rows: Iterable[Sequence[str]],
     for index, name in enumerate(header):
         table.add_column(Text(name), justify="left" if index < text else "right", overflow="fold")
     for row in rows:
-        table.add_row(*map(Text, row))  # as they are: a source may hold [brackets]
+        table.add_row(*(Text(printable(cell)) for cell in row))  # as they are: a source may hold [brackets]
     shown = console()
-    shown.print(Text(title, style="bold"))
+    shown.print(Text(printable(title), style="bold"))
     shown.print(table)
 
 
 def say(text: str = "") -> None:
     """Print a line, its brackets as they are."""
-    console().print(text, markup=False)
+    console().print("\n".join(map(printable, text.split("\n"))), markup=False)
 
 
 def show_json(value: Mapping[str, Any]) -> None:
     """Print one object and nothing else."""
     from neuroep.disk import plain
 
-    json.dump(plain(value), sys.stdout, indent=2, ensure_ascii=False)
-    sys.stdout.write("\n")
+    utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    sys.stdout.write(json.dumps(plain(value), indent=2, ensure_ascii=not utf8) + "\n")
 
 
 def estimate(found: Mapping[str, float] | None, unit: str) -> str:
@@ -90,7 +92,7 @@ class Reporter:
             self._bars.start()
         else:
             self._bars.remove_task(self._task)
-        self._task = self._bars.add_task(f"{self._heading}starting", total=sum(epochs.values()))
+        self._task = self._bars.add_task(printable(f"{self._heading}starting"), total=sum(epochs.values()))
 
     def epoch(self, job: Job, epoch: Epoch, epochs: int) -> None:
         """See Listener."""
@@ -98,24 +100,24 @@ class Reporter:
         aside = "" if epoch.validation_accuracy is None else f"  validation {epoch.validation_accuracy:.2%}"
         figures = f"train {epoch.train_accuracy:.2%}  cost {epoch.train_cost:.4g}{aside}  {epoch.seconds:.2f} s"
         if self._bars is not None:
-            self._bars.update(self._task, advance=1, description=f"{name}: {figures}")
+            self._bars.update(self._task, advance=1, description=printable(f"{name}: {figures}"))
         else:
-            print(f"{name}  epoch {epoch.epoch + 1}/{epochs}  {figures}", file=sys.stderr, flush=True)
+            print(f"{printable(name)}  epoch {epoch.epoch + 1}/{epochs}  {figures}", file=sys.stderr, flush=True)
 
     def finished(self, outcome: Outcome) -> None:
         """See Listener."""
         job = outcome.job
         text = f"{self._heading}{job.method} {job.device} seed {job.seed}: test {outcome.test_accuracy:.2%}"
         if self._bars is not None:
-            self._bars.console.print(text)
+            self._bars.console.print(printable(text), markup=False)
         else:
-            print(text, file=sys.stderr, flush=True)
+            print(printable(text), file=sys.stderr, flush=True)
 
 
 def _bars() -> Bars:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     return Progress(*columns, console=console(stderr=True))
 
 

@@ -58,7 +58,7 @@ def act(options: argparse.Namespace) -> int:
 
 def show_result(result: dict[str, Any]) -> None:
     """Print a run's table: one line per method and device, mean ± standard deviation over seeds."""
-    from neuroep.summary import percent, plain_spread, si_band, summary_rows
+    from neuroep.summary import percent, plain_spread, remarks, si_band, summary_rows
 
     rows = [
         (
@@ -82,3 +82,5 @@ def show_result(result: dict[str, Any]) -> None:
         "weight writes", "wall-clock s",
     )  # fmt: skip
     show_table(title, header, rows, text=2)
+    for remark in remarks(result):
+        say(f"Note: {remark}")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
+
+from neuroep.commands.streams import tell
 
 #: Where only the system's or Python's own handler is replaced: a nohup, or a program around us, is left its say.
 REPLACED = {"SIGINT": signal.default_int_handler, "SIGTERM": signal.SIG_DFL, "SIGHUP": signal.SIG_DFL}
@@ -59,7 +60,5 @@ def stops(forever: bool) -> Iterator[None]:
 
 def report(stop: KeyboardInterrupt, goes_on: bool) -> int:
     """Say in a line that the command has stopped, and return its exit status: 130, or 143 for SIGTERM."""
-    with suppress(OSError):  # the terminal may be gone
-        rest = "; the same command goes on from the last finished epoch" if goes_on else ""
-        print(f"neuroep: stopped{rest}", file=sys.stderr)
+    tell("stopped; the same command goes on from the last finished epoch" if goes_on else "stopped")
     return 128 + (stop.number if isinstance(stop, Stopped) else signal.SIGINT)

@@ -28,6 +28,9 @@ from neuroep.weights import FloatArray
 BLOCK = 128
 #: Fewest multiplications for which handing blocks to other threads pays: waking one takes a tenth of a millisecond.
 PARALLEL_WORK = 40_000_000
+#: Blocks come in multiples of this where that pays, however many threads there are: BLAS adds up in another order when
+#: a block has another size, and results are to be the same to the bit on any number of threads.
+SHARES = 4
 Layers = tuple[FloatArray, ...]
 #: Most threads an engine takes.
 MOST_THREADS = 256
@@ -105,12 +108,12 @@ class CpuEngine:
                     self._blas.set_threads(before)
 
     def _blocks(self, rows: int, work: int) -> tuple[tuple[int, int], ...]:
-        """Return the ends of the blocks of some rows; one a thread at least, when the work of a row is worth it."""
+        """Return the ends of the blocks of some rows, the same for any number of threads."""
         key = (rows, work)
         if key not in self._cuts:
             parts = -(-rows // BLOCK)
-            if self.threads > 1 and work * rows >= PARALLEL_WORK:
-                parts = -(-max(parts, self.threads) // self.threads) * self.threads
+            if work * rows >= PARALLEL_WORK:
+                parts = -(-parts // SHARES) * SHARES
             parts = max(1, min(parts, rows))
             ends = [rows * i // parts for i in range(parts + 1)]
             self._cuts[key] = tuple(pairwise(ends))
@@ -247,7 +250,7 @@ class CpuEngine:
         last = len(states) if circuit.cost != Cost.CROSS_ENTROPY else len(states) - 1
         rows, sizes = len(coefficients), into.out.sizes
         work = rows * max(a * b for a, b in pairwise(sizes))
-        parts = self.threads if work >= PARALLEL_WORK else 1
+        parts = SHARES if work >= PARALLEL_WORK else 1
         flat, scratch = self._flat(states), np.empty((parts, rows * max(sizes[1:])), dtype=x.dtype)
         inputs, rates, gemm = x.reshape(-1), np.array(into.rates, dtype=x.dtype), self._blas.gemm(x.dtype)
 

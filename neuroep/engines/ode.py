@@ -66,7 +66,7 @@ def settle_continuous(
     Settled
     """
     checks.instance(plan, ContinuousPlan, "plan")
-    threads = checks.count(threads, "threads")
+    threads = checks.count(threads, "threads", noun="threads")
     flow = make_flow(circuit, plan.form, x, targets, beta, noise_key, first_row)
     check(circuit, flow.beta, plan.solver.stochastic)
     begin = start_from(flow, None if start is None else list(start))

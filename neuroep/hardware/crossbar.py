@@ -18,6 +18,7 @@ An update is sent open loop, as pulses worth one nominal step each; what they do
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -32,7 +33,7 @@ from neuroep.hardware.periphery import Periphery
 from neuroep.hardware.placing import Encoding, Placing
 from neuroep.hardware.programming import Chance, check_finite, check_range, full_scales, saved
 from neuroep.hardware.steps import StepModel
-from neuroep.hardware.wiring import Wires, attenuation
+from neuroep.hardware.wiring import Wires, attenuation, refuse_oversized_arrays
 from neuroep.ledger import Ledger
 from neuroep.network import Network
 from neuroep.recipe import Method, Programming
@@ -127,6 +128,21 @@ class Crossbar:
             raise BadInput("a mean of one array", f"{self.name}: programming.average_every", "0, or two arrays")
         if self.programming.method.by_states and self.exact_steps:
             raise BadInput("coincidences without whole pulses", f"{self.name}: programming.method", "another method")
+        self._check_steps()
+
+    def _check_steps(self) -> None:
+        """Refuse cells whose pulses can't be counted on: a step that is no number, or nothing where weights stand."""
+        weights = np.linspace(self._bound("w_min"), self._bound("w_max"), 65)[:, None]
+        with np.errstate(all="ignore"):
+            steps = [self.cell.step(weights, direction) for direction in (1, -1)]
+            finite = bool(np.isfinite(steps).all())
+            nominal = self.step if np.size(steps[0][0]) == 1 else 1.0  # a cell of several devices can't be mounted
+        if not finite:
+            raise BadInput("a step that isn't finite", f"{self.name}: cell", "finite steps over w_min to w_max")
+        if not nominal > 0.0:
+            raise BadInput(
+                f"a pulse moves a weight of 0 by {nominal:g}", f"{self.name}: cell", "parameters that give a step there"
+            )
 
     @property
     def paired(self) -> bool:
@@ -158,6 +174,12 @@ class Crossbar:
 
     def _bound(self, key: str) -> float:
         return float(np.asarray(getattr(self.cell, key)))
+
+    def check_sizes(self, network: Network) -> None:
+        """Refuse networks whose arrays are too large for their wires to be solved."""
+        if self.wires.resistive:
+            for rows, columns in pairwise(network.sizes):
+                refuse_oversized_arrays(rows, columns, self.periphery.tile_rows, self.periphery.tile_columns)
 
     def mount(self, network: Network, weights: Weights, rng: np.random.Generator) -> Mounted:
         """Draw fresh devices and program every weight closed loop, with errors, clipped to each device's range.

@@ -1,45 +1,73 @@
-"""Traces side by side as arrays, and the search for the step model whose curves come nearest to them."""
+"""Traces as flat arrays, a step model's curves through them, and how sure its parameters are."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neuroep.hardware.fit_noise import Noise, covariance
+from neuroep.hardware.curve_kernels import HEAD, carried_noise, follow, without_starts
+from neuroep.hardware.fit_noise import Noise
+from neuroep.hardware.law import LawCode
 from neuroep.hardware.pulse_data import PulseData
 from neuroep.hardware.step_families import Family, Floats, Steps
-from neuroep.hardware.steps import StepModel
+from neuroep.hardware.steps import ExpStep, LinearStep, PiecewiseStep, PowStep, SoftBounds, StepModel
 
+Whole = NDArray[np.int64]
 WIDTH = 1e-5
 """Half the width of a central difference, relative to a parameter of size 1: error 1e-10, rounding 1e-11."""
+ALIKE = 1e-9
+"""Eigenvalue of JᵀJ, columns scaled to 1, below which parameters can be exchanged without a trace."""
 
 
 @dataclass(frozen=True, eq=False)
 class Curves:
-    """Traces as columns, in positions: the measured range is [−1, 1].
+    """Traces one after the other, in positions: the measured range is [−1, 1].
+
+    A state is where a trace's pulses have led: its start, and after each pulse.
 
     Attributes
     ----------
-    positions : ndarray, shape (1 + K, T)
-        0 where there was no read.
-    read : ndarray of bool, shape (1 + K, T)
-    directions : ndarray of int, shape (K, T)
-        0 after a trace's end.
-    lengths : tuple of int
-        Pulses of each trace.
+    positions : ndarray, shape (S,)
+        Of all states; 0 where there was no read.
+    counts : ndarray of int, shape (S,)
+        How often a state was read.
+    directions : ndarray of int, shape (S,)
+        Of the pulse that led to a state; 0 at a trace's start.
+    offsets : ndarray of int, shape (T + 1,)
+        Where the traces begin.
     low, high : float
         The range in siemens.
+    repeats : (float, int)
+        Variance of repeated reads of one state, in positions², and its degrees of freedom.
     """
 
     positions: Floats
-    read: NDArray[np.bool_]
-    directions: NDArray[np.int64]
-    lengths: tuple[int, ...]
+    counts: Whole
+    directions: Whole
+    offsets: Whole
     low: float
     high: float
+    repeats: tuple[float, int]
+
+    @property
+    def read(self) -> NDArray[np.bool_]:
+        """Whether a state was read."""
+        return self.counts > 0
+
+    @property
+    def keep(self) -> Whole:
+        """Number of each state's read among all reads, or −1."""
+        return np.where(self.read, np.cumsum(self.read) - 1, -1)
+
+    @property
+    def starts(self) -> Floats:
+        """First read of each trace."""
+        reads = np.append(self.positions[self.read], 0.0)
+        return reads[np.searchsorted(np.flatnonzero(self.read), self.offsets[:-1])]
 
     @property
     def zero(self) -> float:
@@ -51,22 +79,22 @@ class Curves:
         return self.low + (position + 1.0) / 2.0 * (self.high - self.low)
 
     def split(self, values: Floats) -> tuple[Floats, ...]:
-        """Return the columns without what lies behind a trace's end."""
-        return tuple(values[: 1 + length, k] for k, length in enumerate(self.lengths))
+        """Return one array a trace."""
+        return tuple(np.split(values, self.offsets[1:-1]))
 
     def steps(self) -> Steps:
-        """Return single steps: from read to read, without those that a bound has cut short."""
-        before, size, direction = [], [], []
-        for k, length in enumerate(self.lengths):
-            at = np.flatnonzero(self.read[: 1 + length, k])
-            x, sign = self.positions[at, k], self.directions[at[:-1], k]
-            gap = np.diff(at)
-            change = np.diff(x) * sign / gap
-            cut = x[1:] * sign >= 1.0 - 1e-9
-            before.append((x[:-1] + (gap > 1) * np.diff(x) / 2.0)[~cut])  # over a gap, the mean step is the middle's
-            size.append(change[~cut])
-            direction.append(sign[~cut])
-        return Steps(np.concatenate(before), np.concatenate(size), np.concatenate(direction))
+        """Return single steps: from read to read, without those that a bound has cut short, unless all of a way are."""
+        at = np.flatnonzero(self.read)
+        trace = np.searchsorted(self.offsets, at, side="right")
+        same = np.diff(trace) == 0
+        gap = np.diff(at)[same]
+        x, sign = self.positions[at], self.directions[np.minimum(at[:-1] + 1, len(self.directions) - 1)][same]
+        move = np.diff(x)[same]
+        cut = x[1:][same] * sign >= 1.0 - 1e-9
+        for way in (1, -1):
+            cut &= (sign != way) | (~cut & (sign == way)).any()
+        before = x[:-1][same] + (gap > 1) * move / 2.0  # over a gap, the mean step is the middle's
+        return Steps(before[~cut], (move * sign / gap)[~cut], sign[~cut])
 
     def weights(self, solution: Solution) -> Floats:
         """Return the reads as weights of a model; NaN where there was none."""
@@ -74,8 +102,21 @@ class Curves:
 
     def follow(self, model: StepModel) -> Solution:
         """Return what a model without free parameters predicts from where the traces start."""
-        path = _path(model, (-1.0, 1.0), self.positions[0], self.directions)
-        return Solution(model, (-1.0, 1.0), path, self.rmse(path), None, np.empty(0), (0.0, 0.0))
+        return self.solution(model, (-1.0, 1.0), self.starts, None, np.empty(0), (0.0, 0.0))
+
+    def solution(
+        self,
+        model: StepModel,
+        ends: tuple[float, float],
+        starts: Floats,
+        family: Family | None,
+        head: Floats,
+        frame: tuple[float, float],
+    ) -> Solution:
+        """Return a model with its curves."""
+        everything = np.arange(len(self.positions))
+        path = paths(model, ends, starts[None, :], self, everything)[:, 0]
+        return Solution(model, ends, path, self.rmse(path), family, head, starts, frame)
 
     def rmse(self, path: Floats) -> float:
         """Return the root mean square residual as a share of the range."""
@@ -83,126 +124,195 @@ class Curves:
 
 
 class Solution(NamedTuple):
-    """A model with its curves: positions of its bounds, predicted positions (1 + K, T), and the θ it came from."""
+    """A model with its curves: positions of its bounds, predicted positions (S,), and the θ it came from."""
 
     model: StepModel
     ends: tuple[float, float]
     positions: Floats
     rmse: float
     family: Family | None
-    theta: Floats
+    head: Floats
+    starts: Floats
     frame: tuple[float, float]
 
     def errors(self, curves: Curves, noise: Noise) -> dict[str, float]:
-        """Return standard errors by name; a range taken from the data has that of a read."""
+        """Return standard errors by name, infinite where reads don't tell; a range from the data has a read's."""
         unit = (curves.high - curves.low) / 2.0
         per_weight = (self.ends[1] - self.ends[0]) / float(self.model.w_max - self.model.w_min)
         plain = dict.fromkeys(("g_min_siemens", "g_max_siemens"), noise.read * per_weight * unit)
         if self.family is None:
             return plain
-        size = self.family.size
-        jacobian = _jacobian(self.family, self.theta, curves, self.frame) * curves.read[..., None] / per_weight
-        weights = _weights(self.positions, self.model, self.ends)
-        spread = covariance(jacobian, self.model, weights, curves.directions, noise)[:size, :size]
-        slopes = np.asarray([_numbers(self.family, row, self.frame) for row in _around(self.theta[:size])])
+        spread, lost = self._covariance(self.family, curves, noise, per_weight)
+        slopes = np.asarray([_numbers(self.family, row, self.frame) for row in around(self.head)])
         gradient = (slopes[::2] - slopes[1::2]) / (2.0 * WIDTH)
-        variances = np.einsum("pn,pq,qn->n", gradient, spread, gradient)
-        found = dict(zip(_names(self.family), np.sqrt(np.maximum(variances, 0.0)).tolist(), strict=True))
+        sure = np.sqrt(np.maximum(np.einsum("pn,pq,qn->n", gradient, spread, gradient), 0.0))
+        sure[(np.abs(gradient) * lost[:, None] > 1e-3).any(axis=0)] = np.inf
+        found = dict(zip(names_of(self.family), sure.tolist(), strict=True))
         return plain | {key: value * unit if "siemens" in key else value for key, value in found.items()}
+
+    def _covariance(self, family: Family, curves: Curves, noise: Noise, per_weight: float) -> tuple[Floats, Floats]:
+        """Return the covariance of θ without the starts, and how far each takes part in what reads don't tell."""
+        every = np.ones(len(self.starts), dtype=np.bool_)
+        slopes, own = jacobian(family, self.head[None], self.starts, curves, np.zeros(len(every), np.int64), self.frame)
+        slopes, own = slopes / per_weight, own / per_weight
+        first, size = first_reads(curves), len(self.head)
+        room = np.zeros(len(every)), np.zeros(len(every)), np.zeros((len(every), size))
+        without_starts(slopes, own, np.zeros(len(slopes)), first, every, *room)
+        weights = _weights(self.positions, self.model, self.ends)
+        before = np.append(0.0, weights[:-1])
+        change, decay = _pulses(self.model, before, curves.directions)
+        up, down = self.model.scales
+        sizes = np.where(curves.directions > 0, up, down) * np.abs(curves.directions) if noise.additive else change
+        variance = noise.read**2 / curves.counts[curves.read]
+        inner = carried_noise(slopes, curves.keep, curves.offsets, decay, noise.cycle * np.abs(sizes), variance)
+        return _sandwich(slopes.T @ slopes, inner)
+
+
+def _pulses(model: StepModel, before: Floats, directions: Whole) -> tuple[Floats, Floats]:
+    """Return change and ∂w'/∂w of the mean pulse that led to each state."""
+    h = 1e-6 * float(np.max(model.w_max) - np.min(model.w_min))
+    decay = (model.pulse(before + h, directions) - model.pulse(before - h, directions)) / (2.0 * h)
+    return model.step(before, directions).astype(np.float64), decay.astype(np.float64)
+
+
+def _sandwich(normal: Floats, inner: Floats) -> tuple[Floats, Floats]:
+    """Return N⁺ M N⁺ with columns scaled to 1, and each parameter's part in the directions without curvature."""
+    scale = np.sqrt(np.diag(normal))
+    scale = np.where(scale > 0.0, scale, 1.0)
+    values, vectors = np.linalg.eigh(normal / np.outer(scale, scale))
+    flat = values < ALIKE
+    lost = np.abs(vectors[:, flat]).max(axis=1, initial=0.0)
+    inverse = (vectors[:, ~flat] / values[~flat]) @ vectors[:, ~flat].T
+    return inverse @ (inner / np.outer(scale, scale)) @ inverse / np.outer(scale, scale), lost
 
 
 def collect(data: PulseData) -> Curves:
     """Return the traces of a measurement as arrays; the range is the mean of the devices' own."""
-    lengths = tuple(len(trace.directions) for trace in data.traces)
-    shape = (1 + max(lengths), len(lengths))
-    siemens = np.full(shape, np.nan)
-    directions = np.zeros((shape[0] - 1, shape[1]), dtype=np.int64)
-    for k, trace in enumerate(data.traces):
-        siemens[: 1 + lengths[k], k] = trace.siemens
-        directions[: lengths[k], k] = trace.directions
-    own = [
-        np.concatenate([trace.siemens for trace in data.traces if trace.device == device]) for device in data.devices
-    ]
-    low, high = (float(np.mean([end(reads) for reads in own])) for end in (np.nanmin, np.nanmax))
-    read = np.isfinite(siemens)
-    positions = np.where(read, 2.0 * (siemens - low) / (high - low) - 1.0, 0.0)
-    return Curves(positions, read, directions, lengths, low, high)
-
-
-def solve(family: Family, curves: Curves, frame: tuple[float, float]) -> Solution:
-    """Return the member of a family whose curves come nearest to the reads (least squares)."""
-    from scipy.optimize import least_squares  # type: ignore[import-untyped]
-
-    theta = np.concatenate([family.guess(curves.steps(), frame, curves.zero), curves.positions[0]])
-    low, high = family.limits(curves.zero)
-    wide = np.full(len(curves.lengths), 5.0)
-    found = least_squares(
-        lambda at: (_predict(family, at, curves, frame) - curves.positions)[curves.read],
-        theta,
-        lambda at: _jacobian(family, at, curves, frame)[curves.read],
-        (np.concatenate([low, -wide]), np.concatenate([high, wide])),
-        x_scale="jac",
-        xtol=1e-12,
-        ftol=1e-13,
-        gtol=1e-13,
-        max_nfev=150,
+    siemens = np.concatenate([trace.siemens for trace in data.traces]).astype(np.float64)
+    once = [np.isfinite(trace.siemens).astype(np.int64) for trace in data.traces]
+    counts = [one if trace.counts is None else trace.counts for trace, one in zip(data.traces, once, strict=True)]
+    own: dict[str, list[Floats]] = {}
+    for trace in data.traces:
+        own.setdefault(trace.device, []).append(trace.siemens)
+    low, high = (
+        float(np.mean([end(np.concatenate(reads)) for reads in own.values()])) for end in (np.nanmin, np.nanmax)
     )
-    path = _predict(family, found.x, curves, frame)
-    model = family.build(found.x[: family.size], frame)
-    low_end, high_end = family.ends(found.x[: family.size])
-    return Solution(model, (float(low_end), float(high_end)), path, curves.rmse(path), family, found.x, frame)
+    read, total = np.isfinite(siemens), np.concatenate(counts)
+    scatter = sum(float(np.sum(trace.scatter)) for trace in data.traces if trace.scatter is not None)
+    freedom = int(np.sum(np.maximum(total - 1, 0)))
+    unit = (high - low) / 2.0
+    return Curves(
+        np.where(read, (siemens - low) / unit - 1.0, 0.0),
+        total,
+        np.concatenate([np.append(0, trace.directions) for trace in data.traces]).astype(np.int64),
+        np.cumsum([0] + [len(trace.siemens) for trace in data.traces]),
+        low,
+        high,
+        (scatter / max(freedom, 1) / unit**2, freedom),
+    )
+
+
+def joined(many: Sequence[Curves]) -> tuple[Curves, Whole]:
+    """Return the traces of several measurements one after the other, each in its own positions, and whose each is."""
+    if len(many) == 1:
+        return many[0], np.zeros(len(many[0].offsets) - 1, dtype=np.int64)
+    bases = np.cumsum([0] + [len(one.positions) for one in many])
+    offsets = np.concatenate([one.offsets[:-1] + base for one, base in zip(many, bases[:-1], strict=True)])
+    positions, counts, directions = (
+        np.concatenate([getattr(one, key) for one in many]) for key in ("positions", "counts", "directions")
+    )
+    owner = np.repeat(np.arange(len(many)), [len(one.offsets) - 1 for one in many])
+    return Curves(positions, counts, directions, np.append(offsets, bases[-1]), -1.0, 1.0, (0.0, 0)), owner
+
+
+def first_reads(curves: Curves) -> Whole:
+    """Return at which read each trace begins, and the number of reads at the end."""
+    return np.append(0, np.cumsum(curves.read))[curves.offsets]
+
+
+def paths(
+    model: StepModel, ends: Any, starts: Floats, curves: Curves, keep: Whole, active: NDArray[np.bool_] | None = None
+) -> Floats:
+    """Return positions of kept states, shape (states, B), for models of shape (B, T) and starts (B, T)."""
+    rows, traces = starts.shape
+    code, numbers = _flat(model, ends, (rows, traces))
+    out = np.zeros((int(keep.max()) + 1, rows))
+    every = np.ones(traces, dtype=np.bool_) if active is None else active
+    follow(code, numbers, np.ascontiguousarray(starts), curves.directions, curves.offsets, keep, every, out)
+    return out
+
+
+def _flat(model: StepModel, ends: Any, shape: tuple[int, int]) -> tuple[int, Floats]:
+    """Return a model's law and its numbers, shape (B, T, HEAD + shape)."""
+    code, inner = LawCode.LINEAR, list[Any]([0.0, 0.0])
+    if isinstance(model, LinearStep):
+        inner = [model.gamma_up / model.w_max, model.gamma_down / model.w_min]
+    elif isinstance(model, SoftBounds):
+        inner = [1.0 / model.w_max, 1.0 / model.w_min]
+    elif isinstance(model, PowStep):
+        code, inner = LawCode.POWER, [model.gamma_up, model.gamma_down]
+    elif isinstance(model, ExpStep):
+        keys = ("a_up", "a_down", "gamma_up", "gamma_down", "slope", "offset")
+        code, inner = LawCode.EXPONENTIAL, [getattr(model, key) for key in keys]
+    elif isinstance(model, PiecewiseStep):
+        code, inner = LawCode.PIECEWISE, [*model.up, *model.down]
+    numbers = np.empty((*shape, HEAD + len(inner)))
+    for k, value in enumerate((*model.scales, model.w_min, model.w_max, *ends, *inner)):
+        numbers[..., k] = value
+    return int(code), numbers
 
 
 def _weights(positions: Any, model: StepModel, ends: tuple[Any, Any]) -> Any:
     return model.w_min + (positions - ends[0]) / (ends[1] - ends[0]) * (model.w_max - model.w_min)
 
 
-def _path(model: StepModel, ends: tuple[Any, Any], start: Floats, directions: NDArray[np.int64]) -> Floats:
-    """Positions before and after each mean pulse; θ of shape (B, 1) widens a start of shape (T,) or (B, T)."""
-    w = np.asarray(_weights(start, model, ends), dtype=np.float64)
-    path = np.empty((1 + len(directions), *w.shape))
-    path[0] = w
-    for k, direction in enumerate(directions):
-        path[k + 1] = model.pulse(path[k], direction)
-    positions: Floats = ends[0] + (path - model.w_min) / (model.w_max - model.w_min) * (ends[1] - ends[0])
-    return positions
-
-
-def _predict(family: Family, theta: Floats, curves: Curves, frame: tuple[float, float]) -> Floats:
-    head = theta[: family.size]
-    return _path(family.build(head, frame), family.ends(head), theta[family.size :], curves.directions)
-
-
-def _around(head: Floats) -> Floats:
+def around(head: Floats) -> Floats:
     """Each parameter a little larger, then a little smaller."""
     moves = WIDTH * np.eye(len(head))
     return np.stack([head + moves, head - moves], axis=1).reshape(-1, len(head))
 
 
-def _jacobian(family: Family, theta: Floats, curves: Curves, frame: tuple[float, float]) -> Floats:
-    """∂position/∂θ, shape (1 + K, T, P + T), by central differences, all in one pass over the pulses.
+def jacobian(
+    family: Family,
+    heads: Floats,
+    starts: Floats,
+    curves: Curves,
+    owner: Whole,
+    frame: tuple[float, float],
+    limits: tuple[Floats, Floats] | None = None,
+    active: NDArray[np.bool_] | None = None,
+) -> tuple[Floats, Floats]:
+    """∂position/∂θ of the reads, (N, P), and of each trace's own start, (N,), by central differences in one pass.
 
-    Starts move all at once: each moves its own trace only. At the edge of the box differences are one-sided.
+    At the edge of the box differences are one-sided.
+
+    Parameters
+    ----------
+    heads : ndarray, shape (D, P)
+        θ of D problems, without the starts.
+    starts : ndarray, shape (T,)
+    owner : ndarray of int, shape (T,)
+        Whose each trace is.
+    limits : (ndarray, ndarray), optional
+        The boxes (D, P).
+    active : ndarray of bool, shape (T,), optional
+        Other traces have slopes of 0.
     """
-    size, traces = family.size, len(curves.lengths)
-    low, high = family.limits(curves.zero)
-    rows = np.clip(_around(theta[:size]), low, high)
-    heads = np.concatenate([rows, theta[None, :size], theta[None, :size]])
-    starts = np.repeat(theta[None, size:], len(heads), axis=0)
-    starts[-2] += WIDTH
-    starts[-1] -= WIDTH
-    wide = heads[:, None, :]
-    path = _path(family.build(wide, frame), family.ends(wide), starts, curves.directions)
-    widths = np.append((rows[::2] - rows[1::2]).max(axis=1), 2.0 * WIDTH)
-    slopes = (path[:, ::2] - path[:, 1::2]) / widths[:, None]
-    jacobian = np.zeros((len(path), traces, size + traces))
-    jacobian[:, :, :size] = np.moveaxis(slopes[:, :size], 1, 2)
-    own = np.arange(traces)
-    jacobian[:, own, size + own] = slopes[:, size]
-    return jacobian
+    rows = np.stack([around(head) for head in heads], axis=1)
+    rows = np.clip(rows, *(limits or family.limits(curves.zero)))
+    every = np.concatenate([rows, heads[None], heads[None]])[:, owner]
+    moved = np.repeat(starts[None], len(every), axis=0)
+    moved[-2] += WIDTH
+    moved[-1] -= WIDTH
+    path = paths(family.build(every, frame), family.ends(every), moved, curves, curves.keep, active)
+    trace = np.repeat(np.arange(len(owner)), np.diff(first_reads(curves)))
+    widths = np.abs(rows[::2] - rows[1::2]).max(axis=2).T  # (D, P): only its own parameter differs
+    slopes = (path[:, :-2:2] - path[:, 1:-2:2]) / widths[owner[trace]]
+    return slopes, (path[:, -2] - path[:, -1]) / (2.0 * WIDTH)
 
 
-def _names(family: Family) -> tuple[str, ...]:
+def names_of(family: Family) -> tuple[str, ...]:
+    """Return the names of a family's numbers: the model's, and the range's where it is fitted."""
     ends = ("g_min_siemens", "g_max_siemens") if family.bounds else ()
     return ("dw_min", "up_down", *family.shape, *ends)
 

@@ -138,6 +138,15 @@ class Programmable(Protocol):
 
 
 @runtime_checkable
+class Limited(Protocol):
+    """Hardware that can't hold or simulate every network."""
+
+    def check_sizes(self, network: Network) -> None:
+        """Refuse networks that are too large, by their layers' sizes alone."""
+        ...
+
+
+@runtime_checkable
 class StateProgrammable(Protocol):
     """Hardware whose lines can carry the states themselves, which then meet in its devices."""
 

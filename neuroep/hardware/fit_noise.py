@@ -2,7 +2,8 @@
 
 Two kinds of noise reach a curve. What the pulses add stays in the device: all later reads carry it on, and the
 residuals of a curve wander. What a read adds is gone at the next one. Single steps tell them apart: read noise ρ
-makes neighbouring steps err in opposite ways, with covariance −ρ², pulse noise leaves them uncorrelated.
+makes neighbouring steps err in opposite ways, with covariance −ρ², pulse noise leaves them uncorrelated. A state that
+was read m times tells of ρ by itself, and its mean has the variance ρ²/m.
 
 A parameter's standard error follows from both (the sandwich of least squares): with J the Jacobian of the curve,
 
@@ -52,18 +53,24 @@ class Noise(NamedTuple):
     read_error: float = 0.0
 
 
-def estimate(model: StepModel, weights: Floats, directions: Signs) -> Noise:
+def estimate(
+    model: StepModel, weights: Floats, directions: Signs, counts: Signs, repeats: tuple[float, int] = (0.0, 0)
+) -> Noise:
     """Return the noise of measured weights about the model's mean pulses.
 
     Parameters
     ----------
     model : StepModel
-    weights : ndarray, shape (1 + K, T)
-        One column a trace; NaN where there was no read.
-    directions : ndarray of int, shape (K, T)
-        0 where a trace has ended.
+    weights : ndarray, shape (S,)
+        Of the states of all traces; NaN where there was no read.
+    directions : ndarray of int, shape (S,)
+        Of the pulse that led to a state; 0 where a trace starts.
+    counts : ndarray of int, shape (S,)
+        How often a state was read.
+    repeats : (float, int)
+        Variance of repeated reads of one state, in weights², and its degrees of freedom.
     """
-    before, after = weights[:-1], weights[1:]
+    before, after, directions = weights[:-1], weights[1:], directions[1:]
     change = model.step(np.nan_to_num(before), directions).astype(np.float64)
     low, high = model.bounds
     slack = 1e-9 * (np.max(high) - np.min(low))
@@ -76,43 +83,53 @@ def estimate(model: StepModel, weights: Floats, directions: Signs) -> Noise:
         return Noise(0.0, False, 0.0, count)
     up, down = model.scales
     scales = np.where(directions > 0, up, down) * np.ones_like(change)
-    options = [_moments(residual, np.abs(size)) for size in (change, scales)]
+    once = 1.0 / np.maximum(counts, 1)
+    options = [_moments(residual, np.abs(size), once, repeats) for size in (change, scales)]
     additive = options[1][0] < options[0][0]
     _, cycle, read, cycle_error, read_error = options[additive]
     return Noise(cycle, additive, read, count, cycle_error, read_error)
 
 
-def _moments(residual: Floats, sizes: Floats) -> tuple[float, float, float, float, float]:
+def _moments(
+    residual: Floats, sizes: Floats, once: Floats, repeats: tuple[float, int]
+) -> tuple[float, float, float, float, float]:
     """Return −2 ln likelihood (but for a constant), σ, ρ and their errors, from moments of steps' residuals.
 
-    With η the residuals, the moments are, in the mean,
+    With η the residuals and m the reads of a state, the moments are, in the mean,
 
-        η_k² = σ² sizes_k² + 2ρ²,    η_k η_{k+1} = −ρ²,
+        η_k² = σ² sizes_k² + ρ² (1/m_{k-1} + 1/m_k),    η_k η_{k+1} = −ρ²/m_k,    variance of repeated reads = ρ²,
 
     and σ², ρ² their least squares, weighted with the deviations that moments of Gaussian residuals have. A noise
     within two standard errors of 0 is taken for 0. A hundredth of the mean variance is added to each: where steps
     vanish, errors of the fitted bound would pass for noise.
     """
     used = np.isfinite(residual)
-    square, size = residual[used] ** 2, sizes[used] ** 2
+    square, size, shares = residual[used] ** 2, sizes[used] ** 2, (once[:-1] + once[1:])[used]
+    if not size.any():
+        return np.inf, 0.0, 0.0, 0.0, 0.0
     both = used[:-1] & used[1:]
     product = (residual[:-1] * residual[1:])[both]
     floor = 0.01 * float(square.mean())
-    rows = np.concatenate([np.stack([size, np.full_like(size, 2.0)], 1), np.outer(np.ones_like(product), [0.0, -1.0])])
-    moments = np.concatenate([square, product])
+    pulses = np.concatenate([size, np.zeros(len(product) + 1)])
+    reads = np.concatenate([shares, -once[1:-1][both], [1.0]])
+    moments = np.concatenate([square, product, [repeats[0]]])
     cycle, read = float(square.sum() / size.sum()), 0.0
+    variance = np.full_like(residual, np.nan)
     for _ in range(20):
-        variance = np.where(used, cycle * sizes**2 + 2.0 * read + floor, np.nan)
+        variance[used] = cycle * size + read * shares + floor
         pair = np.sqrt(variance[:-1] * variance[1:])[both]
-        weight = 1.0 / np.concatenate([np.sqrt(2.0) * variance[used], pair])
-        found = np.linalg.lstsq(rows * weight[:, None], moments * weight, rcond=None)[0]
-        normal = (rows * weight[:, None]).T @ (rows * weight[:, None])
-        errors = np.sqrt(np.diag(np.linalg.pinv(normal)))
+        again = (read + floor / 2.0) * np.sqrt(2.0)
+        weight = 1.0 / np.concatenate([np.sqrt(2.0) * variance[used], pair, [again]]) ** 2
+        weight[-1] *= repeats[1]
+        found, errors = _two(pulses, reads, moments, weight)
         sure = found > 2.0 * errors
+        last = cycle, read
         read = float(found[1]) if sure[1] else 0.0
         cycle = (float(found[0]) if sure[0] else 0.0) if read else float(square.sum() / size.sum())
-    variance = cycle * size + 2.0 * read + floor
-    deviance = float(np.sum(np.log(variance) + square / variance))
+        if np.allclose((cycle, read), last, rtol=1e-9, atol=0.0):
+            break
+    total = cycle * size + read * shares + floor
+    deviance = float(np.sum(np.log(total) + square / total))
     sigma, rho = np.sqrt(cycle), np.sqrt(read)
     # of a root, half the relative error; without read noise all steps tell of σ alone
     alone = sigma / np.sqrt(2.0 * len(square))
@@ -120,36 +137,11 @@ def _moments(residual: Floats, sizes: Floats) -> tuple[float, float, float, floa
     return deviance, float(sigma), float(rho), float(sigma_error), float(errors[1] / (2.0 * rho)) if read else 0.0
 
 
-def covariance(jacobian: Floats, model: StepModel, weights: Floats, directions: Signs, noise: Noise) -> Floats:
-    """Return the covariance of all fitted parameters.
-
-    Parameters
-    ----------
-    jacobian : ndarray, shape (1 + K, T, P)
-        Of the predicted weights; 0 where there was no read.
-    model : StepModel
-    weights : ndarray, shape (1 + K, T)
-        Predicted weights.
-    directions : ndarray of int, shape (K, T)
-    noise : Noise
-
-    Returns
-    -------
-    ndarray, shape (P, P)
-    """
-    up, down = model.scales
-    sizes = np.where(directions > 0, up, down) * (directions != 0) if noise.additive else None
-    change = np.abs(model.step(weights[:-1], directions)) if sizes is None else sizes
-    h = 1e-6 * float(np.max(model.w_max) - np.min(model.w_min))
-    slope = (model.pulse(weights[:-1] + h, directions) - model.pulse(weights[:-1] - h, directions)) / (2.0 * h)
-    flat = jacobian.reshape(-1, jacobian.shape[-1])
-    normal = flat.T @ flat
-    inner = noise.read**2 * normal
-    later = jacobian[-1].copy()
-    for k in range(len(directions) - 1, -1, -1):
-        weighted = (noise.cycle * change[k])[:, None] * later
-        inner += weighted.T @ weighted
-        later = jacobian[k] + slope[k][:, None] * later
-    inverse = np.linalg.pinv(normal, hermitian=True)
-    found: Floats = inverse @ inner @ inverse
-    return found
+def _two(first: Floats, second: Floats, moments: Floats, weight: Floats) -> tuple[Floats, Floats]:
+    """Return the weighted least squares of two unknowns, with their standard errors."""
+    columns = np.stack([first, second])
+    normal = (columns * weight) @ columns.T
+    scale = np.sqrt(np.where(np.diag(normal) > 0.0, np.diag(normal), 1.0))
+    scales = np.outer(scale, scale)
+    inverse = np.linalg.pinv(normal / scales, hermitian=True) / scales
+    return inverse @ (columns @ (weight * moments)), np.sqrt(np.diag(inverse))

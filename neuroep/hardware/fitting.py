@@ -8,22 +8,29 @@ bring it to the reads. Models are ranked by AICc (Hurvich & Tsai, Biometrika 198
 rather than by RMSE per parameter, since it weighs a parameter by what the data can tell. Residuals of neighbouring
 reads are alike where pulses are noisy, so n is not the number N of reads but N (1 − r)/(1 + r), with r the best
 model's correlation from read to read. The bounds count among the k parameters, fitted or taken from the data.
+
+A model whose numbers the reads determine goes before one with doubtful numbers (`fit_doubts`), and one with more
+parameters than there are steps to tell them is left out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neuroep.errors import BadInput, UnknownName
-from neuroep.hardware.curves import Curves, Solution, collect, solve
-from neuroep.hardware.fit_noise import Noise, estimate
-from neuroep.hardware.pulse_data import PulseData
+from neuroep.hardware.curves import Curves, Solution, collect
+from neuroep.hardware.descent import solve
+from neuroep.hardware.fit_doubts import doubts_of, too_few
+from neuroep.hardware.fit_noise import Noise
+from neuroep.hardware.fit_spread import noise_of, spread_of
+from neuroep.hardware.pulse_data import PulseData, check
 from neuroep.hardware.step_families import FAMILIES, piecewise
-from neuroep.hardware.steps import PiecewiseStep, StepModel
+from neuroep.hardware.steps import StepModel
 
 MODELS = (*FAMILIES, "piecewise")
 NODES = 9
@@ -46,7 +53,8 @@ class Fit:
     g_min_siemens, g_max_siemens : float
         Conductances at the model's w_min and w_max.
     errors : dict of str to float
-        Standard errors by name: those of the model's parameters, and g_min_siemens, g_max_siemens.
+        Standard errors by name: those of the model's parameters, and g_min_siemens, g_max_siemens. Infinite where the
+        reads don't tell.
     rmse : float
         Root mean square residual of the curves, as a share of the measured range.
     r_squared : float
@@ -62,6 +70,8 @@ class Fit:
     step_spread, bounds_spread : float or None
         Standard deviations from device to device: of dw_min relative to it, and of the bounds relative to half
         the range; None with fewer than two devices. What the fits' own errors would give is taken off.
+    doubts : dict of str to str
+        Numbers that the reads don't determine, by name as in `errors`, and why.
     """
 
     name: str
@@ -77,6 +87,7 @@ class Fit:
     curves: tuple[NDArray[np.float64], ...]
     step_spread: float | None = None
     bounds_spread: float | None = None
+    doubts: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def pulses(self) -> float:
@@ -91,13 +102,40 @@ class Fit:
         return {name: float(getattr(self.model, name)) for name in names}
 
 
+class Ranking(NamedTuple):
+    """Fitted models, the best one first, and why others were left out, by name."""
+
+    fits: tuple[Fit, ...]
+    left_out: Mapping[str, str]
+
+
 def fit(
     data: PulseData,
     models: Sequence[str] = MODELS,
     frame: tuple[float, float] = (-1.0, 1.0),
     nodes: int = NODES,
 ) -> tuple[Fit, ...]:
-    """Fit step models to measured pulses, the best one first.
+    """Fit step models to measured pulses, the best one first: :func:`rank` without the models that are left out.
+
+    Raises
+    ------
+    BadInput
+        As there, and if all models are left out.
+    """
+    fits, left_out = rank(data, models, frame, nodes)
+    if not fits:
+        why = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
+        raise BadInput(f"no model can be fitted ({why})", data.name, "more reads, or the constant model")
+    return fits
+
+
+def rank(
+    data: PulseData,
+    models: Sequence[str] = MODELS,
+    frame: tuple[float, float] = (-1.0, 1.0),
+    nodes: int = NODES,
+) -> Ranking:
+    """Fit step models to measured pulses.
 
     All devices and cycles share the parameters; each trace has a start of its own. The range is that of the reads,
     a mean over devices; for models whose steps vanish at a bound (soft-bounds, pow) it is fitted.
@@ -115,13 +153,14 @@ def fit(
 
     Returns
     -------
-    tuple of Fit
-        By AICc, the least first; of models within 2 of the least, the one with the fewest parameters leads.
+    Ranking
+        Models without doubtful numbers first, by AICc, the least first; of models within 2 of the least, the one
+        with the fewest parameters leads. Then those with doubtful numbers, likewise.
 
     Raises
     ------
     BadInput
-        If a name or the frame can't be used, or the data are too few for a model.
+        If a name or the frame can't be used, or no step model could fit the data.
     """
     for name in models:
         if name not in MODELS:
@@ -130,11 +169,18 @@ def fit(
         raise BadInput(f"the frame {frame}", "frame", "w_min < 0 < w_max")
     if nodes < 3:
         raise BadInput(f"{nodes} nodes", "nodes", "3 or more")
+    check(data, data.name)
     curves = collect(data)
-    found = [_one(name, curves, frame, nodes) for name in dict.fromkeys(models)]
+    steps = curves.steps()
+    reasons = {name: too_few(steps, name, nodes) for name in dict.fromkeys(models)}
+    left_out = {name: reason for name, reason in reasons.items() if reason}
+    found = [_one(name, curves, frame, nodes) for name in reasons if name not in left_out]
+    if not found:
+        return Ranking((), left_out)
     count = _independent(curves, min(found, key=lambda one: one[1].rmse)[1], max(one[0].free for one in found))
     ranked = _order([_ranked(one, count) for one, _ in found])
-    return tuple(_with_spread(one, data, frame, nodes) for one in ranked)
+    devices = [collect(data.of(device)) for device in data.devices]
+    return Ranking(tuple(_with_spread(one, devices, frame, nodes) for one in ranked), left_out)
 
 
 def _one(name: str, curves: Curves, frame: tuple[float, float], nodes: int) -> tuple[Fit, Solution]:
@@ -142,25 +188,24 @@ def _one(name: str, curves: Curves, frame: tuple[float, float], nodes: int) -> t
         solution = curves.follow(piecewise(curves.steps(), frame, nodes))
         free = 2 * nodes + 2
     else:
-        solution = solve(FAMILIES[name], curves, frame)
+        (solution,) = solve(FAMILIES[name], [curves], frame)
         free = FAMILIES[name].size + (0 if FAMILIES[name].bounds else 2)
-    noise = estimate(solution.model, curves.weights(solution), curves.directions)
+    noise = noise_of(curves, solution)
     errors = solution.errors(curves, noise)
     model = replace(solution.model, cycle_noise=noise.cycle, additive=noise.additive, write_noise=noise.read)
     low, high = (curves.siemens_at(end) for end in solution.ends)
-    reads = curves.positions[curves.read]
-    variance = float(np.var(reads))
+    variance = float(np.var(curves.positions[curves.read]))
     r_squared = 1.0 - (2.0 * solution.rmse) ** 2 / variance
     drawn = curves.split(curves.siemens_at(solution.positions))
     made = Fit(name, model, float(low), float(high), errors, solution.rmse, r_squared, np.nan, free, noise, drawn)
-    return made, solution
+    return replace(made, doubts=doubts_of(curves, solution, errors)), solution
 
 
 def _independent(curves: Curves, best: Solution, free: int) -> float:
     """Number of independent residuals of the best model, and enough for the criterion to exist."""
     residual = np.where(curves.read, best.positions - curves.positions, np.nan)
     products = residual[:-1] * residual[1:]
-    pairs = np.isfinite(products)
+    pairs = np.isfinite(products) & (curves.directions[1:] != 0)
     total = float(np.nanmean(residual**2))
     if not pairs.any() or total < (2.0 * FINEST) ** 2:
         r = 0.0
@@ -176,39 +221,18 @@ def _ranked(one: Fit, count: float) -> Fit:
 
 
 def _order(found: Sequence[Fit]) -> list[Fit]:
-    """By AICc; but those within ALIKE of the least are as good, and the one with the fewest parameters leads."""
-    least = min(one.aicc for one in found)
+    """Those without doubts first; by AICc, but of those within ALIKE of the least the fewest parameters lead."""
+    ordered: list[Fit] = []
+    for doubtful in (False, True):
+        some = [one for one in found if bool(one.doubts) is doubtful]
+        least = min((one.aicc for one in some), default=0.0)
+        alike = [one for one in some if one.aicc <= least + ALIKE]
+        ordered += sorted(alike, key=lambda one: (one.free, MODELS.index(one.name)))
+        ordered += sorted((one for one in some if one not in alike), key=lambda one: one.aicc)
+    return ordered
 
-    def place(one: Fit) -> tuple[float, int, int]:
-        return (0.0, one.free, MODELS.index(one.name)) if one.aicc <= least + ALIKE else (1.0 + one.aicc - least, 0, 0)
 
-    return sorted(found, key=place)
-
-
-def _with_spread(one: Fit, data: PulseData, frame: tuple[float, float], nodes: int) -> Fit:
+def _with_spread(one: Fit, devices: Sequence[Curves], frame: tuple[float, float], nodes: int) -> Fit:
     """Fit each device alone, and tell how much they differ."""
-    if len(data.devices) < 2:
-        return one
-    alone = [_one(one.name, collect(data.of(device)), frame, nodes)[0] for device in data.devices]
-    range_siemens = one.g_max_siemens - one.g_min_siemens
-    # a step in siemens: each device's weights are in units of its own range
-    steps = np.asarray([_step_siemens(each) for each in alone])
-    errors = np.asarray([each.errors.get("dw_min", 0.0) / float(each.model.dw_min) for each in alone])
-    step = _excess(steps / steps.mean(), errors)
-    ends = []
-    for key in ("g_min_siemens", "g_max_siemens"):
-        values, sure = ([getattr(each, key) for each in alone], [each.errors.get(key, 0.0) for each in alone])
-        ends.append(_excess(np.asarray(values) / (range_siemens / 2.0), np.asarray(sure) / (range_siemens / 2.0)))
-    return replace(one, step_spread=step, bounds_spread=float(np.sqrt(np.mean(np.square(ends)))))
-
-
-def _step_siemens(one: Fit) -> float:
-    range_siemens = one.g_max_siemens - one.g_min_siemens
-    table = 1.0
-    if isinstance(one.model, PiecewiseStep):
-        table = float(np.mean([one.model.up, one.model.down]))
-    return float(one.model.dw_min) * table * range_siemens / float(one.model.w_max - one.model.w_min)
-
-
-def _excess(values: NDArray[np.float64], errors: NDArray[np.float64]) -> float:
-    return float(np.sqrt(max(float(np.var(values, ddof=1)) - float(np.mean(errors**2)), 0.0)))
+    step, bounds = spread_of(one.name, devices, frame, nodes, one.g_max_siemens - one.g_min_siemens)
+    return replace(one, step_spread=step, bounds_spread=bounds)

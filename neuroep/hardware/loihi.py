@@ -21,6 +21,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from neuroep.checks import integers
 from neuroep.errors import BadInput, UnknownName
 from neuroep.fields import settle
 from neuroep.hardware.programming import check_whole
@@ -119,21 +120,22 @@ def decay(x: IntArray, rate: int) -> IntArray:
     rate : int
         0 to 4096.
     """
-    kept: IntArray = np.sign(x) * ((np.abs(x) * (DECAY_ONE - rate)) >> 12)
+    x = integers(x, "x")
+    kept: IntArray = np.sign(x) * ((np.abs(x) * (DECAY_ONE - int(rate))) >> 12)
     return kept
 
 
 def wrap(x: IntArray, bits: int = STATE_BITS) -> IntArray:
     """Return x as a two's-complement integer of `bits` bits and a sign keeps it."""
     half = 1 << bits
-    wrapped: IntArray = ((x + half) & (2 * half - 1)) - half
+    wrapped: IntArray = ((integers(x, "x") + half) & (2 * half - 1)) - half
     return wrapped
 
 
 def saturate(x: IntArray, bits: int = STATE_BITS) -> IntArray:
     """Return x held within ±(2^bits − 1)."""
     top = (1 << bits) - 1
-    held: IntArray = np.clip(x, -top, top)
+    held: IntArray = np.clip(integers(x, "x"), -top, top)
     return held
 
 
@@ -149,7 +151,7 @@ def lif_step(state: LIFState, arriving: IntArray, neurons: LIF) -> tuple[LIFStat
     neurons : LIF
         Their parameters.
     """
-    u = wrap(decay(state.u, neurons.decay_u + neurons.decay_u_offset) + arriving)
+    u = wrap(decay(state.u, neurons.decay_u + neurons.decay_u_offset) + integers(arriving, "arriving"))
     bias = neurons.bias_mantissa << neurons.bias_exponent
     v = np.where(state.held > 0, state.v, saturate(decay(state.v, neurons.decay_v) + u + bias))
     spikes = (v > neurons.threshold << 6) & (state.held == 0)
@@ -167,7 +169,7 @@ def arrivals(spikes: BoolArray, weights: IntArray) -> IntArray:
     weights : ndarray of int64, shape (m, n)
         Effective weights, from :func:`effective_weights`.
     """
-    return wrap(weights[spikes].sum(axis=0, dtype=np.int64), ACCUMULATOR_BITS)
+    return wrap(integers(weights, "weights")[np.asarray(spikes, dtype=np.bool_)].sum(axis=0), ACCUMULATOR_BITS)
 
 
 def run_lif(neurons: LIF, inputs: BoolArray, weights: IntArray, recurrent: IntArray | None = None) -> LIFTrace:
@@ -184,8 +186,9 @@ def run_lif(neurons: LIF, inputs: BoolArray, weights: IntArray, recurrent: IntAr
     recurrent : ndarray of int64, shape (n, n), optional
         Effective weights from each neuron (row) to each; these spikes arrive one step after they were fired.
     """
+    weights, inputs = integers(weights, "weights"), np.asarray(inputs, dtype=np.bool_)
     count = weights.shape[1]
-    loop = np.zeros((count, count), dtype=np.int64) if recurrent is None else recurrent
+    loop = np.zeros((count, count), dtype=np.int64) if recurrent is None else integers(recurrent, "recurrent")
     both = np.concatenate([weights, loop])
     state, fired = LIFState.rest(count), np.zeros(count, dtype=np.bool_)
     steps = []
@@ -249,6 +252,7 @@ def effective_weights(mantissas: IntArray, exponent: int, sign_mode: str = "mixe
     """
     step, (low, high) = mantissa_step(sign_mode, weight_bits), mantissa_range(sign_mode)
     check_whole(exponent, -8, 7, "exponent")
+    mantissas = integers(mantissas, "mantissas")
     if mantissas.size and (mantissas.min() < low or mantissas.max() > high):
         raise BadInput("a mantissa is out of range", f"{sign_mode} weights", f"{low} to {high}")
     kept = np.sign(mantissas) * (np.abs(mantissas) // step * step)

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from neuroep.checks import integers
 from neuroep.errors import BadInput, UnknownName
 from neuroep.hardware.loihi import BoolArray, IntArray, mantissa_range, mantissa_step
 from neuroep.hardware.loihi_learning import ACCUMULATOR_BITS, Product, check_rule
@@ -42,7 +43,7 @@ def decayed_trace(trace: IntArray, tau: float, rng: np.random.Generator) -> IntA
         If `tau` isn't a positive number.
     """
     check_range(tau, 1e-3, 1e9, "tau")
-    return stochastic_round(trace * math.exp(-1.0 / tau), rng).astype(np.int64)
+    return stochastic_round(integers(trace, "trace") * math.exp(-1.0 / tau), rng).astype(np.int64)
 
 
 def spiked_trace(
@@ -71,6 +72,7 @@ def spiked_trace(
     check_range(impulse, 0.0, float(TRACE_TOP), "impulse")
     check_whole(fraction_bits, 0, 8, "fraction_bits")
     kept = math.floor(math.ldexp(impulse, fraction_bits)) * 2.0**-fraction_bits
+    trace = integers(trace, "trace")
     added = stochastic_round(np.full(trace.shape, kept), rng).astype(np.int64)
     after: IntArray = np.minimum(trace + np.where(spikes, added, 0), TRACE_TOP)
     return after
@@ -78,7 +80,7 @@ def spiked_trace(
 
 def lifted(mantissas: IntArray) -> IntArray:
     """Return weights as the accumulator holds them: mantissa · 2^7."""
-    up: IntArray = mantissas << FRACTION_BITS
+    up: IntArray = integers(mantissas, "mantissas") << FRACTION_BITS
     return up
 
 
@@ -117,6 +119,7 @@ def write_back(
     step = 1 if weight_bits is None else mantissa_step(sign_mode, weight_bits)
     if draws not in DRAWS:
         raise UnknownName("way to draw", draws, DRAWS)
+    accumulator = integers(accumulator, "accumulator")
     shape = accumulator.shape if draws == "element" else ()
     coarse = step << FRACTION_BITS
     noise: NDArray[np.int64] = rng.integers(0, coarse, shape)
@@ -163,7 +166,7 @@ def _multiplied(product: Product, values: Mapping[str, IntArray]) -> IntArray:
     mantissa, exponent = product.split() or (0, 0)
     result = np.asarray(mantissa, dtype=np.int64)
     for factor in product.factors:
-        value = values[factor.variable] + factor.constant
+        value = integers(values[factor.variable], factor.variable) + factor.constant
         top = 1 << max(factor.bits, 1)
         result = result * (np.sign(value) if factor.sign else np.clip(value, -top, top - 1))
     result = result >> product.shift
@@ -172,5 +175,5 @@ def _multiplied(product: Product, values: Mapping[str, IntArray]) -> IntArray:
 
 def fit_accumulator(x: IntArray) -> IntArray:
     """Return x saturated to the accumulator's 15 bits and sign, −2^15 to 2^15 − 1."""
-    fit: IntArray = np.clip(x, -(1 << ACCUMULATOR_BITS), (1 << ACCUMULATOR_BITS) - 1)
+    fit: IntArray = np.clip(integers(x, "x"), -(1 << ACCUMULATOR_BITS), (1 << ACCUMULATOR_BITS) - 1)
     return fit

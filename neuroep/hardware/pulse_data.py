@@ -2,16 +2,16 @@
 
 A row is one read: the pulse after which it was taken, the direction of the pulses since the row before, the
 conductance. The rows of one device and cycle, in the order of the file, are a trace; its first row is where it
-starts. Where `pulse` rises by more than one, the reads between were left out; where it falls, it began anew.
+starts. `pulse_count` tells how numbers are counted, `pulse_columns` which columns there may be.
 """
 
 from __future__ import annotations
 
 import csv
-import difflib
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,13 +19,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuroep.errors import BadInput, UnknownName
-from neuroep.quantities import UNITS, units_of
+from neuroep.hardware.pulse_columns import read_header, refuse_telling
+from neuroep.hardware.pulse_count import Row, counted
 
 FEWEST_READS = 5
-MOST_PULSES = 200_000
+MOST_READS = 500_000
+MOST_PULSES = 500_000
+"""Of a whole file."""
 MOST_BYTES = 100_000_000
-DIRECTIONS = {"up": 1, "+": 1, "1": 1, "+1": 1, "down": -1, "-": -1, "-1": -1, "−1": -1, "−": -1}
-COLUMNS = ("pulse", "direction", "conductance_uS", "device", "cycle")
+LEAST_SIEMENS, MOST_SIEMENS = 1e-10, 1.0
+"""The highest conductance of a cell that an array could read is surely between these."""
+DIRECTIONS = {"up": 1, "+": 1, "1": 1, "+1": 1, "1.0": 1, "down": -1, "-": -1, "-1": -1, "-1.0": -1, "−1": -1, "−": -1}
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
 class Trace(NamedTuple):
@@ -38,13 +43,20 @@ class Trace(NamedTuple):
     directions : ndarray of int, shape (K,)
         1 for each pulse up, −1 for each down.
     siemens : ndarray, shape (1 + K,)
-        Conductance before the first pulse and after each; NaN where it wasn't read.
+        Conductance before the first pulse and after each, the mean where it was read several times; NaN where it
+        wasn't read.
+    counts : ndarray of int, shape (1 + K,), optional
+        How often it was read; without it, once.
+    scatter : ndarray, shape (1 + K,), optional
+        Sums of squared distances of those reads from their mean; without it, 0.
     """
 
     device: str
     cycle: str
     directions: NDArray[np.int64]
     siemens: NDArray[np.float64]
+    counts: NDArray[np.int64] | None = None
+    scatter: NDArray[np.float64] | None = None
 
 
 class PulseData(NamedTuple):
@@ -57,11 +69,14 @@ class PulseData(NamedTuple):
         The file's name.
     sha256 : str
         Of the file's bytes.
+    ignored : tuple of str
+        Columns of the file that were left alone.
     """
 
     traces: tuple[Trace, ...]
     name: str
     sha256: str
+    ignored: tuple[str, ...] = ()
 
     @property
     def devices(self) -> tuple[str, ...]:
@@ -73,13 +88,6 @@ class PulseData(NamedTuple):
         return self._replace(traces=tuple(trace for trace in self.traces if trace.device == device))
 
 
-class _Row(NamedTuple):
-    line: int
-    pulse: int
-    direction: int
-    siemens: float
-
-
 def read_pulses(path: str | Path, unit: str | None = None) -> PulseData:
     """Read a CSV file of pulses.
 
@@ -87,8 +95,8 @@ def read_pulses(path: str | Path, unit: str | None = None) -> PulseData:
     ----------
     path : str or Path
         Columns `pulse` (whole numbers) and `conductance_uS` (or `_nS`, `_S`); `direction` (up/down, 1/−1, +/−),
-        without which each trace must rise and then fall; `device` and `cycle` where there are several. Other
-        columns are left alone.
+        without which each trace must rise and then fall; `device` and `cycle` where there are several. Names may be
+        in capitals. Other columns are left alone if they tell no reads apart.
     unit : str, optional
         nS, uS or S: that of a column called `conductance`.
 
@@ -96,25 +104,33 @@ def read_pulses(path: str | Path, unit: str | None = None) -> PulseData:
     ------
     BadInput
         One line, with the number of the line in the file where that helps: no file, empty, a missing column and
-        the nearest name there is, a bad number, too few reads, no pulses up or none down, a flat curve.
+        the nearest name there is, a bad number, numbers of pulses that jump back, too few reads, no pulses up or none
+        down, a flat curve, pulses up that lower the conductance, a unit that can't be right.
     """
     path = Path(path)
     content = _bytes(path)
     lines = _lines(content, path)
-    header = [cell.strip() for cell in lines[0][1]]
-    column, factor = _conductance(header, unit, path)
-    _present(header, "pulse", path)
-    groups: dict[tuple[str, str], list[_Row]] = {}
-    for number, cells in lines[1:]:
-        if len(cells) != len(header):
-            raise BadInput(f"{len(cells)} cells", f"{path}: line {number}", f"{len(header)}, as in the header")
-        named = {name: cell.strip() for name, cell in zip(header, cells, strict=True)}
-        row = _row(named, column, factor, number, path)
-        groups.setdefault((named.get("device", ""), named.get("cycle", "")), []).append(row)
-    known = "direction" in header
-    traces = tuple(_trace(key, rows, known, path) for key, rows in groups.items())
-    _check(traces, path)
-    return PulseData(traces, path.name, hashlib.sha256(content).hexdigest())
+    columns = read_header([cell.strip() for cell in next(lines, (1, [""]))[1]], unit, path)
+    cells: list[dict[str, str]] = []
+    groups: dict[tuple[str, str], list[Row]] = {}
+    counts: list[int] = []
+    for number, row in lines:
+        if len(row) != len(columns.names):
+            raise BadInput(f"{len(row)} cells", f"{path}: line {number}", f"{len(columns.names)}, as in the header")
+        if len(cells) == MOST_READS:
+            raise BadInput("too many reads", f"{path}: line {number}", f"up to {MOST_READS} in a file")
+        named = {name: cell.strip() for name, cell in zip(columns.names, row, strict=True)}
+        group = groups.setdefault((named.get("device", ""), named.get("cycle", "")), [])
+        group.append(_row(named, columns.conductance, columns.factor, number, path))
+        anew = len(group) > 1 and group[-1].pulse < group[-2].pulse
+        counts.append(number if anew or not counts else counts[-1])
+        cells.append(named)
+    refuse_telling(columns, cells, counts, path)
+    traces = tuple(trace for key, rows in groups.items() for trace in _traces(key, rows, columns.names, path))
+    data = PulseData(traces, path.name, hashlib.sha256(content).hexdigest(), columns.others)
+    check(data, path)
+    _check_unit(max(float(np.nanmax(trace.siemens)) for trace in traces), path)
+    return data
 
 
 def _bytes(path: Path) -> bytes:
@@ -124,125 +140,111 @@ def _bytes(path: Path) -> bytes:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise BadInput(f"can't be read ({reason})", str(path), "a CSV file of pulses") from error
-    if not content.strip():
-        raise BadInput("empty file", str(path), "a CSV file of pulses")
     if len(content) > MOST_BYTES:
         raise BadInput("too large", str(path), f"up to {MOST_BYTES} bytes")
+    if not content.strip():
+        raise BadInput("empty file", str(path), "a CSV file of pulses")
     return content
 
 
-def _lines(content: bytes, path: Path) -> list[tuple[int, list[str]]]:
-    """Return number and cells of every line that isn't blank or a comment."""
+def _lines(content: bytes, path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Yield number and cells of every line that isn't blank or a comment."""
     try:
-        text = content.decode("utf-8-sig").splitlines()
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise BadInput(f"not UTF-8 text at byte {error.start}", str(path), "a CSV file of pulses") from error
-    kept = [(k, line) for k, line in enumerate(text, start=1) if line.strip() and not line.lstrip().startswith("#")]
-    try:
-        return [(k, next(csv.reader([line]))) for k, line in kept] or [(1, [])]
-    except csv.Error as error:
-        raise BadInput(f"not a table of comma-separated cells ({error})", str(path)) from error
+    for k, match in enumerate(re.finditer(r"[^\r\n]*(?:\r\n|\r|\n|\Z)", text), start=1):
+        line = match[0].strip()
+        if not line.strip(", ") or line.startswith("#"):
+            continue
+        try:
+            yield k, next(csv.reader([line], strict=True))
+        except csv.Error as error:
+            where = f"{path}: line {k}"
+            raise BadInput(f"not a table of comma-separated cells ({error})", where) from error
 
 
-def _present(header: Sequence[str], wanted: str, path: Path) -> None:
-    if wanted not in header:
-        near = difflib.get_close_matches(wanted, header, n=1, cutoff=0.5)
-        hint = f" (should {near[0]!r} be it?)" if near else ""
-        raise BadInput(f"no column is called {wanted!r}{hint}", f"{path}: header", ", ".join(COLUMNS))
-
-
-def _conductance(header: Sequence[str], unit: str | None, path: Path) -> tuple[str, float]:
-    """Return the column with the conductance, and its unit in siemens."""
-    units = units_of("conductance")
-    if unit is not None and unit not in units:
-        raise UnknownName("unit of conductance", unit, units, "unit")
-    found = [(f"conductance_{name}", name) for name in units if f"conductance_{name}" in header]
-    if len(set(header)) < len(header) or len(found) > 1:
-        raise BadInput("two columns for the same", f"{path}: header", "each column once, one of conductance")
-    if found:
-        if unit not in (None, found[0][1]):
-            raise BadInput(f"unit {unit!r}, but the column is {found[0][0]!r}", f"{path}: header", "one unit")
-        return found[0][0], UNITS[found[0][1]].factor
-    if "conductance" in header:
-        if unit is None:
-            raise BadInput("'conductance' has no unit", f"{path}: header", "conductance_uS, _nS or _S, or --unit uS")
-        return "conductance", UNITS[unit].factor
-    _present(header, "conductance_uS", path)
-    raise AssertionError
-
-
-def _row(named: Mapping[str, str], column: str, factor: float, line: int, path: Path) -> _Row:
+def _row(named: Mapping[str, str], column: str, factor: float, line: int, path: Path) -> Row:
     where = f"{path}: line {line}"
     siemens = _number(named[column], column, where) * factor
     if siemens < 0.0:
         raise BadInput(f"{named[column]!r} in {column!r}", where, "a conductance of 0 or more")
     pulse = _number(named["pulse"], "pulse", where)
-    if pulse != round(pulse):
-        raise BadInput(f"{named['pulse']!r} in 'pulse'", where, "a whole number")
-    return _Row(line, int(pulse), _direction(named.get("direction", ""), where), siemens)
+    if pulse != round(pulse) or pulse < 0.0:
+        raise BadInput(f"{named['pulse']!r} in 'pulse'", where, "a whole number, 0 or more")
+    return Row(line, int(pulse), _direction(named.get("direction", ""), where), siemens)
 
 
 def _number(cell: str, column: str, where: str) -> float:
-    try:
-        value = float(cell)
-    except ValueError:
-        value = math.nan
+    value = float(cell) if _NUMBER.fullmatch(cell) else math.nan
     if not math.isfinite(value):
         raise BadInput(f"{cell!r} in {column!r}", where, "a finite number")
     return value
 
 
 def _direction(cell: str, where: str) -> int:
-    """1, −1, or 0 where it isn't said: right for the first row of a trace only."""
-    if cell.lower() in ("", "0"):
+    """1, −1, or 0 where it isn't said: right only where no pulse was sent."""
+    if cell in ("", "0"):
         return 0
     if cell.lower() not in DIRECTIONS:
         raise UnknownName("direction", cell, ("up", "down", "1", "-1", "+", "-"), where)
     return DIRECTIONS[cell.lower()]
 
 
-def _trace(key: tuple[str, str], rows: Sequence[_Row], known: bool, path: Path) -> Trace:
-    device, cycle = key
-    if len(rows) < FEWEST_READS:
+def _traces(key: tuple[str, str], rows: Sequence[Row], names: Sequence[str], path: Path) -> list[Trace]:
+    found = counted(rows, "direction" in names, path)
+    states = sum(int(np.count_nonzero(one.counts)) for one in found)
+    if states < FEWEST_READS:
         which = " ".join(f"{name} {value!r}" for name, value in zip(("device", "cycle"), key, strict=True) if value)
-        raise BadInput(f"{len(rows)} reads{f' of {which}' if which else ''}", str(path), f"{FEWEST_READS} or more")
-    siemens = np.asarray([row.siemens for row in rows])
-    signs = [row.direction for row in rows] if known else _turning(siemens, rows, path)
-    directions: list[int] = []
-    reads = [0]
-    for before, row, sign in zip(rows[:-1], rows[1:], signs[1:], strict=True):
-        if sign == 0:
-            raise BadInput("no direction", f"{path}: line {row.line}", "up or down, in all but a trace's first row")
-        gap = row.pulse - before.pulse if row.pulse > before.pulse else 1
-        if len(directions) + gap > MOST_PULSES:
-            raise BadInput(f"pulse {row.pulse}", f"{path}: line {row.line}", f"up to {MOST_PULSES} pulses a trace")
-        directions += [sign] * gap
-        reads.append(len(directions))
-    full = np.full(1 + len(directions), np.nan)
-    full[reads] = siemens
-    return Trace(device, cycle, np.asarray(directions, dtype=np.int64), full)
+        what = f"{states} reads{'' if states == len(rows) else ' of different states'}{f' of {which}' if which else ''}"
+        raise BadInput(what, str(path), f"{FEWEST_READS} or more")
+    return [Trace(*key, *one) for one in found]
 
 
-def _turning(siemens: NDArray[np.float64], rows: Sequence[_Row], path: Path) -> list[int]:
-    """Directions of a curve that rises to its highest point, its last where there are several, and then falls."""
-    top = len(siemens) - 1 - int(np.argmax(siemens[::-1]))
-    signs = [1 if k <= top else -1 for k in range(len(siemens))]
-    wrong = np.flatnonzero(np.diff(siemens) * signs[1:] < 0.0)
-    if wrong.size:
-        place = f"{path}: line {rows[int(wrong[0]) + 1].line}"
-        raise BadInput("the curve doesn't just rise and then fall", place, "such a curve, or a column 'direction'")
-    return signs
+def check(data: PulseData, where: object) -> None:
+    """Refuse traces that no step model can be fitted to.
 
-
-def _check(traces: Sequence[Trace], path: Path) -> None:
-    if not traces:
-        raise BadInput("no rows", str(path), f"{FEWEST_READS} reads or more")
-    directions = np.concatenate([trace.directions for trace in traces])
+    Raises
+    ------
+    BadInput
+        No reads, no pulses up or none down, too many pulses, and of a device: it never changes, or pulses up don't
+        raise it.
+    """
+    if not data.traces:
+        raise BadInput("no rows", str(where), f"{FEWEST_READS} reads or more")
+    directions = np.concatenate([trace.directions for trace in data.traces])
     for sign, name in ((1, "up"), (-1, "down")):
         if not (directions == sign).any():
-            raise BadInput(f"no pulses {name}", str(path), "pulses in both directions")
-    for device in dict.fromkeys(trace.device for trace in traces):
-        reads = np.concatenate([trace.siemens for trace in traces if trace.device == device])
-        if not np.nanmax(reads) > np.nanmin(reads):
-            which = f" of device {device!r}" if device else ""
-            raise BadInput(f"the conductance{which} never changes", str(path), "a device that moves")
+            raise BadInput(f"no pulses {name}", str(where), "pulses in both directions")
+    if len(directions) > MOST_PULSES:
+        raise BadInput(f"{len(directions)} pulses", str(where), f"up to {MOST_PULSES}: fit some of the devices")
+    by_device: dict[str, list[Trace]] = {}
+    for trace in data.traces:
+        by_device.setdefault(trace.device, []).append(trace)
+    for device, traces in by_device.items():
+        _check_device(traces, f" of device {device!r}" if device else "", where)
+
+
+def _check_unit(highest: float, where: object) -> None:
+    if not LEAST_SIEMENS <= highest <= MOST_SIEMENS and highest > 0.0:
+        allowed = f"{LEAST_SIEMENS:g} to {MOST_SIEMENS:g} S: is it the right unit"
+        raise BadInput(f"the highest conductance is {highest:.3g} S", str(where), allowed)
+
+
+def _check_device(traces: Sequence[Trace], which: str, where: object) -> None:
+    reads = np.concatenate([trace.siemens for trace in traces])
+    if not np.nanmax(reads) > np.nanmin(reads):
+        raise BadInput(f"the conductance{which} never changes", str(where), "a device that moves")
+    moves = {1: 0.0, -1: 0.0}
+    for trace in traces:
+        at = np.flatnonzero(np.isfinite(trace.siemens))
+        signs, change = trace.directions[at[:-1]], np.diff(trace.siemens[at])
+        for sign in moves:
+            moves[sign] += float(change[signs == sign].sum())
+    if moves[1] < 0.0 < moves[-1]:
+        what = f"pulses up lower the conductance{which}, pulses down raise it"
+        raise BadInput(what, str(where), "'up' for pulses that raise it: swap the two")
+    for sign, name, verb in ((1, "up", "raise"), (-1, "down", "lower")):
+        if moves[sign] * sign < 0.0:
+            what = f"pulses {name} don't {verb} the conductance{which} ({moves[sign]:+.3g} S on the whole)"
+            raise BadInput(what, str(where), f"pulses {name} that {verb} it")

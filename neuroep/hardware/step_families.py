@@ -8,7 +8,7 @@ A search runs over θ = (ln s₊, ln s₋, shape …, and for models whose steps
     pow           γ₊, γ₋, and bounds
     exp           A₊, A₋, γ₊, γ₋, with slope a = 1 and offset b = 0
 
-ExpStep's slope and offset only rescale γ and A, so no curve can tell them apart. Positions x put the measured range
+Every θ in the boxes is a device that a profile can state. ExpStep's slope and offset only rescale γ and A, so no curve can tell them apart. Positions x put the measured range
 at [−1, 1]; weights w put the model's range at the frame (w_min, w_max).
 """
 
@@ -46,6 +46,10 @@ class Steps(NamedTuple):
         chosen = self.direction == sign
         return self.before[chosen], self.size[chosen]
 
+    def some(self, sign: int) -> tuple[Floats, Floats]:
+        """Return the same; of a device that wasn't pulsed that way, those of the other way."""
+        return self.along(sign if (self.direction == sign).any() else -sign)
+
 
 class Family(NamedTuple):
     """One model: its class, the names and boxes of its shape, and whether its bounds are fitted."""
@@ -63,7 +67,7 @@ class Family(NamedTuple):
 
     def limits(self, zero: float = -FARTHEST) -> tuple[Floats, Floats]:
         """Return the lowest and the highest θ; no bound lies below `zero`, the position of no conductance."""
-        box = [(-30.0, 5.0)] * 2 + list(self.box)
+        box = [(-20.0, 5.0)] * 2 + list(self.box)
         box += [(max(zero, -FARTHEST), -0.5), (0.5, FARTHEST)] if self.bounds else []
         return np.asarray([low for low, _ in box]), np.asarray([high for _, high in box])
 
@@ -84,7 +88,7 @@ class Family(NamedTuple):
 
     def guess(self, steps: Steps, frame: tuple[float, float], zero: float) -> Floats:
         """Return a θ to start from, by regression of single steps on the position, each direction alone."""
-        sides = [_SIDES[self.name](*steps.along(sign), sign, frame) for sign in (1, -1)]
+        sides = [_SIDES[self.name](*steps.some(sign), sign, frame) for sign in (1, -1)]
         scales = [np.log(max(side[0], 1e-9)) for side in sides]
         shape = [side[k] for k in range(1, 1 + len(self.shape) // 2) for side in sides]
         ends = [sides[1][-1], sides[0][-1]] if self.bounds else []
@@ -100,7 +104,9 @@ FAMILIES = {
         Family("soft-bounds", SoftBounds, bounds=True),
         Family("linear", LinearStep, ("gamma_up", "gamma_down"), ((-20.0, 5.0),) * 2),
         Family("pow", PowStep, ("gamma_up", "gamma_down"), ((0.0, 20.0),) * 2, bounds=True),
-        Family("exp", ExpStep, ("a_up", "a_down", "gamma_up", "gamma_down"), ((-1e3, 1e3),) * 2 + ((-20.0, 20.0),) * 2),
+        Family(
+            "exp", ExpStep, ("a_up", "a_down", "gamma_up", "gamma_down"), ((-100.0, 100.0),) * 2 + ((-20.0, 20.0),) * 2
+        ),
     )
 }
 
@@ -110,10 +116,11 @@ def _half(frame: tuple[float, float]) -> float:
 
 
 def _line(x: Floats, size: Floats) -> tuple[float, float]:
-    """Value at x = 0 and slope of the line through the sizes."""
-    columns = np.stack([np.ones_like(x), x], axis=1)
-    value, slope = np.linalg.lstsq(columns, size, rcond=None)[0]
-    return float(value), float(slope)
+    """Value at x = 0 and slope of the line through the sizes; no slope where x is the same all over."""
+    centred = x - x.mean()
+    square = float(centred @ centred)
+    slope = float(centred @ size) / square if square > 0.0 else 0.0
+    return float(size.mean()) - slope * float(x.mean()), slope
 
 
 def _constant(x: Floats, size: Floats, sign: int, frame: tuple[float, float]) -> tuple[float, ...]:
@@ -139,26 +146,26 @@ def _soft(x: Floats, size: Floats, sign: int, frame: tuple[float, float]) -> tup
 
 
 def _pow(x: Floats, size: Floats, sign: int, frame: tuple[float, float]) -> tuple[float, ...]:
-    best = (np.inf, 1.0, 1.0, 1.0)
-    for end in (1.0, 1.05, 1.2, 1.5):
-        share = np.maximum(end - sign * x, 0.0) / (1.0 + end)
-        for gamma in (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 8.0):
-            column = share**gamma
-            scale = float(column @ size) / float(column @ column)
-            error = float(np.sum((size - scale * column) ** 2))
-            best = min(best, (error, scale * 2.0 / (1.0 + end), gamma, end))
-    return best[1] * _half(frame), best[2], sign * best[3]
+    ends = np.asarray([1.0, 1.05, 1.2, 1.5])[:, None, None]
+    gammas = np.asarray([0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 8.0])[:, None]
+    columns = (np.maximum(ends - sign * x, 0.0) / (1.0 + ends)) ** gammas
+    squares = np.sum(columns**2, axis=-1)
+    scales = columns @ size / np.where(squares > 0.0, squares, 1.0)
+    errors = np.sum((size - scales[..., None] * columns) ** 2, axis=-1)
+    k, m = np.unravel_index(int(np.argmin(errors)), errors.shape)
+    end = float(ends[k, 0, 0])
+    return float(scales[k, m]) * 2.0 / (1.0 + end) * _half(frame), float(gammas[m, 0]), sign * end
 
 
 def _exp(x: Floats, size: Floats, sign: int, frame: tuple[float, float]) -> tuple[float, ...]:
     best = (np.inf, float(size.mean()), 0.0, 1.0)
     z = x + (frame[0] + frame[1]) / (frame[1] - frame[0])
     for gamma in (-8.0, -5.0, -3.0, -2.0, -1.0, -0.5, 0.5, 1.0, 2.0, 3.0, 5.0, 8.0):
-        columns = np.stack([np.ones_like(z), -np.exp(sign * gamma * z)], axis=1)
-        found = np.linalg.lstsq(columns, size, rcond=None)[0]
-        error = float(np.sum((size - columns @ found) ** 2))
-        if found[0] > 0.0:
-            best = min(best, (error, float(found[0]), float(found[1] / found[0]), gamma))
+        grown = -np.exp(sign * gamma * z)
+        value, slope = _line(grown, size)
+        error = float(np.sum((size - value - slope * grown) ** 2))
+        if value > 0.0:
+            best = min(best, (error, value, slope / value, gamma))
     return best[1] * _half(frame), best[2], best[3]
 
 
@@ -174,7 +181,7 @@ def piecewise(steps: Steps, frame: tuple[float, float], nodes: int) -> Piecewise
     bend = np.diff(np.eye(nodes), n=2, axis=0)
     tables = []
     for sign in (1, -1):
-        x, size = steps.along(sign)
+        x, size = steps.some(sign)
         hats = np.stack([np.interp(x, place, row) for row in np.eye(nodes)], axis=1)
         normal = hats.T @ hats
         smooth = 1e-7 * np.trace(normal) / nodes * (bend.T @ bend)

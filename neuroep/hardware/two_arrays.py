@@ -88,6 +88,10 @@ class TwoArrays:
         """What becomes of programmed conductances."""
         return self.array.retention
 
+    def check_sizes(self, network: Network) -> None:
+        """Refuse networks whose arrays are too large for their wires to be solved."""
+        self.array.check_sizes(network)
+
     def mount(self, network: Network, weights: Weights, rng: np.random.Generator) -> Mounted:
         """Program the same weights onto two arrays of fresh devices.
 

@@ -13,7 +13,8 @@ from neuroep.hardware.programming import check_range, check_whole
 from neuroep.hardware.wires import Ends, reads
 from neuroep.weights import FloatArray
 
-LARGEST_TILE = 256  # cells a side for which a nodal solve takes about a second
+#: Cells of the largest array that is solved: a nodal solve of so many takes seconds, of 784 x 256 minutes.
+MOST_CELLS = 256 * 256
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,10 +67,16 @@ def attenuation(wires: Wires, conductances: FloatArray, tile_rows: int, tile_col
     conductances : ndarray, shape (rows, columns)
         In siemens.
     tile_rows, tile_columns : int
-        Largest array, 0 for `LARGEST_TILE`.
+        Largest array, 0 for any: all of a coupling is then one.
+
+    Raises
+    ------
+    BadInput
+        If an array has more than `MOST_CELLS` cells.
     """
     rows, columns = conductances.shape
-    high, wide = tile_rows or LARGEST_TILE, tile_columns or LARGEST_TILE
+    refuse_oversized_arrays(rows, columns, tile_rows, tile_columns)
+    high, wide = tile_rows or rows, tile_columns or columns
     seen = Attenuation(np.empty((rows, columns)), np.empty((rows, columns)))
     for top in range(0, rows, high):
         for left in range(0, columns, wide):
@@ -79,3 +86,20 @@ def attenuation(wires: Wires, conductances: FloatArray, tile_rows: int, tile_col
     # A cell without conductance carries next to nothing, whatever its factor.
     true = np.where(conductances > 0.0, conductances, 1.0)
     return Attenuation(seen.up / true, seen.down / true)
+
+
+def refuse_oversized_arrays(rows: int, columns: int, tile_rows: int, tile_columns: int) -> None:
+    """Refuse a coupling with wires whose largest array can't be solved in reasonable time.
+
+    Raises
+    ------
+    BadInput
+        Saying what its tiles may be.
+    """
+    high, wide = min(tile_rows or rows, rows), min(tile_columns or columns, columns)
+    if high * wide > MOST_CELLS:
+        raise BadInput(
+            f"wires of an array of {high} x {wide} cells, whose exact solution takes minutes",
+            "periphery.tile_rows, periphery.tile_columns",
+            f"arrays of at most {MOST_CELLS:,} cells, as 256 x 256",
+        )

@@ -8,7 +8,7 @@ import numpy as np
 
 from neuroep.engines import Engine
 from neuroep.errors import BadInput
-from neuroep.hardware.device import Device
+from neuroep.hardware.device import Device, Limited
 from neuroep.learning.continual import trainer_for
 from neuroep.learning.trainer import Samples
 from neuroep.network import Network, initial_weights
@@ -17,7 +17,7 @@ from neuroep.rng import stream
 
 
 def stand_in(network: Network) -> Network:
-    """Return the same network with one unit a layer: what goes together doesn't depend on sizes."""
+    """Return the same network with one unit a layer, for all that doesn't depend on sizes."""
     return replace(network, layers=tuple(replace(layer, size=1) for layer in network.layers))
 
 
@@ -42,6 +42,8 @@ def refuse(engine: Engine, device: Device, network: Network, recipe: Recipe) -> 
     weights = initial_weights(small, stream(0, "weights"))
     zeros = np.zeros((1, 1), dtype=np.float32)
     try:
+        if isinstance(device, Limited):
+            device.check_sizes(network)
         mounted = device.mount(small, weights, stream(0, "mount", device.name))
         trainer_for(recipe.phases)(
             engine, device, mounted, recipe.phases, recipe.training, Samples(zeros, zeros, np.zeros(1, dtype=np.int64)),

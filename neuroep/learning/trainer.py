@@ -14,12 +14,13 @@ from neuroep import checks
 from neuroep.circuit import Circuit
 from neuroep.engines import Accumulation, Engine, Plan, Plans
 from neuroep.equilibrium import ResultCode
-from neuroep.errors import Diverged
+from neuroep.errors import BadInput, Diverged
 from neuroep.hardware.device import Device, Mounted, Update, by_states
 from neuroep.learning.phases import plans, step_keys
 from neuroep.learning.readings import reading
 from neuroep.learning.state_products import state_update
 from neuroep.ledger import Ledger, Phase
+from neuroep.physics.activations import stuck_units
 from neuroep.physics.costs import cost, predicted_labels
 from neuroep.recipe import Phases, Programming, Recipe, Training
 from neuroep.rng import stream
@@ -117,12 +118,25 @@ def free_outputs(engine: Engine, circuit: Circuit, x: FloatArray, plan: Plan, se
     return outputs
 
 
-def accuracy(engine: Engine, circuit: Circuit, samples: Samples, plan: Plan, seed: int, ledger: Ledger) -> float:
-    """Return the share of samples whose free output names their label."""
+class Evaluation(NamedTuple):
+    """The share of samples named right, and the output units stuck at a bound for all of them."""
+
+    accuracy: float
+    stuck: tuple[int, ...]
+
+
+def evaluate(engine: Engine, circuit: Circuit, samples: Samples, plan: Plan, seed: int, ledger: Ledger) -> Evaluation:
+    """Return how the free outputs name the labels of some samples."""
     samples = fitting(samples, circuit)
     with engine.session():
         outputs = free_outputs(engine, circuit, samples.x, plan, seed, ledger)
-    return float((predicted_labels(circuit.cost, outputs) == samples.labels).mean())
+    right = float((predicted_labels(circuit.cost, outputs) == samples.labels).mean())
+    return Evaluation(right, stuck_units(int(circuit.activations[-1]), outputs, samples.labels))
+
+
+def accuracy(engine: Engine, circuit: Circuit, samples: Samples, plan: Plan, seed: int, ledger: Ledger) -> float:
+    """Return the share of samples whose free output names their label."""
+    return evaluate(engine, circuit, samples, plan, seed, ledger).accuracy
 
 
 class Trainer:
@@ -163,7 +177,11 @@ class Trainer:
     ) -> None:
         depth = len(mounted.circuit.sizes) - 1
         training.rates(depth, 0)
-        samples = fitting(samples, mounted.circuit, learned=True)
+        try:
+            samples = fitting(samples, mounted.circuit, learned=True)
+        except BadInput as error:
+            sizes = f"{mounted.circuit.sizes[0]} and {mounted.circuit.sizes[-1]}"
+            raise BadInput(f"{error} ({sizes} inputs and outputs, as the network has)") from error
         validation = None if validation is None else fitting(validation, mounted.circuit, "validation")
         self.states_to = by_states(device)
         sent = Programming() if self.states_to is None else self.states_to.programming

@@ -6,6 +6,7 @@ With G in the energy, the exact minimiser of one layer given its neighbours is s
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from neuroep.network import Activation
 from neuroep.weights import FloatArray
@@ -35,6 +36,24 @@ def slope(code: int, inputs: FloatArray) -> FloatArray:
         return 1.0 - np.tanh(inputs) ** 2
     low, high = RANGES[Activation(code)]
     return ((inputs > low) & (inputs < high)).astype(inputs.dtype)
+
+
+def stuck_units(code: int, states: FloatArray, labels: NDArray[np.integer]) -> tuple[int, ...]:
+    """Return the output units that no sample moves off a bound, where ρ' is 0: they have stopped learning.
+
+    Parameters
+    ----------
+    code : int
+        The outputs' activation.
+    states : ndarray, shape (samples, n_L)
+        Outputs.
+    labels : ndarray of int, shape (samples,)
+        A unit may well stay at its lowest state for samples of other classes alone.
+    """
+    low, high = (-np.inf, np.inf) if code == Activation.TANH else RANGES[Activation(code)]
+    wanted = np.isin(np.arange(states.shape[1]), labels) | (states.shape[1] == 1)
+    stuck = ((states <= low).all(axis=0) & wanted) | (states >= high).all(axis=0)
+    return tuple(int(unit) for unit in np.flatnonzero(stuck))
 
 
 def potential(code: int, states: FloatArray) -> FloatArray:

@@ -51,6 +51,8 @@ class ContinuousPlan:
     thermal: Thermal | None = None
 
     def __post_init__(self) -> None:
+        if isinstance(self.tolerance, float) and np.isnan(self.tolerance):
+            raise BadInput(f"tolerance {self.tolerance}", "tolerance", "0 or more")
         settle(self, "plan.")
         if isinstance(self.controller, PIController) and not self.solver.adaptive:
             raise BadInput(f"no error estimate in {self.solver.name!r}", "controller", "a fixed step")

@@ -212,7 +212,8 @@ def make_flow(
         If inputs, targets or nudges don't fit the circuit.
     """
     form, dtype = checks.choice(form, Form, "form"), circuit.up.dtype
-    x = checks.array(x, "x", ("batch", int(circuit.sizes[0])), dtype)
+    # a sample that isn't finite diverges, and its result code says so, beside others that settle
+    x = checks.array(x, "x", ("batch", int(circuit.sizes[0])), dtype, finite=False)
     targets = checks.array(targets, "targets", (len(x), int(circuit.sizes[-1])), dtype)
     beta = checks.array(beta, "beta", (len(x),), dtype)
     rows, drive = np.arange(len(x)), x @ hopfield.coupling_up(circuit, 1)

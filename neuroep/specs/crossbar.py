@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from neuroep.errors import BadInput, UnknownName
 from neuroep.hardware.retention_models import MODELS as RETENTIONS
 from neuroep.quantities import Quantity
-from neuroep.specs.nonlinearity import LARGEST_LABEL, slope_of
+from neuroep.specs.nonlinearity import LARGEST_LABEL, SMALLEST_LABEL, slope_of
 from neuroep.specs.numbers import Rule, check_order, checked_numbers
 from neuroep.specs.reading import Table, at, refuse_unknown_keys
 
@@ -118,7 +118,7 @@ def _with_labels(table: Table, needed: Mapping[str, Rule], shape: str, path: Pat
         if slope in table:
             raise BadInput(f"both {slope!r} and {label!r}", at(path, "cell"), "one of the two")
         del rules[slope]
-        rules[label] = Rule("number", -LARGEST_LABEL, LARGEST_LABEL)
+        rules[label] = Rule("number", SMALLEST_LABEL, LARGEST_LABEL)
     return rules
 
 

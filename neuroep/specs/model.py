@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -61,7 +62,7 @@ class ModelTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     summary: Annotated[str, Meta(min_length=1)]
     data: Annotated[str, Meta(min_length=1)]
-    layers: Annotated[list[LayerTable], Meta(min_length=2)]
+    layers: Annotated[list[LayerTable], Meta(min_length=2, max_length=5000)]
     cost: str = Cost.MSE.label
     feedback: float = 1.0
     phases: dict[str, Any] = {}
@@ -70,6 +71,10 @@ class ModelTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     on: dict[str, dict[str, dict[str, Any]]] = {}
     measured: list[Measured] = []
 
+
+#: Where outputs with a bound at 0 start, unless the file says: at a bias of 0 half of them start without a slope, and
+#: one that has none for any sample never learns.
+BOUNDED_OUTPUT_BIAS = 0.5
 
 ANY = "any-"
 """Before a kind of profile: the name of the tables that hold for every device of that kind."""
@@ -137,7 +142,7 @@ class ModelSpec:
                 k,
                 k + 1,
                 plain.gain if table.gain is None else table.gain,
-                plain.bias if table.bias is None else table.bias,
+                self._default_bias(layers, k + 1) if table.bias is None else table.bias,
             )
             for k, table in enumerate(tables[1:])
         )
@@ -147,6 +152,11 @@ class ModelSpec:
             return Network(layers, couplings, COSTS[self.table.cost], self.table.feedback)
         except BadInput as error:
             raise BadInput(str(error), str(self.path)) from error
+
+    def _default_bias(self, layers: Sequence[Layer], k: int) -> float:
+        """0, but of outputs without slope below 0 the middle of their targets: from there they move either way."""
+        bounded = layers[k].activation in (Activation.HARD_SIGMOID, Activation.RELU6)
+        return BOUNDED_OUTPUT_BIAS if bounded and k == len(layers) - 1 else Coupling(0, 1).bias
 
     def _layer(self, index: int, table: LayerTable) -> Layer:
         label = Activation.HARD_SIGMOID.label if table.activation is None else table.activation

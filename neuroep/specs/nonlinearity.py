@@ -22,6 +22,8 @@ import math
 from neuroep.errors import BadInput
 
 LARGEST_LABEL = 9.0
+SMALLEST_LABEL = -8.5
+"""Steps that grow more than this begin with less than double precision resolves at the bound: nothing would move."""
 
 
 def label_of(scale: float) -> float:
@@ -73,7 +75,7 @@ def slope_of(label: float) -> float:
     Parameters
     ----------
     label : float
-        −9 <= NL <= 9. Positive: steps shrink towards the bound that the pulses approach. Negative: they grow.
+        −8.5 <= NL <= 9. Positive: steps shrink towards the bound that the pulses approach. Negative: they grow.
         NeuroSim gives depression labels the other sign.
 
     Raises
@@ -81,6 +83,11 @@ def slope_of(label: float) -> float:
     BadInput
         If the label is out of range.
     """
-    if not abs(label) <= LARGEST_LABEL:
-        raise BadInput(f"nonlinearity label {label}", "label", f"-{LARGEST_LABEL:g} <= NL <= {LARGEST_LABEL:g}")
-    return math.copysign(math.tanh(0.5 / scale_of(abs(label))), label) if label else 0.0
+    return math.tanh(0.5 * exponent_of(label))
+
+
+def exponent_of(label: float) -> float:
+    """Return u = 1/A of a label with its sign, which a slope next to 1 no longer tells; label and errors as there."""
+    if not SMALLEST_LABEL <= label <= LARGEST_LABEL:
+        raise BadInput(f"nonlinearity label {label}", "label", f"{SMALLEST_LABEL:g} <= NL <= {LARGEST_LABEL:g}")
+    return math.copysign(1.0 / scale_of(abs(label)), label) if label else 0.0

@@ -65,7 +65,7 @@ def _parse(data: bytes, where: str) -> Table:
         return tomllib.loads(data.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise BadInput(f"not text in UTF-8 (byte {error.start})", where, "a TOML file") from error
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # not TOML, or a number of thousands of digits
         raise BadInput(f"not valid TOML: {error}", where) from error
     except RecursionError as error:
         raise BadInput("not valid TOML: nested too deeply", where) from error

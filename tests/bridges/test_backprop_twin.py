@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+import neuroep
 from neuroep.bridges.torch_backprop import Twin, TwinEpoch, TwinResult, accuracy, gradients, torch_threads, train_twin
 from neuroep.errors import BadInput, Diverged
 from neuroep.ledger import Event, Ledger, Phase
@@ -253,3 +255,22 @@ def bad_inputs() -> Iterator[tuple[Callable[[], object], str]]:
 def test_bad_input_is_refused(call: Callable[[], object], message: str) -> None:
     with pytest.raises(BadInput, match=message):
         call()
+
+
+MODES: dict[str, Callable[[], AbstractContextManager[object]]] = {
+    "no gradients": torch.no_grad,
+    "inference": torch.inference_mode,
+    "autocast": lambda: torch.autocast("cpu", dtype=torch.bfloat16),
+    "another device": lambda: torch.device("meta"),
+}
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_modes_of_the_caller_change_nothing(mode: str) -> None:
+    alone = neuroep.train("xor", method="backprop", epochs=3)
+    with MODES[mode]():
+        amid = neuroep.train("xor", method="backprop", epochs=3)
+    np.testing.assert_array_equal(amid.weights.couplings, alone.weights.couplings)
+    assert amid.test_accuracy == alone.test_accuracy
+    assert torch.is_grad_enabled()
+    assert torch.empty(0).device.type == "cpu"

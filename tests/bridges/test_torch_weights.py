@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 from collections import OrderedDict
 from collections.abc import Callable
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import prune
 
 from neuroep.bridges.torch_weights import from_torch, to_torch
 from neuroep.errors import BadInput
@@ -173,3 +175,131 @@ def test_parametrized_layers_are_refused() -> None:
 def test_a_module_that_is_not_the_network_is_refused(module: nn.Module, message: str) -> None:
     with pytest.raises(BadInput, match=message):
         from_torch(module, chain((5, 4, 2), Activation.TANH))
+
+
+HARD = chain((4, 4, 3))
+
+
+def plain(*, dtype: torch.dtype = torch.float32) -> nn.Sequential:
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Linear(4, 4), nn.Hardtanh(0.0, 1.0), nn.Linear(4, 3))
+    nn.init.constant_(module[0].bias, 0.5)
+    return module.to(dtype)
+
+
+def stepped(module: nn.Module) -> nn.Module:
+    """After two steps of descent, whose gradients go to what the module's parameters really are."""
+    optimiser, x = torch.optim.SGD(module.parameters(), lr=0.5), torch.rand(16, 4)
+    for _ in range(2):
+        optimiser.zero_grad()
+        (module(x) ** 2).sum(1).mean().backward()
+        optimiser.step()
+    return module
+
+
+def weight_normed() -> nn.Module:
+    """With a state loaded, so that `weight` is still what it was before."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        trained, module = plain(), plain()
+        nn.utils.weight_norm(trained[2])
+        nn.utils.weight_norm(module[2])
+    state = stepped(trained).state_dict()
+    module.load_state_dict(state)
+    return module
+
+
+def pruned() -> nn.Module:
+    module = plain()
+    prune.l1_unstructured(module[2], "weight", 0.5)
+    return stepped(module)
+
+
+def compiled() -> nn.Module:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return torch.compile(plain())
+
+
+class Functional(nn.Module):
+    """Activations that aren't modules."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.Linear(4, 4), nn.Linear(4, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        out: torch.Tensor = self.b(torch.clamp(self.a(x), 0.0, 1.0))
+        return out
+
+
+@pytest.mark.parametrize("make", [plain, weight_normed, pruned, Functional, compiled])
+def test_weights_are_those_that_the_forward_pass_sees(make: Callable[[], nn.Module]) -> None:
+    module = make()
+    x = torch.from_numpy(stream(1, "x").normal(size=(50, 4)).astype(np.float32))
+    back = to_torch(HARD, from_torch(module, HARD))(x)
+    expected = getattr(module, "_orig_mod", module).eval()(x)
+    torch.testing.assert_close(back, expected, rtol=1e-6, atol=1e-6)
+
+
+def test_a_shared_activation_and_a_layer_used_twice() -> None:
+    bounded, layer = nn.Hardtanh(0.0, 1.0), nn.Linear(4, 4)
+    shared = nn.Sequential(nn.Linear(4, 4), bounded, nn.Linear(4, 4), bounded, nn.Linear(4, 3))
+    assert from_torch(shared, chain((4, 4, 4, 3))).sizes == (4, 4, 4, 3)
+    twice = from_torch(nn.Sequential(layer, bounded, layer, bounded))
+    assert twice.sizes == (4, 4, 4)
+    np.testing.assert_array_equal(twice.coupling(1), twice.coupling(2))
+
+
+class Residual(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = nn.Linear(4, 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        out: torch.Tensor = x + self.inner(x)
+        return out
+
+
+def hooked() -> nn.Module:
+    module = plain()
+    module[0].register_forward_hook(lambda part, args, out: 2.0 * out)
+    return module
+
+
+class Failing(Residual):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        raise RuntimeError("two\nlines")
+
+
+class Unused(Residual):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x
+
+
+@pytest.mark.parametrize(
+    ("module", "message"),
+    [
+        (nn.Sequential(nn.Tanh(), *plain()), "layer '0': a Tanh before the first Linear"),
+        (Residual(), "forward pass does more"),
+        (hooked(), "forward pass does more"),
+        (nn.Sequential(Residual(), nn.Linear(4, 3)), "forward pass does more"),
+        (Functional(), "forward pass does more"),
+        (Failing(), "forward pass fails on 4 inputs"),
+        (Unused(), "uses no Linear layer"),
+        (nn.Sequential(nn.Linear(4, 3), nn.Flatten(0)), "one row a sample"),
+    ],
+)
+def test_a_forward_pass_that_does_more_than_its_layers_is_refused(module: nn.Module, message: str) -> None:
+    with pytest.raises(BadInput, match=message):
+        from_torch(module)
+
+
+def test_reading_leaves_the_module_and_the_random_numbers_as_they_were() -> None:
+    module = nn.Sequential(nn.Linear(4, 4), nn.Hardtanh(0.0, 1.0), nn.Dropout(0.5), nn.Linear(4, 3)).train()
+    module[2].eval()
+    numbers, hooks = torch.get_rng_state(), [len(part._forward_hooks) for part in module.modules()]
+    from_torch(module, HARD)
+    assert [part.training for part in module.modules()] == [True, True, True, False, True]
+    assert [len(part._forward_hooks) for part in module.modules()] == hooks
+    assert torch.equal(torch.get_rng_state(), numbers)

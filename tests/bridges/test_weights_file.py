@@ -139,3 +139,19 @@ def test_a_runs_weights_are_read_by_job(tmp_path: Path) -> None:
         load_weights(tmp_path, job="ep/ideal/1")
     with pytest.raises(UnknownName, match="backprop/ideal/0, ep/ideal/0"):
         load_weights(tmp_path)
+
+
+def spoiled() -> Weights:
+    weights = drawn()
+    weights.couplings[1] = np.nan
+    return weights
+
+
+@pytest.mark.parametrize("unreadable", [drawn().astype(np.float16), spoiled()])
+def test_what_could_not_be_read_back_is_refused_and_the_file_stays(tmp_path: Path, unreadable: Weights) -> None:
+    file = tmp_path / "w.safetensors"
+    save_weights(drawn(), file)
+    before = file.read_bytes()
+    with pytest.raises(BadInput, match=r"W1: (type float16|entries)"):
+        save_weights(unreadable, file)
+    assert file.read_bytes() == before

@@ -15,6 +15,7 @@ from safetensors.numpy import load_file
 ROW = {
     "method", "device", "seed", "epochs", "test_accuracy", "seconds", "energy_inference_joules",
     "energy_training_step_joules", "latency_inference_seconds", "weighted_ard", "weight_writes",
+    "outputs_at_bound",
 }  # fmt: skip
 BANDS = ("energy_inference_joules", "energy_training_step_joules", "latency_inference_seconds")
 
@@ -214,3 +215,20 @@ def test_what_a_profile_does_not_price_has_no_figure(tmp_path: Path) -> None:
     (row,) = (row for row in found.json["rows"] if row["device"] == "sonos-flash")
     assert row["latency_inference_seconds"] is None
     assert row["energy_inference_joules"]["value"] > 0.0
+
+
+def test_outputs_that_cannot_learn_are_said_so(tmp_path: Path) -> None:
+    """At a bias of −3 no output of digits' ten moves off 0; at the default they all do."""
+    rows = {}
+    for bias in ("", ", bias = -3.0"):
+        file = tmp_path / "net.toml"
+        file.write_text(
+            f'summary = "x"\ndata = "digits"\nlayers = [{{ size = 64 }}, {{ size = 32 }}, {{ size = 10{bias} }}]\n'
+            "[training]\nepochs = 3\nlearning_rates = [0.1]\n"
+        )
+        done = call("run", str(file), "--out", str(tmp_path / f"r{len(rows)}"), "--json")
+        rows[bias] = [row["outputs_at_bound"] for row in done.json["rows"]]
+    assert rows == {"": [0, 0], ", bias = -3.0": [10, 10]}
+    again = call("run", str(file), "--out", str(tmp_path / "r1"))
+    assert again.out.count("Note: ") == 2
+    assert (tmp_path / "r1" / "report.html").read_text().count("10 output unit(s) at a bound") == 2

@@ -9,7 +9,7 @@ import pytest
 from scipy.optimize import minimize_scalar  # type: ignore[import-untyped]
 
 from neuroep.network import Activation
-from neuroep.physics.activations import RANGES, activate, inverse, potential, slope
+from neuroep.physics.activations import RANGES, activate, inverse, potential, slope, stuck_units
 from neuroep.weights import FloatArray
 
 KINKS = {
@@ -99,3 +99,11 @@ def test_the_activation_minimises_potential_minus_input_times_state(code: Activa
 def test_types_are_kept(code: Activation, dtype: type) -> None:
     u: FloatArray = np.array([-0.5, 0.5], dtype=dtype)
     assert activate(code, u).dtype == slope(code, u).dtype == potential(code, u).dtype == dtype
+
+
+def test_units_stuck_at_a_bound() -> None:
+    """Unit 0 moves, 1 is at the top throughout, 2 at the bottom, 3 too but no sample is of its class."""
+    states = np.array([[0.0, 1.0, 0.0, 0.0], [0.5, 1.0, 0.0, 0.0]])
+    assert stuck_units(Activation.HARD_SIGMOID, states, np.array([0, 2])) == (1, 2)
+    assert stuck_units(Activation.TANH, states, np.array([0, 2])) == ()
+    assert stuck_units(Activation.HARD_SIGMOID, states[:, 2:3], np.array([0, 0])) == (0,)

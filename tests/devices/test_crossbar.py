@@ -15,7 +15,7 @@ from neuroep.hardware.device import Update
 from neuroep.hardware.periphery import Periphery
 from neuroep.hardware.placing import Encoding
 from neuroep.hardware.pulse_kernels import Column
-from neuroep.hardware.steps import ConstantStep, LinearStep, SoftBounds
+from neuroep.hardware.steps import ConstantStep, ExpStep, LinearStep, SoftBounds, StepModel
 from neuroep.hardware.wires import Ends, reads
 from neuroep.hardware.wiring import Wires
 from neuroep.ledger import Event, Ledger, Phase
@@ -25,6 +25,7 @@ from neuroep.rng import stream
 from neuroep.weights import FloatArray, Weights
 
 STEP = ConstantStep(dw_min=2e-3, w_min=-1.0, w_max=1.0)
+UNIT = {"w_min": -1.0, "w_max": 1.0}
 CLEAN = Crossbar(name="array", g_min_siemens=1e-6, g_max_siemens=10e-6, cell=STEP, headroom=2.0)
 MakeUpdate = Callable[..., Update]
 
@@ -289,3 +290,23 @@ def test_what_is_read_carries_the_write_noise() -> None:
     assert abs(error.std() / expected - 1) < 5 / np.sqrt(2 * error.size)
     difference = shown(mounted.state["devices"]) - shown(mounted.state["against"])
     assert mounted.circuit.up == pytest.approx(0.1 * difference, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        (
+            ExpStep(dw_min=0.01, a_up=1.0, a_down=1.0, gamma_up=1.0, gamma_down=1.0, slope=1.0, offset=0.0, **UNIT),
+            "by 0",
+        ),
+        (LinearStep(dw_min=0.01, w_min=-1.0, w_max=9.0, gamma_up=3.0, gamma_down=-3.0), "by -"),
+        (
+            ExpStep(dw_min=0.01, a_up=-1.0, a_down=-1.0, gamma_up=900.0, gamma_down=1.0, slope=1.0, offset=0.0, **UNIT),
+            "finite",
+        ),
+    ],
+)
+def test_cells_whose_pulses_cannot_be_counted_on_are_refused(cell: StepModel, message: str) -> None:
+    """By hand: 1 − exp(0) is 0; 1 − 3·w/9 and 1 + 3·w/−1 at w = 4 are −1/3 and −11; exp(900) is infinite."""
+    with pytest.raises(BadInput, match=message):
+        replace(CLEAN, cell=cell)

@@ -169,3 +169,30 @@ def test_weights_out_of_range_are_refused() -> None:
         effective_weights(ints(255), 0)
     with pytest.raises(UnknownName, match="inhibitory"):
         effective_weights(ints(1), 0, "inhibitry")
+
+
+TYPES = (np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, np.uint32, np.uint64)
+
+
+@pytest.mark.parametrize("kind", [*TYPES, list])
+def test_every_type_of_integer_gives_the_chips_integers(kind: type) -> None:
+    """Against Python's own integers, which have no type to overflow."""
+    values = [0, 3, 100, 127] if kind in TYPES[4:] else [-128, -3, 0, 100, 127]
+    given = values if kind is list else np.array(values, dtype=kind)
+    assert effective_weights(given, 7).tolist() == [
+        max(min(v - v % 2 if v >= 0 else -(-v - -v % 2), 1 << 20) << 13, -((1 << 21) - 64))
+        if abs(v << 13) <= (1 << 21) - 64
+        else (1 if v > 0 else -1) * ((1 << 21) - 64)
+        for v in values
+    ]
+    assert decay(given, 1000).tolist() == [(1 if v > 0 else -1) * (abs(v) * 3096 // 4096) for v in values]
+    assert wrap(given, 6).tolist() == [(v + 64) % 128 - 64 for v in values]
+    assert saturate(given, 6).tolist() == [max(-63, min(63, v)) for v in values]
+    weights = np.array([values, values], dtype=None if kind is list else kind)
+    assert arrivals([1, 1], weights).tolist() == [2 * v for v in values]
+
+
+@pytest.mark.parametrize("wrong", [np.array([0.5]), np.array([1 << 63], dtype=np.uint64), ["a"]])
+def test_what_is_no_integer_is_refused(wrong: np.ndarray) -> None:
+    with pytest.raises(BadInput, match="mantissas: type"):
+        effective_weights(wrong, 0)

@@ -221,3 +221,15 @@ def test_settings_out_of_range_are_refused() -> None:
         write_back(ints(1), "mixed", stream(0), "row")
     with pytest.raises(UnknownName, match="mixed"):
         write_back(ints(1), "mixd", stream(0))
+
+
+@pytest.mark.parametrize("kind", [np.int8, np.int16, np.uint8, np.int64, list])
+def test_short_integers_learn_like_long_ones(kind: type) -> None:
+    values = [0, 5, 100, 127]
+    short = values if kind is list else np.array(values, dtype=kind)
+    assert lifted(short).tolist() == [v * 128 for v in values]
+    rule = parse_rule("y0*x1*y1")
+    start = ints(0, 0, 0, 0)
+    wide = apply_rule(rule, {"y0": ints(1), "x1": ints(*values), "y1": ints(*values)}, start)
+    assert apply_rule(rule, {"y0": [1], "x1": short, "y1": short}, start).tolist() == wide.tolist()
+    assert spiked_trace(short, np.array([True] * 4), 100.0, stream(0)).tolist() == [min(v + 100, 127) for v in values]

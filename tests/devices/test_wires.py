@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from neuroep import load_device
 from neuroep.errors import BadInput
+from neuroep.hardware.crossbar import Crossbar
 from neuroep.hardware.wires import Ends, effective_conductances, reads
+from neuroep.hardware.wiring import Wires, attenuation
+from neuroep.network import chain
 from neuroep.rng import stream
 
 STORED = Path(__file__).parents[1] / "golden" / "badcrossbar_currents.npz"
@@ -171,3 +176,31 @@ def test_badcrossbar(size: str) -> None:
 def test_impossible_arrays_are_refused(g: object, word: float, bit: float) -> None:
     with pytest.raises(BadInput):
         effective_conductances(np.asarray(g), word, bit)
+
+
+@pytest.mark.parametrize("tiles", [(0, 0), (0, 6), (300, 0)])
+def test_a_side_without_limit_is_one_array(tiles: tuple[int, int]) -> None:
+    """300 rows of 6 columns are then one array, whose solve is the oracle."""
+    g = random_array(300, 6)
+    whole, found = reads(g, 2.0, 3.0), attenuation(Wires(word_ohm=2.0, bit_ohm=3.0), g, *tiles)
+    np.testing.assert_allclose(found.up, whole.up / g, rtol=1e-12)
+    np.testing.assert_allclose(found.down, whole.down.T / g, rtol=1e-12)
+
+
+def test_tiles_and_what_remains_are_arrays_of_their_own() -> None:
+    g = random_array(12, 7)
+    found = attenuation(Wires(word_ohm=200.0, bit_ohm=300.0), g, 5, 4)
+    for rows in (slice(0, 5), slice(5, 10), slice(10, 12)):
+        for columns in (slice(0, 4), slice(4, 7)):
+            alone = reads(g[rows, columns], 200.0, 300.0)
+            np.testing.assert_allclose(found.up[rows, columns], alone.up / g[rows, columns], rtol=1e-12)
+
+
+def test_arrays_too_large_to_solve_are_refused_before_anything_is_mounted() -> None:
+    device = load_device("ecram").build()
+    assert isinstance(device, Crossbar)
+    wired = replace(device, wires=Wires(word_ohm=2.0, bit_ohm=2.0))
+    with pytest.raises(BadInput, match=r"tile_rows.*784 x 256 cells"):
+        wired.check_sizes(chain((784, 256, 10)))
+    replace(wired, periphery=replace(wired.periphery, tile_rows=256)).check_sizes(chain((784, 256, 10)))
+    device.check_sizes(chain((784, 256, 10)))

@@ -8,8 +8,10 @@ from problems import Problem, plan, problem, settle, settle_nudged
 
 from neuroep.engines import Engine, create
 from neuroep.equilibrium import Equilibrium
-from neuroep.network import Activation, Cost
-from neuroep.recipe import Order
+from neuroep.hardware.device import Ideal
+from neuroep.learning.readings import ep_gradients
+from neuroep.network import Activation, Cost, chain, initial_weights
+from neuroep.recipe import Order, Phases
 from neuroep.rng import stream
 
 KINDS = [
@@ -93,3 +95,19 @@ def test_noise_has_its_standard_deviation(engine: Engine) -> None:
     noise = settle(engine, circuit, p.x, plan(1, 1)).output - (p.x @ p.weights.coupling(1) + p.weights.bias(1))
     assert noise.std() == pytest.approx(0.25, rel=5 / np.sqrt(2 * noise.size))
     assert abs(noise.mean()) < 5 * 0.25 / np.sqrt(noise.size)
+
+
+@pytest.mark.parametrize("sizes", [(784, 512, 256, 10), (784, 256, 10), (300, 700, 10)])
+@pytest.mark.parametrize("batch", [1, 7, 96, 130, 256, 300])
+def test_results_are_the_same_to_the_bit_on_any_number_of_threads(sizes: tuple[int, ...], batch: int) -> None:
+    """Batches of 256 and more are worth sharing out, where BLAS adds up in another order for blocks of other sizes."""
+    network = chain(sizes)
+    circuit = Ideal().mount(network, initial_weights(network, stream(0, "w")), stream(0)).circuit
+    rng = stream(1)
+    x = rng.random((batch, sizes[0])).astype(np.float32)
+    targets = rng.random((batch, 10)).astype(np.float32)
+    alone, *others = (
+        ep_gradients(create("cpu", threads), circuit, x, targets, Phases()).couplings for threads in (1, 2, 3, 4, 5)
+    )
+    for other in others:
+        np.testing.assert_array_equal(other, alone)
