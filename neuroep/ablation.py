@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +18,14 @@ from neuroep.fields import settle
 from neuroep.hardware.device import Ideal
 from neuroep.hardware.effects import effects_of, without
 from neuroep.jobs import mounted_for
+from neuroep.ownership import refuse_taken
 from neuroep.recipe import WINDOW
 from neuroep.run import Listener, Silent, run
 from neuroep.specs import DeviceSpec, ModelSpec
 from neuroep.store import RunFolder, job_name
+
+#: What a study leaves beside its variants' folders.
+FILES = ("ablation.json", "ablation.png")
 
 
 class Variant(NamedTuple):
@@ -120,7 +125,11 @@ class Study:
 
 
 def ablate(
-    study: Study, out: Path | str, fresh: bool = False, listener: Callable[[str], Listener] = lambda _: Silent()
+    study: Study,
+    out: Path | str,
+    fresh: bool = False,
+    listener: Callable[[str], Listener] = lambda _: Silent(),
+    force: bool = False,
 ) -> dict[str, Any]:
     """Train every variant of a device and measure what it makes of gradients.
 
@@ -130,11 +139,13 @@ def ablate(
         What to compare.
     out : path
         Folder of ablation.json and ablation.png, and of a run's folder for each variant. A stopped study goes on from
-        the last finished epoch.
+        the last finished epoch; files of these names that no study wrote are refused.
     fresh : bool
         Start anew even so.
     listener : callable
         Returns who hears how the training of a variant goes on, by its name.
+    force : bool
+        Let ablation.json and ablation.png take the place of files that no study wrote.
 
     Returns
     -------
@@ -149,7 +160,8 @@ def ablate(
         If a variant's training leaves the finite range.
     """
     check(study)
-    out, rows, data = Path(out).expanduser(), [], {}
+    out, rows, data = Path(os.path.expanduser(out)), [], {}
+    refuse_taken(out, FILES, {"model", "device", "window", "rows"}, force)
     for variant in study.variants():
         experiment = study.experiment(variant)
         try:
@@ -160,8 +172,9 @@ def ablate(
         data = {key: result["data"][key] for key in ("name", "sha256")}
     head = {"model": study.model.name, "device": study.device.name, "data": data, "window": study.steps()}
     found = head | {"rows": with_gains(rows)}
-    write_atomic(out / "ablation.json", to_json(found))
-    write_ablation_figure(found, out / "ablation.png")
+    if os.access(out, os.W_OK):  # a finished study may also be only read
+        write_atomic(out / FILES[0], to_json(found))
+        write_ablation_figure(found, out / FILES[1])
     return found
 
 

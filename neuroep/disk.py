@@ -51,6 +51,21 @@ def write_atomic(path: Path, content: bytes | str) -> None:
             temporary.unlink()
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder, and those above it, where there is none.
+
+    Raises
+    ------
+    BadInput
+        If it can't be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise BadInput(f"can't be made ({reason})", str(path), "a folder to write to") from error
+
+
 def refuse_existing(path: Path | None, option: str, force: bool) -> None:
     """Refuse an output that would take the place of something, a dangling link too, unless it was asked for.
 

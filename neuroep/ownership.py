@@ -8,6 +8,7 @@ import re
 import stat
 import sys
 from pathlib import Path
+from typing import Any
 
 from neuroep.disk import read_json
 from neuroep.errors import BadInput
@@ -21,6 +22,11 @@ LEFT = re.compile(r"\.(.+)\.[0-9a-z_]+\.tmp")
 #: What every spec has, also of versions that left the lock empty.
 SPEC_KEYS = {"model", "network", "recipes", "devices", "data", "seeds"}
 READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+def default_out(kind: str, name: str) -> Path:
+    """Return where a model's studies of a kind go unless told otherwise: within its folder, also for a model ``..``."""
+    return Path(kind) / (name if name.strip(".") else "_")
 
 
 def refuse_foreign(folder: Path) -> None:
@@ -143,3 +149,54 @@ def clear(folder: Path) -> None:
             file.unlink()
     for name in reversed(OWN_FILES):
         (folder / name).unlink(missing_ok=True)
+
+
+def refuse_taken(folder: Path, files: tuple[str, ...], keys: set[str], force: bool = False) -> dict[str, Any] | None:
+    """Refuse a folder in which a study's files would take the place of someone else's.
+
+    Parameters
+    ----------
+    folder : Path
+        Need not exist yet.
+    files : tuple of str
+        Names of what the study writes; the first is its JSON object, by which its own folder is known.
+    keys : set of str
+        What that object has.
+    force : bool
+        Whether they may take the place of other files.
+
+    Returns
+    -------
+    dict or None
+        The object of an earlier study of the kind.
+
+    Raises
+    ------
+    BadInput
+        If one of the files is there and isn't such a study's, or no folder can be made.
+    """
+    _refuse_place(folder)
+    there = [name for name in files if os.path.lexists(folder / name)]
+    odd = [name for name in there if (folder / name).is_dir()]
+    if odd:
+        raise BadInput("a folder, where a file belongs", str(folder / odd[0]), "another --out")
+    try:
+        found = read_json(folder / files[0]) if there else None
+    except BadInput:
+        found = None
+    if isinstance(found, dict) and set(found) >= keys:
+        return found
+    if there and not force:
+        raise BadInput("is there, and isn't such a study's", str(folder / there[0]), "another --out, or --force")
+    return None
+
+
+def _refuse_place(folder: Path) -> None:
+    """Refuse a folder that is none, or can't be made, before hours are spent on what would go there."""
+    place = folder
+    while not os.path.lexists(place) and place != place.parent:
+        place = place.parent
+    if not place.is_dir():
+        raise BadInput("a file, not a folder", str(place), "another --out")
+    if place != folder and not os.access(place, os.W_OK | os.X_OK):
+        raise BadInput("can't be made (no permission)", str(folder), "a folder to write to")

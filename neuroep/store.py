@@ -19,7 +19,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuroep import checks
-from neuroep.disk import Arrays, load_tensors, plain, read_json, read_text, save_tensors, to_json, write_atomic
+from neuroep.disk import (
+    Arrays,
+    load_tensors,
+    make_folder,
+    plain,
+    read_json,
+    read_text,
+    save_tensors,
+    to_json,
+    write_atomic,
+)
 from neuroep.errors import BadInput
 from neuroep.ownership import clear, lock, refuse_foreign, sweep
 from neuroep.seal import Owner, opened, sealed
@@ -131,11 +141,7 @@ class RunFolder:
 
     def _open(self, spec: Any, fresh: bool) -> RunFolder:
         refuse_foreign(self.path)
-        try:
-            (self.path / "jobs").mkdir(parents=True, exist_ok=True)
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise BadInput(f"can't be made ({reason})", str(self.path), "a folder to write to") from error
+        make_folder(self.path / "jobs")
         self._lock = lock(self.path)
         places = (self.path, self.path / "jobs")
         self.writable = self._lock is not None and all(os.access(place, os.W_OK) for place in places)

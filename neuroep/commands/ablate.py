@@ -29,6 +29,7 @@ def add(commands: Any) -> None:
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="default 1")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the study (default ablation/MODEL-DEVICE)")
     parser.add_argument("--fresh", action="store_true", help="start anew instead of going on with a stored study")
+    parser.add_argument("--force", action="store_true", help="even if there are files that aren't a study's")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(act=act)
 
@@ -54,7 +55,7 @@ def act(options: argparse.Namespace) -> int:
     )
     out = options.out or Path("ablation") / f"{model.name}-{device.name}"
     with Reporter() as reporter:
-        found = ablate(study, out, options.fresh, reporter.about)
+        found = ablate(study, out, options.fresh, reporter.about, options.force)
     if options.json:
         show_json(found)
     else:

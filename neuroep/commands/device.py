@@ -37,7 +37,7 @@ def add(commands: Any) -> None:
     for each in (fit, levels):
         each.add_argument("--name", metavar="NAME", help="one line on the device, its summary")
         each.add_argument("--out", type=Path, metavar="FILE", help="write the profile to this .toml file")
-        each.add_argument("--force", action="store_true", help="even if the file is there")
+        each.add_argument("--force", action="store_true", help="even if the files are there")
         each.add_argument("--json", action="store_true", help="print one JSON object")
 
 
@@ -98,6 +98,7 @@ def act_levels(options: argparse.Namespace) -> int:
 
 def check_outputs(options: argparse.Namespace) -> None:
     """Refuse files that can't be written before anything is computed."""
+    from neuroep.disk import refuse_existing
     from neuroep.errors import BadInput
 
     plot = getattr(options, "plot", None)
@@ -108,8 +109,7 @@ def check_outputs(options: argparse.Namespace) -> None:
     for option, path in (("--plot", plot), ("--out", options.out)):
         if path is not None and not path.resolve().parent.is_dir():
             raise BadInput(f"no folder {str(path.parent)!r}", option, "an existing folder")
-    if options.out is not None and options.out.exists() and not options.force:
-        raise BadInput(f"{str(options.out)!r} is there already", "--out", "another name, or --force")
+        refuse_existing(path, option, options.force)
 
 
 def conductance(text: str, where: str) -> float:

@@ -10,6 +10,9 @@ from typing import Any
 
 from neuroep.commands.console import say, show_json, show_table
 
+#: What a life leaves.
+FILES = ("life.json", "life.png")
+
 
 def add(commands: Any) -> None:
     """Add the command's arguments."""
@@ -23,6 +26,7 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("--verify", action="store_true", help="program by write-verify, with its published error")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder of life.json and life.png (default life/MODEL)")
+    parser.add_argument("--force", action="store_true", help="even if another life, or other files, are there")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(act=act)
 
@@ -30,23 +34,42 @@ def add(commands: Any) -> None:
 def act(options: argparse.Namespace) -> int:
     """Carry out the command."""
     from neuroep.catalogue import load_device, load_model
-    from neuroep.disk import to_json, write_atomic
+    from neuroep.disk import make_folder, to_json, write_atomic
     from neuroep.life import lives
     from neuroep.life_figure import write_life_figure
+    from neuroep.ownership import default_out
 
     model, device = load_model(options.model), load_device(options.device)
     seeds = tuple(options.seed or [0])
+    out = options.out or default_out("life", model.name)
+    asked = {"model": model.name, "device": device.name, "from": options.source, "epochs": options.epochs}
+    check_out(out, asked | {"verify": options.verify}, seeds, options.force)
     found = lives(model, device, seeds, options.epochs, options.source, options.verify, _follow)
-    out = options.out or Path("life") / model.name
-    out.mkdir(parents=True, exist_ok=True)
-    write_atomic(out / "life.json", to_json(found))
-    write_life_figure(found, out / "life.png")
+    make_folder(out)
+    write_atomic(out / FILES[0], to_json(found))
+    write_life_figure(found, out / FILES[1])
     if options.json:
         show_json(found)
     else:
         show(found)
         say(f"{out}/: life.json, life.png")
     return 0
+
+
+def check_out(out: Path, asked: dict[str, Any], seeds: tuple[int, ...], force: bool) -> None:
+    """Refuse, before anything is computed, to write over files that aren't this life's."""
+    from neuroep.errors import BadInput
+    from neuroep.ownership import refuse_taken
+    from neuroep.store import first_difference
+
+    stored = refuse_taken(out, FILES, {*asked, "rows"}, force)
+    if stored is None or force:
+        return
+    rows = stored["rows"] if isinstance(stored["rows"], list) else []
+    kept = {key: stored[key] for key in asked} | {"seeds": [row.get("seed") for row in rows if isinstance(row, dict)]}
+    difference = first_difference(kept, asked | {"seeds": list(seeds)})
+    if difference:
+        raise BadInput(f"holds another life: {difference}", str(out), "another --out, or --force")
 
 
 def _follow(row: dict[str, Any]) -> None:

@@ -31,6 +31,7 @@ def act(options: argparse.Namespace) -> int:
     """Carry out the command."""
     from neuroep.catalogue import load_device, load_model
     from neuroep.experiment import Experiment
+    from neuroep.ownership import default_out
     from neuroep.run import run
 
     model = load_model(options.model)
@@ -45,7 +46,7 @@ def act(options: argparse.Namespace) -> int:
         threads=options.threads,
         without=names_in(options.without),
     )
-    out = options.out or Path("runs") / model.name
+    out = options.out or default_out("runs", model.name)
     with Reporter() as reporter:
         result = run(experiment, out, options.fresh, reporter)
     if options.json:

@@ -38,6 +38,7 @@ def add(commands: Any) -> None:
     parser.add_argument("--samples", type=int, default=8, metavar="N", help="samples of the batch (default 8)")
     parser.add_argument("--seed", "-s", type=int, default=0, metavar="S", help="of weights and samples (default 0)")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the course: .png, .svg or .pdf")
+    parser.add_argument("--force", action="store_true", help="even if the figure's file is there")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(act=act)
 
@@ -82,6 +83,7 @@ def act(options: argparse.Namespace) -> int:
 
 def check(options: argparse.Namespace) -> None:
     """Refuse what can't be used before anything is computed."""
+    from neuroep.disk import refuse_existing
     from neuroep.errors import BadInput, UnknownName
     from neuroep.solvers.problems import Form
 
@@ -97,6 +99,7 @@ def check(options: argparse.Namespace) -> None:
         raise BadInput(f"a figure called {options.plot.name!r}", "--plot", ", ".join(FORMATS))
     if options.plot is not None and not options.plot.resolve().parent.is_dir():
         raise BadInput(f"no folder {str(options.plot.parent)!r}", "--plot", "an existing folder")
+    refuse_existing(options.plot, "--plot", options.force)
 
 
 def make_plan(options: argparse.Namespace, circuit: Circuit) -> ContinuousPlan:
