@@ -14,7 +14,7 @@ from neuroep.errors import BadInput, UnknownName
 from neuroep.network import Activation, Cost, Coupling, Layer, Network
 from neuroep.recipe import Phases, Programming, Recipe, Scale, Training
 from neuroep.specs.device import DeviceSpec
-from neuroep.specs.reading import Table, at, convert, read_toml, refuse_unknown_keys
+from neuroep.specs.reading import Table, at, convert, name_of, read_toml, refuse_unknown_keys
 
 T = TypeVar("T")
 
@@ -87,7 +87,7 @@ class ModelTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     phases: dict[str, Any] = {}
     training: dict[str, Any] = {}
     backprop: dict[str, Any] = {}
-    on: dict[str, dict[str, dict[str, Any]]] = {}
+    on: dict[str, Any] = {}
     measured: list[Measured] = []
 
 
@@ -270,12 +270,14 @@ def read_model(path: str | Path) -> ModelSpec:
         With file and key path, what is allowed and the nearest right name.
     """
     path = Path(path)
-    spec = ModelSpec(path.stem, path, convert(read_toml(path), ModelTable, path))
+    spec = ModelSpec(name_of(path), path, convert(read_toml(path), ModelTable, path))
     spec.network()
     _ = spec.data
-    for name in spec.devices:
+    for name, parts in spec.table.on.items():
         if name.startswith(ANY) and name not in KINDS:
             raise UnknownName("table for a kind of device", name, KINDS, at(path, "on"))
+        for part, table in convert(parts, dict, path, f"on.{name}").items():
+            convert(table, dict, path, f"on.{name}.{part}")
     spec.recipe()
     for name in spec.devices:
         spec.overridden(name)
