@@ -93,7 +93,7 @@ class Phases:
             most = f"free_sweeps and nudged_sweeps of at most {MOST_SWEEPS:,}"
             raise BadInput(f"{max(self.free_sweeps, self.nudged_sweeps):.3g} sweeps", "phases", most)
         if not 2 <= self.points <= 1000:
-            raise BadInput(f"{self.points:.3g} point(s) on the circle", "phases.points", "2 to 1000")
+            raise BadInput(f"{self.points:.3g} point(s) on the circle", "phases.points", "2 or more, at most 1000")
         if self.scaled and not self.estimator.is_difference:
             raise BadInput(
                 f"scaled displacements with the {self.estimator.value} estimator",

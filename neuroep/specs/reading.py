@@ -199,7 +199,7 @@ def _located(message: str, kind: Any, raw: object, file: object, prefix: str) ->
 
 def _walk(kind: Any, path: str) -> Any:
     """Return the msgspec type that stands at a path such as ``layers[0].size``."""
-    found = msgspec.inspect.type_info(kind)
+    found: Any = msgspec.inspect.type_info(kind)
     for step in re.findall(r"\[[^\]]*\]|[^.\[]+", path):
         found = _not_none(found)
         if step.startswith("["):
