@@ -67,10 +67,11 @@ def _why(error: float, text: str) -> str:
 
 
 def _at_edges(family: Family, solution: Solution, zero: float) -> dict[str, str]:
-    """Parameters at the edge of the box in which they were searched; but exponents of 0 are constant steps."""
+    """Parameters at the edge of their box; but an exponent of 0 is a constant step, and no conductance is a bound."""
     low, high = family.limits(zero)
     near = EDGE * (high - low)
     names = ("dw_min", "dw_min", *family.shape, *(("g_min_siemens", "g_max_siemens") if family.bounds else ()))
-    constant = (low == 0.0) & np.asarray(["gamma" in name for name in names])
-    edge = ((solution.head <= low + near) & ~constant) | (solution.head >= high - near)
+    natural = (low == 0.0) & np.asarray(["gamma" in name for name in names])
+    natural |= (low == zero) & np.asarray([name == "g_min_siemens" for name in names])
+    edge = ((solution.head <= low + near) & ~natural) | (solution.head >= high - near)
     return {name: "at the edge of what was searched" for name, there in zip(names, edge.tolist(), strict=True) if there}
