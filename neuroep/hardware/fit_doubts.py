@@ -42,15 +42,16 @@ def doubts_of(curves: Curves, solution: Solution, errors: Mapping[str, float]) -
     errors : mapping of str to float
         Its standard errors.
     """
-    found = {}
-    family = solution.family
+    found, family = {}, solution.family
+    reads = curves.positions[curves.read]
+    if (2.0 * solution.rmse) ** 2 >= float(np.var(reads)):
+        found["dw_min"] = "the curves are no nearer to the reads than their mean"
     names = () if family is None else names_of(family)
     for key in (name for name in names if "siemens" not in name):
         value = abs(float(getattr(solution.model, key)))
         if errors[key] > {"dw_min": HALF * value, "up_down": HALF}.get(key, max(1.0, value)):
             found[key] = _why(errors[key], f"± {errors[key]:.2g}")
     span = curves.high - curves.low
-    reads = curves.positions[curves.read]
     for key, beyond in (
         ("g_min_siemens", float(reads.min()) - solution.ends[0]),
         ("g_max_siemens", solution.ends[1] - float(reads.max())),
