@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import math
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neuroep.commands.console import say, show_json, show_table
 
 if TYPE_CHECKING:
-    from neuroep.hardware.fitting import Fit
+    from neuroep.hardware.fitting import Fit, Ranking
+    from neuroep.hardware.pulse_data import PulseData
     from neuroep.specs.levels import Levels
 
 #: What --plot can write.
@@ -44,35 +47,62 @@ def add(commands: Any) -> None:
 def act_fit(options: argparse.Namespace) -> int:
     """Carry out `device fit`."""
     from neuroep.errors import UnknownName
-    from neuroep.hardware.fitting import MODELS, fit
+    from neuroep.hardware.fitting import MODELS, rank
     from neuroep.hardware.pulse_data import read_pulses
-    from neuroep.specs.profile_text import profile_text
 
     wanted = None if options.model is None else options.model.removesuffix("-step")
     if wanted is not None and wanted not in MODELS:
         raise UnknownName("step model", options.model, MODELS, "--model")
     check_outputs(options)
     data = read_pulses(options.file, options.unit)
-    fits = fit(data)
-    chosen = fits[0] if wanted is None else next(one for one in fits if one.name == wanted)
+    fits, left_out, text = stated(rank(data), data, options, wanted)
     if options.out is not None:
-        write(options.out, profile_text(chosen, data, options.name or ""))
+        write(options.out, text)
     if options.plot is not None:
         from neuroep.fit_figure import write_fit_figure
 
-        write_fit_figure([chosen, *(one for one in fits if one is not chosen)], data, options.plot)
+        write_fit_figure(fits, data, options.plot)
+    chosen, ranked = fits[0], sorted(fits, key=lambda one: one.aicc)
     if options.json:
         head = {"file": str(options.file), "sha256": data.sha256, "traces": len(data.traces)}
-        head |= {"devices": len(data.devices), "chosen": chosen.name, "out": options.out}
+        head |= {"devices": len(data.devices), "ignored": list(data.ignored), "chosen": chosen.name}
+        head |= {"left_out": dict(left_out), "out": options.out}
         show_json(head | {"rows": [row(one) for one in fits]})
         return 0
-    show(fits, f"{data.name}: {len(data.traces)} traces of {len(data.devices)} devices")
-    why = "least AICc; of models within 2 of it, the fewest parameters" if wanted is None else "as asked"
+    show(fits, ranked[0].aicc, f"{data.name}: {len(data.traces)} traces of {len(data.devices)} devices")
+    if data.ignored:
+        say(f"left alone: columns {', '.join(map(repr, data.ignored))}")
+    for name, reason in left_out.items():
+        say(f"left out: {name} ({reason})")
+    sure = "" if not any(one.doubts for one in fits) else "of the models that the reads determine, "
+    why = f"{sure}least AICc; of models within 2 of it, the fewest parameters" if wanted is None else "as asked"
     say(f"chosen: {chosen.name} ({why})")
     for line in details(chosen):
         say(f"  {line}")
     written(options)
     return 0
+
+
+def stated(
+    ranking: Ranking, data: PulseData, options: argparse.Namespace, wanted: str | None
+) -> tuple[list[Fit], dict[str, str], str]:
+    """Return the fits whose profile can be read again, the chosen one first; why others were left out; its profile."""
+    from neuroep.errors import BadInput
+    from neuroep.specs.profile_text import profile_text
+
+    texts, left_out = {}, dict(ranking.left_out)
+    for one in ranking.fits:
+        try:
+            texts[one.name] = profile_text(one, data, options.name or "")
+        except BadInput as error:
+            left_out[one.name] = str(error)
+    fits = [one for one in ranking.fits if one.name in texts]
+    if wanted in left_out or not fits:
+        reasons = left_out if wanted is None else {wanted: left_out[wanted]}
+        what = "; ".join(f"{name} steps: {reason}" for name, reason in reasons.items())
+        raise BadInput(what, data.name if wanted is None else "--model", ", ".join(texts))
+    chosen = fits[0] if wanted is None else next(one for one in fits if one.name == wanted)
+    return [chosen, *(one for one in fits if one is not chosen)], left_out, texts[chosen.name]
 
 
 def act_levels(options: argparse.Namespace) -> int:
@@ -151,7 +181,8 @@ def row(one: Fit) -> dict[str, Any]:
         "g_max_siemens": one.g_max_siemens,
         "pulses": one.pulses,
         "parameters": one.parameters,
-        "errors": dict(one.errors),
+        "errors": {key: value if math.isfinite(value) else None for key, value in one.errors.items()},
+        "doubts": dict(one.doubts),
         "cycle_noise": one.noise.cycle,
         "additive": one.noise.additive,
         "write_noise": one.noise.read,
@@ -167,12 +198,12 @@ def levels_object(found: Levels) -> dict[str, Any]:
     return head | {"parameters": {name: getattr(found.model, name) for name in names}}
 
 
-def show(fits: tuple[Fit, ...], title: str) -> None:
+def show(fits: Sequence[Fit], least: float, title: str) -> None:
     """Print one line a model."""
     rows = [
         (
             one.name, ", ".join(f"{key} {value:.4g}" for key, value in one.parameters.items()), f"{one.rmse:.3%}",
-            f"{one.r_squared:.5f}", f"{one.aicc - fits[0].aicc:+.1f}", str(one.free),
+            f"{one.r_squared:.5f}", f"{one.aicc - least:+.1f}", str(one.free),
         )
         for one in fits
     ]  # fmt: skip
@@ -184,6 +215,7 @@ def details(one: Fit) -> list[str]:
     lines = [f"{key} {value:.5g} ± {one.errors.get(key, 0.0):.2g}" for key, value in one.parameters.items()]
     ends = (("g_min", one.g_min_siemens), ("g_max", one.g_max_siemens))
     lines += [f"{key} {1e6 * v:.5g} ± {1e6 * one.errors.get(f'{key}_siemens', 0.0):.2g} uS" for key, v in ends]
+    lines += [f"{key.removesuffix('_siemens')} isn't determined: {why}" for key, why in one.doubts.items()]
     kind = "additive" if one.noise.additive else "multiplicative"
     lines += [f"cycle noise {one.noise.cycle:.3g} of a step, {kind}; write noise {one.noise.read:.3g}"]
     lines += [f"{one.pulses:.0f} pulses of dw_min for the range"]

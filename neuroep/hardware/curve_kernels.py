@@ -74,13 +74,17 @@ def follow(
             up, down, low, high, shape = own[0], own[1], own[2], own[3], own[HEAD:]
             scale = (own[5] - own[4]) / (high - low)
             w = low + (starts[b, t] - own[4]) / scale
+            resting = 0  # the direction in which pulses no longer move it, which saves most of a long train
             for k in range(offsets[t], offsets[t + 1]):
-                if directions[k] > 0:
-                    w += up * _relative(code, w, True, low, high, shape)
-                elif directions[k] < 0:
-                    w -= down * _relative(code, w, False, low, high, shape)
-                if directions[k] != 0:
+                direction = directions[k]
+                if direction != resting:
+                    before = w
+                    if direction > 0:
+                        w += up * _relative(code, w, True, low, high, shape)
+                    else:
+                        w -= down * _relative(code, w, False, low, high, shape)
                     w = min(max(w, low), high)
+                    resting = direction if w == before else 0
                 if keep[k] >= 0:
                     out[keep[k], b] = own[4] + (w - low) * scale
 

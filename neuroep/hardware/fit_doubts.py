@@ -42,15 +42,16 @@ def doubts_of(curves: Curves, solution: Solution, errors: Mapping[str, float]) -
     errors : mapping of str to float
         Its standard errors.
     """
-    found = {}
-    family = solution.family
+    found, family = {}, solution.family
+    reads = curves.positions[curves.read]
+    if (2.0 * solution.rmse) ** 2 >= float(np.var(reads)):
+        found["dw_min"] = "the curves are no nearer to the reads than their mean"
     names = () if family is None else names_of(family)
     for key in (name for name in names if "siemens" not in name):
         value = abs(float(getattr(solution.model, key)))
         if errors[key] > {"dw_min": HALF * value, "up_down": HALF}.get(key, max(1.0, value)):
             found[key] = _why(errors[key], f"± {errors[key]:.2g}")
     span = curves.high - curves.low
-    reads = curves.positions[curves.read]
     for key, beyond in (
         ("g_min_siemens", float(reads.min()) - solution.ends[0]),
         ("g_max_siemens", solution.ends[1] - float(reads.max())),
@@ -67,10 +68,11 @@ def _why(error: float, text: str) -> str:
 
 
 def _at_edges(family: Family, solution: Solution, zero: float) -> dict[str, str]:
-    """Parameters at the edge of the box in which they were searched; but exponents of 0 are constant steps."""
+    """Parameters at the edge of their box; but an exponent of 0 is a constant step, and no conductance is a bound."""
     low, high = family.limits(zero)
     near = EDGE * (high - low)
     names = ("dw_min", "dw_min", *family.shape, *(("g_min_siemens", "g_max_siemens") if family.bounds else ()))
-    constant = (low == 0.0) & np.asarray(["gamma" in name for name in names])
-    edge = ((solution.head <= low + near) & ~constant) | (solution.head >= high - near)
+    natural = (low == 0.0) & np.asarray(["gamma" in name for name in names])
+    natural |= (low == zero) & np.asarray([name == "g_min_siemens" for name in names])
+    edge = ((solution.head <= low + near) & ~natural) | (solution.head >= high - near)
     return {name: "at the edge of what was searched" for name, there in zip(names, edge.tolist(), strict=True) if there}

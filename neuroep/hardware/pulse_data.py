@@ -32,6 +32,9 @@ LEAST_SIEMENS, MOST_SIEMENS = 1e-10, 1.0
 DIRECTIONS = {"up": 1, "+": 1, "1": 1, "+1": 1, "1.0": 1, "down": -1, "-": -1, "-1": -1, "-1.0": -1, "−1": -1, "−": -1}
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
+SURELY = 3.0
+"""Standard errors by which the mean step goes the wrong way where directions are wrong: noise alone may be less."""
+
 
 class Trace(NamedTuple):
     """One device's reads, pulse by pulse.
@@ -235,16 +238,22 @@ def _check_device(traces: Sequence[Trace], which: str, where: object) -> None:
     reads = np.concatenate([trace.siemens for trace in traces])
     if not np.nanmax(reads) > np.nanmin(reads):
         raise BadInput(f"the conductance{which} never changes", str(where), "a device that moves")
-    moves = {1: 0.0, -1: 0.0}
-    for trace in traces:
-        at = np.flatnonzero(np.isfinite(trace.siemens))
-        signs, change = trace.directions[at[:-1]], np.diff(trace.siemens[at])
-        for sign in moves:
-            moves[sign] += float(change[signs == sign].sum())
-    if moves[1] < 0.0 < moves[-1]:
+    wrong = {}
+    for sign in (1, -1):
+        steps = np.concatenate([_steps(trace, sign) for trace in traces])
+        error = steps.std() / np.sqrt(max(len(steps), 1))
+        wrong[sign] = len(steps) > 0 and float(steps.mean()) < -SURELY * error
+    if wrong[1] and wrong[-1]:
         what = f"pulses up lower the conductance{which}, pulses down raise it"
         raise BadInput(what, str(where), "'up' for pulses that raise it: swap the two")
-    for sign, name, verb in ((1, "up", "raise"), (-1, "down", "lower")):
-        if moves[sign] * sign < 0.0:
-            what = f"pulses {name} don't {verb} the conductance{which} ({moves[sign]:+.3g} S on the whole)"
-            raise BadInput(what, str(where), f"pulses {name} that {verb} it")
+    for sign, name, other in ((1, "up", "lower"), (-1, "down", "raise")):
+        if wrong[sign]:
+            what = f"pulses {name} {other} the conductance{which} on the whole"
+            raise BadInput(what, str(where), "up for pulses that raise it, down for those that lower it")
+
+
+def _steps(trace: Trace, sign: int) -> NDArray[np.float64]:
+    """Changes from read to read by pulses of one direction, positive the way of the pulse."""
+    at = np.flatnonzero(np.isfinite(trace.siemens))
+    found: NDArray[np.float64] = np.diff(trace.siemens[at])[trace.directions[at[:-1]] == sign] * sign
+    return found

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 import math
+import tempfile
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from neuroep.errors import BadInput
 from neuroep.hardware.fitting import Fit
 from neuroep.hardware.pulse_data import PulseData
 from neuroep.hardware.steps import ExpStep, PiecewiseStep, StepModel
+from neuroep.quantities import UNITS
+from neuroep.specs.crossbar import rule
+from neuroep.specs.device import read_device
 from neuroep.specs.levels import Levels
 
 Number = dict[str, Any]
@@ -23,7 +29,8 @@ _CAVEATS = [
 def profile_text(fitted: Fit, data: PulseData, summary: str = "") -> str:
     """Return the device file of a fit.
 
-    Bands are ± one standard error where the data give one.
+    Bands are ± one standard error where the data give one, cut to what a device can have. A number that the reads
+    don't determine is tagged `estimate`, with the reason in its source.
 
     Parameters
     ----------
@@ -36,44 +43,52 @@ def profile_text(fitted: Fit, data: PulseData, summary: str = "") -> str:
     Returns
     -------
     str
-        TOML.
+        TOML that `read_device` reads.
+
+    Raises
+    ------
+    BadInput
+        If the fit's numbers make no device file: which, and what is allowed.
     """
     source = f"{fitted.name} steps fitted to {data.name} (sha256 {data.sha256})"
     model, errors = fitted.model, fitted.errors
 
-    def measured(value: float, error: float, unit: str = "1", what: str = source) -> Number:
+    def measured(key: str, value: float, error: float, unit: str = "1", what: str = source) -> Number:
+        doubt = fitted.doubts.get(key, fitted.doubts.get(f"{key}_siemens", ""))
+        if doubt:
+            return _number(value, unit, f"{what}; not determined: {doubt}", "estimate")
         return _number(value, unit, what, "measured", error)
 
     g_min, g_max = (
-        measured(1e6 * value, 1e6 * errors.get(f"{key}_siemens", 0.0), "uS")
+        measured(key, 1e6 * value, 1e6 * errors.get(f"{key}_siemens", 0.0), "uS")
         for key, value in (("g_min", fitted.g_min_siemens), ("g_max", fitted.g_max_siemens))
     )
-    g_min["low"] = max(g_min["low"], 0.0)
-    cell = {key: measured(value, errors.get(key, 0.0)) for key, value in fitted.parameters.items()}
-    cell["dw_min"]["low"] = max(cell["dw_min"]["low"], 1e-3 * cell["dw_min"]["value"])
-    cell["up_down"] |= {"low": max(cell["up_down"]["low"], -1.0), "high": min(cell["up_down"]["high"], 1.0)}
+    cell = {key: measured(key, value, errors.get(key, 0.0)) for key, value in fitted.parameters.items()}
     residuals = f"residuals of {fitted.noise.steps} single steps about the {source}"
-    cell["cycle_noise"] = measured(fitted.noise.cycle, fitted.noise.cycle_error, what=residuals)
-    cell["write_noise"] = measured(
-        fitted.noise.read, fitted.noise.read_error, what=f"covariance of neighbouring {residuals}"
+    cell["cycle_noise"] = measured("cycle_noise", fitted.noise.cycle, fitted.noise.cycle_error, what=residuals)
+    again = (
+        "repeated reads, and "
+        if any(trace.scatter is not None and trace.scatter.any() for trace in data.traces)
+        else ""
     )
-    for key in ("cycle_noise", "write_noise"):
-        cell[key]["low"] = max(cell[key]["low"], 0.0)
+    why = f"{again}covariance of neighbouring {residuals}"
+    cell["write_noise"] = measured("write_noise", fitted.noise.read, fitted.noise.read_error, what=why)
     devices = len(data.devices)
     spread = {}
     for key, value in (("step", fitted.step_spread), ("bounds", fitted.bounds_spread)):
         if value is None:
-            spread[key] = _number(0.0, "1", f"one device in {data.name} tells nothing of others; set to 0", "estimate")
+            why = "one device tells" if devices == 1 else f"{devices} devices tell too little"
+            why = f"{why} nothing of others; set to 0" if devices == 1 else f"{why} of their steps; set to 0"
+            spread[key] = _number(0.0, "1", f"{data.name}: {why}", "estimate")
         else:
             error = value / math.sqrt(2.0 * (devices - 1))
-            spread[key] = measured(value, error, what=f"{devices} devices fitted one by one: {source}")
-            spread[key]["low"] = max(spread[key]["low"], 0.0)
+            spread[key] = measured(key, value, error, what=f"{devices} devices fitted one by one: {source}")
     text = summary or f"A device fitted to {data.name}: {fitted.name} steps, {fitted.pulses:.0f} pulses for its range"
     notes = [
         f"fit of {fitted.name} steps: RMSE {fitted.rmse:.3%} of the range, R2 {fitted.r_squared:.5f}",
         "w_min and w_max are the weights called so at g_min and g_max; bands are one standard error",
     ]
-    return _profile(text, notes, g_min, g_max, model, fitted.name, cell, spread, source)
+    return _loads(_profile(text, notes, g_min, g_max, model, fitted.name, cell, spread, source))
 
 
 def levels_text(device: Levels, summary: str = "") -> str:
@@ -91,7 +106,19 @@ def levels_text(device: Levels, summary: str = "") -> str:
         for value in (device.g_min_siemens, device.g_max_siemens)
     )
     text = summary or f"A device of {device.levels} levels"
-    return _profile(text, [labels], g_min, g_max, model, "linear", cell, spread, source)
+    return _loads(_profile(text, [labels], g_min, g_max, model, "linear", cell, spread, source))
+
+
+def _loads(text: str) -> str:
+    """Return a profile that can be read again."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "profile.toml"
+        path.write_text(text, encoding="utf-8")
+        try:
+            read_device(path)
+        except BadInput as error:
+            raise BadInput(f"no device file can say this: {str(error).removeprefix(f'{path}: ')}") from error
+    return text
 
 
 def _number(value: float, unit: str, source: str, tag: str, error: float = 0.0) -> Number:
@@ -144,11 +171,20 @@ def _tables(prefix: str, numbers: Mapping[str, Number]) -> list[str]:
     lines = []
     for name, number in numbers.items():
         lines += ["", f"[{prefix}.{name}]"]
+        number = _banded(f"{prefix}.{name}", number)
         exact = number["low"] == number["value"] == number["high"]
         for key, value in number.items():
             if not (exact and key in ("low", "high")):
                 lines.append(f"{key} = {_text(value) if isinstance(value, str) else repr(float(value))}")
     return lines
+
+
+def _banded(key: str, number: Number) -> Number:
+    """Return a number whose band is cut to what a device can have."""
+    allowed, unit = rule(key), UNITS[number["unit"]].factor
+    low = max(number["low"], allowed.low / unit, 1e-3 * number["value"] if key == "cell.dw_min" else -math.inf)
+    high = min(number["high"], allowed.high / unit)
+    return number | {"low": min(low, number["value"]), "high": max(high, number["value"])}
 
 
 def _text(value: str) -> str:

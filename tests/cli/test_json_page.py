@@ -90,8 +90,8 @@ def test_run(finished: Finished) -> None:
 )
 def test_every_other_command(title: str, argv: list[str], tmp_path: Path) -> None:
     (tmp_path / "own.toml").write_text(MODEL, encoding="utf-8")
-    rows = [f"{k},{8.0 - abs(k - 20) * 0.3}" for k in range(41)]
-    (tmp_path / "pulses.csv").write_text("\n".join(["pulse,conductance_uS", *rows]), encoding="utf-8")
+    rows = [f"{k},{8.0 - abs(k - 7) * 0.3},x" for k in range(15)]
+    (tmp_path / "pulses.csv").write_text("\n".join(["pulse,conductance_uS,note", *rows]), encoding="utf-8")
     check(title, call(*argv, "--json").json)
 
 
