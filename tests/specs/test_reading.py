@@ -168,8 +168,9 @@ PLACES = {
             "feedback"],
 }  # fmt: skip
 #: A table that may be empty, and what stands for true.
-RIGHT = {"energy = {}", "periphery = {}", "on = {}", "on.ecram = {}", "on.ecram.training = {}",
-         "phases = {}", "training = {}", "backprop = {}", "measured = []", "phases.free_sweeps = 3", "training.epochs = 3"}  # fmt: skip
+RIGHT = {"energy = {}", "periphery = {}", "on = {}", "on.ecram = {}", "on.ecram.training = {}", "phases = {}",
+         "training = {}", "backprop = {}", "measured = []", "phases.free_sweeps = 3",
+         "training.epochs = 3"}  # fmt: skip
 
 
 @pytest.mark.parametrize("value", ODD)
