@@ -256,6 +256,8 @@ DEFECTS = [
         "    stuck = ((states <= low).all(axis=0) & wanted) | (states >= high).all(axis=0)",
         "    stuck = (states <= low).all(axis=0) | (states >= high).all(axis=0)",
         "closed_form/test_activations.py",
+    ),
+    Defect(
         "test inputs scaled by what the test set says",
         "data/scaling.py",
         "train, test = (_apply(x, offset, span) for x in (dataset.x_train, dataset.x_test))",
