@@ -104,6 +104,8 @@ class Experiment:
             raise BadInput("no hardware to free of effects", "--without", "with a hardware profile as --device")
         checks.one_of(self.engine, NAMES, "engine", "--engine")
         checks.count(self.threads, "--threads", noun="threads")
+        if self.threads > 1 and self.engine in ("reference", "cuda") and not self.backprop:
+            raise BadInput(f"threads with the {self.engine} engine, and no twin to use them", "--threads", "1")
         if self.epochs is not None:
             checks.count(self.epochs, "--epochs", noun="epochs")
 

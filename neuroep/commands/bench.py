@@ -13,17 +13,23 @@ if TYPE_CHECKING:
     from neuroep.timing import StepTime
 
 NAMES = ("step", "settling", "threads", "growth", "memory", "cuda", "all")
+MODELS = ("fashion-mlp", "fashion-deep")
+STEPS = 300
 
 
 def add(commands: Any) -> None:
     """Add the command's arguments."""
     parser = commands.add_parser("bench", help="side-by-side timing against torch backprop, and scaling")
     parser.add_argument("name", nargs="?", default="step", help=f"what to time (default step): {', '.join(NAMES)}")
-    parser.add_argument("--model", nargs="+", default=["fashion-mlp", "fashion-deep"], metavar="M", help="models")
-    parser.add_argument("--batch", type=int, nargs="+", metavar="B", help="batch sizes (default: the recipe's own)")
-    parser.add_argument("--threads", type=int, nargs="+", metavar="N", help="thread counts (default: 1 and 2)")
-    parser.add_argument("--steps", type=int, default=300, metavar="N", help="timed steps of each (default 300)")
-    parser.add_argument("--engine", default="auto", help="of the step: auto, cpu or reference")
+    parser.add_argument("--model", nargs="+", metavar="M", help=f"models of the step (default: {' '.join(MODELS)})")
+    parser.add_argument(
+        "--batch", type=int, nargs="+", metavar="B", help="batch sizes of the step (default: the recipe's own)"
+    )
+    parser.add_argument(
+        "--threads", type=int, nargs="+", metavar="N", help="thread counts of the step (default: 1 and 2)"
+    )
+    parser.add_argument("--steps", type=int, metavar="N", help=f"timed steps of each (default {STEPS})")
+    parser.add_argument("--engine", help="of the step: auto (default), cpu or reference")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(act=act)
 
@@ -35,6 +41,12 @@ def act(options: argparse.Namespace) -> int:
 
     if options.name not in NAMES:
         raise UnknownName("benchmark", options.name, NAMES)
+    given = [
+        f"--{key}" for key in ("model", "batch", "threads", "steps", "engine") if getattr(options, key) is not None
+    ]
+    if given and options.name not in ("step", "all"):
+        raise BadInput(f"{given[0]} with {options.name!r}, which has its own", "bench", "options of 'step'")
+    options.steps = STEPS if options.steps is None else options.steps
     if options.steps < 1 or min(options.batch or [1]) < 1 or min(options.threads or [1]) < 1:
         raise BadInput("no steps, threads or samples", "bench", "--steps, --threads and --batch of at least 1")
     wanted = NAMES[:-1] if options.name == "all" else (options.name,)
@@ -64,8 +76,8 @@ def _steps(options: argparse.Namespace) -> Iterator[StepTime]:
     from neuroep.timing import step_times
 
     threads = options.threads or [1, 2][: os.cpu_count() or 1]
-    models = [load_model(name) for name in options.model]
-    return step_times(models, options.batch or [None], threads, options.steps, options.engine)
+    models = [load_model(name) for name in options.model or MODELS]
+    return step_times(models, options.batch or [None], threads, options.steps, options.engine or "auto")
 
 
 def _measures() -> dict[str, Callable[[], Iterator[Figure]]]:

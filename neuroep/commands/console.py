@@ -24,7 +24,7 @@ def console(stderr: bool = False) -> Console:
     from rich.console import Console
 
     terminal = (sys.stderr if stderr else sys.stdout).isatty()
-    return Console(stderr=stderr, highlight=False, width=None if terminal else 200)
+    return Console(stderr=stderr, highlight=False, emoji=False, width=None if terminal else 200)
 
 
 def show_table(title: str, header: Sequence[str], rows: Iterable[Sequence[str]], text: int = 1) -> None:

@@ -18,6 +18,8 @@ def add(commands: Any) -> None:
     fetch = inner.add_parser("fetch", help="download a published data set, checked by its hashes")
     fetch.add_argument("name", help="fashion-mnist or mnist")
     fetch.add_argument("--to", type=Path, metavar="DIR", help="folder (default: $NEUROEP_DATA, else the user's cache)")
+    # kept where `data --json fetch` has set it
+    fetch.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print one JSON object")
     fetch.set_defaults(act=act_fetch)
 
 
@@ -44,5 +46,9 @@ def act_fetch(options: argparse.Namespace) -> int:
     """Carry out `data fetch`."""
     from neuroep.data import fetch
 
-    say(f"{options.name} is in {fetch(options.name, options.to)}")
+    place = fetch(options.name, options.to)
+    if options.json:
+        show_json({"name": options.name, "place": place})
+    else:
+        say(f"{options.name} is in {place}")
     return 0

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 FORMATS = (".png", ".svg", ".pdf")
 #: Of adaptive solvers, and the step of the others as a share of the shortest time constant.
 RTOL, ATOL, SHARE = 1e-6, 1e-9, 0.1
+#: On the velocity of a sample that has settled.
+TOLERANCE = 1e-8
 
 
 def add(commands: Any) -> None:
@@ -31,7 +33,7 @@ def add(commands: Any) -> None:
     parser.add_argument("--rtol", type=float, metavar="R", help=f"of adaptive solvers (default {RTOL:g})")
     parser.add_argument("--atol", type=float, metavar="A", help=f"of adaptive solvers (default {ATOL:g})")
     parser.add_argument("--step", type=float, metavar="SECONDS", help=f"fixed step (default {SHARE:g} of the least τ)")
-    parser.add_argument("--tolerance", type=float, default=1e-8, metavar="T", help="on the velocity (default 1e-8)")
+    parser.add_argument("--tolerance", type=float, metavar="T", help=f"on the velocity (default {TOLERANCE:g})")
     parser.add_argument("--steps", type=int, default=100_000, metavar="N", help="most steps (default 100000)")
     parser.add_argument("--seconds", type=float, metavar="T", help="stop at this time, settled or not")
     parser.add_argument("--noise", type=float, metavar="σ", help="thermal noise per √second, for stochastic solvers")
@@ -70,7 +72,7 @@ def act(options: argparse.Namespace) -> int:
     phases = settle_phases(circuit, x, targets, options.beta, plan, noise_key(options.seed, "read noise"))
     title = f"{model.name} on {hardware.name}: {plan.solver.name}, {plan.form.value} form, γ = {network.feedback:g}"
     if options.plot is not None:
-        draw(phases, circuit, title, options.tolerance, options.plot)
+        draw(phases, circuit, title, plan.tolerance, options.plot)
     if options.json:
         head = {"model": model.name, "device": hardware.name, "inputs": where, "feedback": network.feedback}
         show_json(head | settings(plan) | {"rows": [row(one) for one in phases], "course": course(phases)})
@@ -119,6 +121,8 @@ def make_plan(options: argparse.Namespace, circuit: Circuit) -> ContinuousPlan:
         raise BadInput(f"tolerances {reason}", "--rtol, --atol", "either tolerances or a step")
     if solver.stochastic and options.seconds is None:
         raise BadInput("noise never comes to rest", "--seconds", "the time at which to stop")
+    if solver.stochastic and options.tolerance is not None:
+        raise BadInput(f"a tolerance with {solver.name!r}: noise never comes to rest", "--tolerance", "--seconds alone")
     control: Controller
     if solver.adaptive and options.step is None:
         control = PIController(
@@ -128,7 +132,8 @@ def make_plan(options: argparse.Namespace, circuit: Circuit) -> ContinuousPlan:
         control = FixedStep(SHARE * float(circuit.tau_seconds[1:].min()) if options.step is None else options.step)
     thermal = None if options.noise is None else Thermal((options.noise,), noise_key(options.seed, "thermal"))
     end = float("inf") if options.seconds is None else options.seconds
-    tolerance = 0.0 if solver.stochastic else options.tolerance
+    tolerance = TOLERANCE if options.tolerance is None else options.tolerance
+    tolerance = 0.0 if solver.stochastic else tolerance
     return ContinuousPlan(solver, control, tolerance, options.steps, Form(options.form), end, thermal)
 
 
