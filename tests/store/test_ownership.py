@@ -131,9 +131,7 @@ def test_what_a_killed_run_left_is_swept_up_and_only_that(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("refused", ["lock", "folder"])
-def test_a_folder_without_permission_may_be_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: str
-) -> None:
+def test_a_folder_without_permission_may_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: str) -> None:
     with RunFolder(tmp_path).open(SPEC) as run:
         run.save_checkpoint("ep-ideal-0", W, {})
     opened = os.open
