@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 SHADES = {"ideal": BACKPROP, "without": COLOURS[2], "all": GREY, "alone": COLOURS[1]}
 ROW, MARGINS = 0.24, 1.5
 """Inches: a line of the figure, and what is above and below the lines."""
+NAMED = 8
+"""Most couplings that the legend names one by one; of more, the first and the last."""
 NARROWEST = 0.02
 """Least range of cosines shown, so that rounding looks like rounding."""
 
@@ -68,10 +70,11 @@ def _cosines(axes: Axes, lines: Sequence[VariantSummary], key: str) -> None:
             shift = 0.36 * (k - 0.5 * (len(rows[0]) - 1)) / max(1, len(rows[0]) - 1)
             seen = [(place + shift, value) for place, value in enumerate(column) if value is not None]
             errors = [value.deviation or 0.0 for _, value in seen]
+            named = len(rows[0]) <= NAMED or k in (0, len(rows[0]) - 1)
             axes.errorbar(
                 [value.mean for _, value in seen], [place for place, _ in seen], xerr=errors, markersize=4.0,
                 fmt=MARKERS[k % len(MARKERS)], fillstyle=fill, linewidth=0.7, color=COLOURS[k % len(COLOURS)],
-                label=f"coupling {k + 1}, {when}",
+                label=f"coupling {k + 1}, {when}" if named else None,
             )  # fmt: skip
             lowest = min([lowest, *(value.mean - error for (_, value), error in zip(seen, errors, strict=True))])
     width = max(1.0 - lowest, NARROWEST)

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from neuroep.commands import ablate, bench, check, cost, data, device, life, listing, run, settle
 from neuroep.commands.stopping import report, stops
 from neuroep.commands.streams import drop_output, prepare, tell
-from neuroep.errors import BadInput, NeuroepError, UnknownName, shortened
+from neuroep.errors import BadInput, NeuroepError, Remark, UnknownName, shortened
 
 FAILED, BAD_INPUT = 1, 2
 
@@ -73,6 +73,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return BAD_INPUT
         if not sys.warnoptions:
             warnings.simplefilter("ignore")  # what matters is said in a line of our own
+            warnings.simplefilter("default", Remark)
+            warnings.formatwarning = lambda message, *_, **__: f"neuroep: {message}\n"
     with stops(forever=argv is None):
         try:
             return _run(given)

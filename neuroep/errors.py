@@ -69,3 +69,7 @@ class NotAvailable(NeuroepError):
 
 class Diverged(NeuroepError):
     """A training run or a settling whose numbers left the finite range."""
+
+
+class Remark(UserWarning):
+    """Something odd in a user's input that doesn't stop what was asked for; one line."""

@@ -74,7 +74,7 @@ def sample_batch(model: ModelSpec, network: Network, batch: int, seed: int) -> t
         If the data are here and don't fit the network.
     """
     try:
-        dataset: Dataset | None = load_data(model.data, seed=seed)
+        dataset: Dataset | None = load_data(model.data, seed=seed, scale=model.scale)
     except MissingData:
         dataset = None
     rng = stream(seed, "batch")
@@ -87,7 +87,7 @@ def sample_batch(model: ModelSpec, network: Network, batch: int, seed: int) -> t
     check_inputs(dataset, network.sizes[0])
     chosen = rng.choice(len(dataset.x_train), size=min(batch, len(dataset.x_train)), replace=False)
     labels = dataset.y_train[chosen]
-    wanted = targets(labels, dataset.classes, network.cost, network.sizes[-1])
+    wanted = dataset.targets(labels, network.cost, network.sizes[-1])
     return dataset.name, Samples(dataset.x_train[chosen], wanted, labels)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -12,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuroep import checks
-from neuroep.data import Dataset, check_inputs, load_data, order, targets
+from neuroep.data import Dataset, check_inputs, load_data, order
 from neuroep.engines import NAMES, create
-from neuroep.errors import BadInput
+from neuroep.errors import BadInput, Remark, printable
 from neuroep.fields import settle
 from neuroep.hardware.device import Device, Ideal, programmed
 from neuroep.hardware.effects import without
@@ -134,11 +135,11 @@ class Experiment:
 
     def dataset(self, seed: int) -> Dataset:
         """Return the data; parity draws its secret from the seed, all else is read once."""
-        return load_data(self.data, seed=seed) if self.data == "parity" else self._read
+        return load_data(self.data, seed=seed, scale=self.model.scale) if self.data == "parity" else self._read
 
     @cached_property
     def _read(self) -> Dataset:
-        return load_data(self.data)
+        return load_data(self.data, scale=self.model.scale)
 
     def check(self, jobs: Sequence[Job] | None = None) -> None:
         """Make sure, before anything is trained or written, that each training can be carried out on its data.
@@ -187,7 +188,7 @@ class Experiment:
                 "network": self.model.network().as_dict(),
                 "recipes": {device: self.recipe(device) for device in dict.fromkeys(job.device for job in self.jobs())},
                 "devices": {spec.name: spec.table for spec in self.devices},
-                "data": {"name": dataset.name, "sha256": dataset.sha256},
+                "data": {"name": dataset.name, "sha256": dataset.sha256} | scale_of(dataset),
                 "seeds": list(self.seeds),
                 "backprop": self.backprop,
                 "engine": create(self.engine, self.threads).name,
@@ -195,6 +196,22 @@ class Experiment:
         )
         # only where given, so that stored runs of earlier versions go on
         return plain | ({"without": sorted(set(self.without))} if self.without else {})
+
+
+def scale_of(dataset: Dataset) -> dict[str, str]:
+    """Return the key ``scale`` of a data set whose inputs are scaled; nothing else, so that stored runs go on."""
+    return {} if dataset.scale == "none" else {"scale": dataset.scale}
+
+
+def told(dataset: Dataset) -> list[str]:
+    """Return what is odd about data that are trained on nevertheless, a line each."""
+    return [f"data {dataset.name}: {remark}" for remark in dataset.remarks]
+
+
+def remark_on(dataset: Dataset) -> None:
+    """Warn of what is odd about data, before the training."""
+    for line in told(dataset):
+        warnings.warn(printable(line), Remark, stacklevel=2)
 
 
 def materials(network: Network, dataset: Dataset, training: Training, seed: int) -> Materials:
@@ -219,8 +236,7 @@ def materials(network: Network, dataset: Dataset, training: Training, seed: int)
 
 
 def _samples(network: Network, dataset: Dataset, x: NDArray[np.float32], labels: NDArray[np.int64]) -> Samples:
-    wanted = targets(labels, dataset.classes, network.cost, network.sizes[-1])
-    return Samples(x, wanted, labels)
+    return Samples(x, dataset.targets(labels, network.cost, network.sizes[-1]), labels)
 
 
 def _split(samples: Samples, share: float, seed: int) -> tuple[Samples, Samples]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from neuroep.engines import create
 from neuroep.errors import BadInput
-from neuroep.experiment import Experiment, Job, Materials, materials
+from neuroep.experiment import Experiment, Job, Materials, materials, remark_on
 from neuroep.hardware.device import Mounted, effective_weights
 from neuroep.learning.continual import trainer_for
 from neuroep.learning.trainer import Epoch, Evaluation, Progress, evaluate
@@ -63,7 +63,9 @@ def run_job(experiment: Experiment, job: Job, folder: RunFolder, on_epoch: OnEpo
     recipe = experiment.recipe(job.device)
     network = experiment.model.network()
     training = recipe.training if job.method == "ep" else recipe.backprop
-    stock = materials(network, experiment.dataset(job.seed), training, job.seed)
+    dataset = experiment.dataset(job.seed)
+    stock = materials(network, dataset, training, job.seed)
+    remark_on(dataset)
     work = _run_ep if job.method == "ep" else _run_backprop
     return work(experiment, job, recipe, stock, folder, saved, on_epoch)
 

@@ -15,7 +15,7 @@ from neuroep.chip import Chip
 from neuroep.data import load_data
 from neuroep.engines import create
 from neuroep.errors import BadInput
-from neuroep.experiment import Materials, materials
+from neuroep.experiment import Materials, materials, remark_on
 from neuroep.hardware.device import Ideal
 from neuroep.learning.continual import trainer_for
 from neuroep.learning.phases import plans
@@ -84,7 +84,9 @@ def live(
         Accuracies on the test set, as ``neuroep life --json`` prints them. The training samples chose the clip.
     """
     network, recipe = model.network(), for_fine_tuning(model.recipe(device))
-    stock = materials(network, load_data(model.data, seed=seed), recipe.training, seed)
+    dataset = load_data(model.data, seed=seed, scale=model.scale)
+    stock = materials(network, dataset, recipe.training, seed)
+    remark_on(dataset)
     weights, software = _source(model, network, recipe, stock, seed, source)
     clip = _best_clip(device, network, recipe, weights, stock, seed, verify)
     chip = _programmed(device, network, recipe, clipped(weights, clip), seed, verify)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 from neuroep.errors import BadInput
 from neuroep.fields import settle
+
+Scale = Literal["none", "standard", "minmax"]
+"""How inputs are scaled by what the training set says (:func:`neuroep.data.scaling.scaled`)."""
 
 
 class Estimator(StrEnum):
@@ -89,7 +93,7 @@ class Phases:
             most = f"free_sweeps and nudged_sweeps of at most {MOST_SWEEPS:,}"
             raise BadInput(f"{max(self.free_sweeps, self.nudged_sweeps):.3g} sweeps", "phases", most)
         if not 2 <= self.points <= 1000:
-            raise BadInput(f"{self.points:.3g} point(s) on the circle", "phases.points", "2 to 1000")
+            raise BadInput(f"{self.points:.3g} point(s) on the circle", "phases.points", "2 or more, at most 1000")
         if self.scaled and not self.estimator.is_difference:
             raise BadInput(
                 f"scaled displacements with the {self.estimator.value} estimator",

@@ -198,7 +198,8 @@ def _caveats(result: Mapping[str, Any]) -> str:
 
 def _provenance(result: Mapping[str, Any]) -> str:
     data = result["data"]
-    rows = [[key, f"<code>{escape(str(data[key]))}</code>"] for key in ("name", "source", "sha256") if key in data]
+    shown = [key for key in ("name", "source", "sha256", "scale") if key in data]
+    rows = [[key, f"<code>{escape(str(data[key]))}</code>"] for key in shown]
     rows += [[f"version of {escape(name)}", escape(version)] for name, version in result["versions"].items()]
     cells = "\n".join(f'<tr><td class="text">{key}</td><td class="text">{value}</td></tr>' for key, value in rows)
     spec = escape(json.dumps(plain(result["spec"]), indent=2, ensure_ascii=False))

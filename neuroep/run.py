@@ -11,7 +11,7 @@ from neuroep.cost.energy import INFERENCE, TRAINING_STEP, Bill, price
 from neuroep.cost.reuse import ClockTracker
 from neuroep.cost.traces import backprop_step
 from neuroep.data import Dataset
-from neuroep.experiment import IDEAL, Experiment, Job
+from neuroep.experiment import IDEAL, Experiment, Job, told
 from neuroep.jobs import Outcome, epochs_of, run_job
 from neuroep.learning.access import ep_step_trace
 from neuroep.learning.trainer import Epoch
@@ -117,7 +117,8 @@ def assemble(
 ) -> dict[str, Any]:
     """Return the result: rows by method, device and seed, and what each device's events cost."""
     sizes = {"train": len(dataset.x_train), "test": len(dataset.x_test)}
-    data = {"name": dataset.name, "sha256": dataset.sha256, "source": dataset.source} | sizes
+    data: dict[str, Any] = {"name": dataset.name, "sha256": dataset.sha256, "source": dataset.source} | sizes
+    data |= {"scale": dataset.scale}
     reference = [None] if experiment.reference else []
     profiles: list[DeviceSpec | None] = [*reference, *(d for d in experiment.devices if d.name != IDEAL)]
     rows, costs, seconds = [], {}, {}
@@ -134,7 +135,7 @@ def assemble(
     return {
         "model": experiment.model.name, "data": data, "versions": versions(), "spec": dict(spec), "rows": rows,
         "costs": costs, "seconds": seconds, "caveats": caveats,
-    }  # fmt: skip
+    } | ({"remarks": told(dataset)} if told(dataset) else {})  # fmt: skip
 
 
 def _outcomes(

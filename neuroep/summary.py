@@ -158,8 +158,8 @@ def plain_spread(values: Spread, digits: int = 3) -> str:
 
 
 def remarks(result: Mapping[str, Any]) -> list[str]:
-    """Return what a reader of a run's figures should know of single trainings: outputs that can't learn any more."""
-    return [
+    """Return what a reader of a run's figures should know: of the data, and of outputs that can't learn any more."""
+    return list(result.get("remarks", ())) + [
         f"{row['method']} {row['device']} seed {row['seed']}: {row['outputs_at_bound']} output unit(s) at a bound for"
         " every test sample, where the slope is 0: they can't learn; give them another `bias`, or make them linear"
         for row in result["rows"]

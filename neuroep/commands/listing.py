@@ -70,6 +70,7 @@ def model_object(spec: ModelSpec) -> dict[str, Any]:
             "path": str(spec.path),
             "summary": spec.summary,
             "data": spec.data,
+            "scale": spec.scale,
             "network": spec.network().as_dict(),
             "recipe": spec.recipe(),
             "on": recipes_on(spec),
@@ -105,7 +106,8 @@ def device_object(spec: DeviceSpec) -> dict[str, Any]:
 def show_model(spec: ModelSpec) -> None:
     """Print a model: layers, recipe, accuracies with the commands that gave them."""
     network, recipe = spec.network(), spec.recipe()
-    say(f"{spec.name}: {spec.summary}\n  file {spec.path}\n  data {spec.data}")
+    scale = "" if spec.scale == "none" else f", scaled: {spec.scale}"
+    say(f"{spec.name}: {spec.summary}\n  file {spec.path}\n  data {spec.data}{scale}")
     say(f"  cost {network.cost.label}, feedback gain γ = {network.feedback:g}")
     layers = [
         (

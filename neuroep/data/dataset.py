@@ -41,6 +41,10 @@ class Dataset:
         Labels, 0 to classes − 1.
     classes : int
         Number of classes.
+    scale : str
+        How the inputs were scaled: ``"none"``, or as :func:`neuroep.data.scaling.scaled` says.
+    label_remark, input_remark : str
+        A line on labels or inputs that look wrong but can be used; empty if they don't.
     """
 
     name: str
@@ -52,6 +56,21 @@ class Dataset:
     x_test: FloatInputs
     y_test: Labels
     classes: int
+    scale: str = "none"
+    label_remark: str = ""
+    input_remark: str = ""
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """The remarks that there are, labels first."""
+        return tuple(remark for remark in (self.label_remark, self.input_remark) if remark)
+
+    def targets(self, labels: Labels, cost: Cost, outputs: int) -> FloatArray:
+        """Return :func:`targets` of some labels; where the outputs don't fit, the error says what is odd about them."""
+        try:
+            return targets(labels, self.classes, cost, outputs)
+        except BadInput as error:
+            raise BadInput(f"{error}; {self.label_remark}") if self.label_remark else error from None
 
 
 def fingerprint(arrays: tuple[NDArray[np.generic], ...]) -> str:
@@ -113,7 +132,8 @@ def class_labels(values: NDArray[np.generic], where: str) -> Labels:
         If they aren't integers of at least 0, or aren't one-dimensional.
     """
     if values.ndim != 1:
-        raise BadInput(f"labels of shape {values.shape}", where, "(samples,)")
+        remedy = "y.ravel()" if values.ndim == 2 and values.shape[1] == 1 else "y.argmax(axis=1) where they are one-hot"
+        raise BadInput(f"labels of shape {values.shape}", where, f"(samples,): {remedy}")
     if values.dtype.kind not in "biuf":
         raise BadInput(f"labels of type {values.dtype}", where, "integers from 0")
     wide = values.astype(np.float64)

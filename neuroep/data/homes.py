@@ -10,7 +10,7 @@ from typing import NamedTuple
 from neuroep.data.dataset import Dataset
 from neuroep.data.files import OWN_LICENCE
 from neuroep.data.generated import DIGITS_LICENCE, NO_LICENCE
-from neuroep.data.idx import PARTS, find_parts, load_folder
+from neuroep.data.idx import PARTS, find_parts, load_folder, missing_parts
 from neuroep.errors import BadInput, MissingData, NotAvailable, UnknownName
 
 VARIABLE = "NEUROEP_DATA"
@@ -108,33 +108,42 @@ def places(name: str, folder: Path | None = None) -> list[Path]:
     """
     home = HOMES[name]
     variable = os.environ.get(VARIABLE)
-    roots = [folder] if folder is not None else [Path(variable).expanduser()] if variable else []
+    roots = [folder] if folder is not None else [Path(os.path.expanduser(variable))] if variable else []
     below = [place for root in roots for place in (root / name, root / home.torchvision, root)]
     return below if folder is not None else [*below, cache_folder(name), *home.system]
 
 
 def find(name: str, folder: Path | None = None) -> Path | None:
-    """Return the first place that holds any of a set's files, or None."""
-    return next((place for place in places(name, folder) if find_parts(place)), None)
+    """Return the first place that holds all of a set's files, or None."""
+    return next((place for place in places(name, folder) if len(find_parts(place)) == len(PARTS)), None)
+
+
+def _missing(name: str, folder: Path | None) -> MissingData:
+    """Return the error for a set that isn't here whole: which files lack where, and what to do."""
+    remedy = f"`neuroep data fetch {name}`, or ${VARIABLE} set to the folder that holds it"
+    lacking = {place: missing_parts(place) for place in places(name, folder)}
+    partial = [f"{place} lacks {', '.join(parts)}" for place, parts in lacking.items() if parts]
+    if partial:
+        return MissingData(f"{name} isn't complete: {'; '.join(partial)}", "data", remedy)
+    looked = ", ".join(str(place) for place in places(name, folder))
+    return MissingData(f"no files of {name} in any of: {looked}", "data", remedy)
 
 
 def load_published(name: str, folder: Path | None = None) -> Dataset:
-    """Load a published set from this machine.
+    """Load a published set from this machine, from the first place that holds it whole.
 
     Its source says so when the files aren't the published ones.
 
     Raises
     ------
     MissingData
-        If it isn't here.
+        If it isn't here, or some of its files aren't.
     BadInput
         If its files are bad, or they are another published set's.
     """
     place = find(name, folder)
     if place is None:
-        looked = ", ".join(str(place) for place in places(name, folder))
-        remedy = f"`neuroep data fetch {name}`, or ${VARIABLE} set to the folder that holds it"
-        raise MissingData(f"no files of {name} in any of: {looked}", "data", remedy)
+        raise _missing(name, folder)
     dataset, digests = load_folder(name, place, HOMES[name].licence)
     if digests == HOMES[name].contents:
         return dataset
@@ -152,7 +161,7 @@ def load_own(folder: Path) -> Dataset:
     BadInput
         If a file is missing or bad.
     """
-    dataset, digests = load_folder(folder.resolve().name, folder, OWN_LICENCE)
+    dataset, digests = load_folder(Path(os.path.realpath(folder)).name, folder, OWN_LICENCE)
     for name, home in HOMES.items():
         if digests == home.contents:
             return replace(dataset, name=name, licence=home.licence)
@@ -243,6 +252,6 @@ def describe() -> list[Available]:
         Available("parity", "generated", 20, 2, 500, 200, NO_LICENCE),
     ]
     for name, home in HOMES.items():
-        place = next((place for place in places(name) if len(find_parts(place)) == len(PARTS)), None)
+        place = find(name)
         rows.append(Available(name, str(place) if place else "", 784, 10, 60000, 10000, home.licence))
     return rows

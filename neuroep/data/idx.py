@@ -5,15 +5,19 @@ from __future__ import annotations
 import gzip
 import hashlib
 import math
+import os
 import struct
 import zlib
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neuroep.data.dataset import Dataset, assemble, check_counts
+from neuroep.data.labels import label_remark
+from neuroep.data.limits import CHUNK, check_ratio, check_values
 from neuroep.errors import BadInput
 
 PARTS = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
@@ -28,26 +32,13 @@ class IdxFile(NamedTuple):
     sha256: str
 
 
-def _content(path: Path) -> bytes:
-    """Read a file, uncompressed if it starts as gzip does."""
-    try:
-        raw = path.read_bytes()
-        return gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
-    except EOFError as error:
-        raise BadInput("truncated gzip file", str(path)) from error
-    except (gzip.BadGzipFile, zlib.error) as error:
-        raise BadInput(f"damaged gzip file ({error})", str(path)) from error
-    except OSError as error:
-        raise BadInput(f"can't be read ({error.strerror or error})", str(path)) from error
-
-
 def read_idx(path: Path, axes: int) -> IdxFile:
-    """Read an IDX or IDX.gz file of unsigned bytes.
+    """Read an IDX or IDX.gz file of unsigned bytes, as many as its header says and no more.
 
     Parameters
     ----------
     path : Path
-        The file.
+        The file; uncompressed if it starts as gzip does.
     axes : int
         Number of axes it must have: 3 for images, 1 for labels.
 
@@ -60,23 +51,61 @@ def read_idx(path: Path, axes: int) -> IdxFile:
     BadInput
         If it is empty, truncated, too long, damaged, or of another kind.
     """
-    content = _content(path)
-    if not content:
-        raise BadInput("empty file", str(path), "an IDX file")
+    try:
+        with path.open("rb") as raw:
+            packed = raw.read(2) == b"\x1f\x8b"
+            raw.seek(0)
+            stored = os.fstat(raw.fileno()).st_size
+            stream: BinaryIO | gzip.GzipFile = gzip.GzipFile(fileobj=raw) if packed else raw
+            return _read(stream, path, axes, stored, packed)
+    except EOFError as error:
+        raise BadInput("truncated gzip file", str(path)) from error
+    except (gzip.BadGzipFile, zlib.error) as error:
+        raise BadInput(f"damaged gzip file ({error})", str(path)) from error
+    except OSError as error:
+        raise BadInput(f"can't be read ({error.strerror or error})", str(path)) from error
+
+
+def _read(stream: BinaryIO | gzip.GzipFile, path: Path, axes: int, stored: int, packed: bool) -> IdxFile:
     start = 4 + 4 * axes
-    if len(content) < 4 or content[:4] != bytes([0, 0, UNSIGNED_BYTE, axes]):
-        raise BadInput(f"starts with 0x{content[:4].hex()}, not as an IDX file with {axes} axes", str(path), ALLOWED)
-    if len(content) < start:
-        raise BadInput(f"truncated in its header: {len(content)} bytes", str(path), f"{start} bytes or more")
-    shape = struct.unpack(f">{axes}I", content[4:start])
-    expected = start + math.prod(shape)
-    if len(content) != expected:
-        kind = "truncated" if len(content) < expected else "too long"
-        raise BadInput(f"{kind}: {len(content)} bytes for shape {shape}", str(path), f"{expected} bytes")
-    if expected == start:
+    header = stream.read(start)
+    shape = _shape(header, path, axes)
+    size = math.prod(shape)
+    if not packed and stored != start + size:
+        raise _wrong_length(stored, shape, path)
+    check_values(size, str(path))
+    if packed:
+        check_ratio(size, stored, str(path))
+    values, at, digest = np.empty(size, dtype=np.uint8), 0, hashlib.sha256(header)
+    while at < size and (chunk := stream.read(min(CHUNK, size - at))):
+        values[at : at + len(chunk)] = np.frombuffer(chunk, dtype=np.uint8)
+        at += len(chunk)
+        digest.update(chunk)
+    more = len(stream.read(1))  # and at the end of a gzip file its checksum is compared
+    if at + more != size:
+        raise _wrong_length(start + at + more, shape, path)
+    return IdxFile(values.reshape(shape), digest.hexdigest())
+
+
+def _shape(header: bytes, path: Path, axes: int) -> tuple[int, ...]:
+    if not header:
+        raise BadInput("empty file", str(path), "an IDX file")
+    if len(header) < 4 or header[:4] != bytes([0, 0, UNSIGNED_BYTE, axes]):
+        raise BadInput(f"starts with 0x{header[:4].hex()}, not as an IDX file with {axes} axes", str(path), ALLOWED)
+    if len(header) < 4 + 4 * axes:
+        least = f"{4 + 4 * axes} bytes or more"
+        raise BadInput(f"truncated in its header: {len(header)} bytes", str(path), least)
+    shape = struct.unpack(f">{axes}I", header[4:])
+    if math.prod(shape) == 0:
         raise BadInput(f"no samples: shape {shape}", str(path), "at least one")
-    values = np.frombuffer(content, dtype=np.uint8, offset=start).reshape(shape)
-    return IdxFile(values, hashlib.sha256(content).hexdigest())
+    return shape
+
+
+def _wrong_length(length: int, shape: tuple[int, ...], path: Path) -> BadInput:
+    expected = 4 + 4 * len(shape) + math.prod(shape)
+    kind = "truncated" if length < expected else "too long"
+    found = f"{kind}: {length} bytes{' or more' if length > expected else ''} for shape {shape}"
+    return BadInput(found, str(path), f"{expected} bytes")
 
 
 def find_parts(folder: Path) -> tuple[Path, ...]:
@@ -84,8 +113,15 @@ def find_parts(folder: Path) -> tuple[Path, ...]:
     found = []
     for part in PARTS:
         names = (part, part + ".gz", part.replace("-idx", ".idx"), part.replace("-idx", ".idx") + ".gz")
-        found += [folder / name for name in names if (folder / name).is_file()][:1]
+        found += [folder / name for name in names if os.path.isfile(folder / name)][:1]
     return tuple(found)
+
+
+def missing_parts(folder: Path) -> tuple[str, ...]:
+    """Return the names of the files that a folder lacks which has some of the four; nothing if it has all or none."""
+    found = find_parts(folder)
+    names = {path.name.removesuffix(".gz").replace(".idx", "-idx") for path in found}
+    return tuple(part for part in PARTS if part not in names) if found else ()
 
 
 def load_folder(name: str, folder: Path, licence: str) -> tuple[Dataset, tuple[str, ...]]:
@@ -111,8 +147,11 @@ def load_folder(name: str, folder: Path, licence: str) -> tuple[Dataset, tuple[s
     for k in (0, 2):
         images, labels = files[k].values, files[k + 1].values
         check_counts(images, labels, f"{paths[k]} and {paths[k + 1].name}")
-        x = np.divide(images.reshape(len(images), -1), np.float32(255), dtype=np.float32)
-        halves.append((x, labels.astype(np.int64)))
+        halves.append(
+            (np.divide(images.reshape(len(images), -1), np.float32(255), dtype=np.float32), labels.astype(np.int64))
+        )
     digests = tuple(file.sha256 for file in files)
     combined = hashlib.sha256(b"".join(bytes.fromhex(digest) for digest in digests)).hexdigest()
-    return assemble(name, str(folder), combined, licence, halves[0], halves[1]), digests
+    dataset = assemble(name, str(folder), combined, licence, halves[0], halves[1])
+    remark = label_remark(dataset.y_train, dataset.y_test, str(folder))
+    return replace(dataset, label_remark=remark), digests

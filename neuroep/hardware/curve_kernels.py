@@ -140,9 +140,10 @@ def normal_equations(
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def carried_noise(
-    slopes: Floats, keep: Whole, offsets: Whole, decay: Floats, sizes: Floats, read_variance: Floats
-) -> Floats:
-    """Return Jᵀ Σ J, shape (P, P), for the covariance Σ of reads whose pulses' noise is carried on.
+    slopes: Floats, keep: Whole, offsets: Whole, owner: Whole, decay: Floats, sizes: Floats, read_variance: Floats,
+    inner: Floats,
+) -> None:  # fmt: skip
+    """inner[d] += Jᵀ Σ J, shape (P, P), of each problem, for the covariance Σ of reads that carry pulses' noise on.
 
     Parameters
     ----------
@@ -151,22 +152,22 @@ def carried_noise(
     keep, decay, sizes : ndarray, shape (S,)
         Of each state: its read, or −1; ∂w/∂w of the pulse that led to it; the noise of that pulse.
     offsets : ndarray, shape (T + 1,)
+    owner : ndarray, shape (T,)
     read_variance : ndarray, shape (N,)
+    inner : ndarray, shape (D, P, P)
     """
     count = slopes.shape[1]
-    inner = np.zeros((count, count))
-    for t in range(len(offsets) - 1):
-        later = np.zeros(count)
+    for t in range(len(owner)):
+        d, later = owner[t], np.zeros(count)
         for k in range(offsets[t + 1] - 1, offsets[t] - 1, -1):
             n = keep[k]
             if n >= 0:
                 for p in range(count):
                     later[p] += slopes[n, p]
                     for q in range(count):
-                        inner[p, q] += read_variance[n] * slopes[n, p] * slopes[n, q]
+                        inner[d, p, q] += read_variance[n] * slopes[n, p] * slopes[n, q]
             for p in range(count):
                 for q in range(count):
-                    inner[p, q] += sizes[k] * sizes[k] * later[p] * later[q]
+                    inner[d, p, q] += sizes[k] * sizes[k] * later[p] * later[q]
             for p in range(count):
                 later[p] *= decay[k]
-    return inner

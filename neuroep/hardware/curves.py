@@ -9,18 +9,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from neuroep.hardware.curve_kernels import HEAD, carried_noise, follow, without_starts
-from neuroep.hardware.fit_noise import Noise
+from neuroep.hardware.curve_kernels import HEAD, follow
 from neuroep.hardware.law import LawCode
-from neuroep.hardware.pulse_data import PulseData
+from neuroep.hardware.pulse_data import PulseData, Trace
 from neuroep.hardware.step_families import Family, Floats, Steps
 from neuroep.hardware.steps import ExpStep, LinearStep, PiecewiseStep, PowStep, SoftBounds, StepModel
 
 Whole = NDArray[np.int64]
 WIDTH = 1e-5
 """Half the width of a central difference, relative to a parameter of size 1: error 1e-10, rounding 1e-11."""
-ALIKE = 1e-9
-"""Eigenvalue of JᵀJ, columns scaled to 1, below which parameters can be exchanged without a trace."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +95,7 @@ class Curves:
 
     def weights(self, solution: Solution) -> Floats:
         """Return the reads as weights of a model; NaN where there was none."""
-        return np.where(self.read, _weights(self.positions, solution.model, solution.ends), np.nan)
+        return np.where(self.read, weights_of(self.positions, solution.model, solution.ends), np.nan)
 
     def follow(self, model: StepModel) -> Solution:
         """Return what a model without free parameters predicts from where the traces start."""
@@ -135,77 +132,37 @@ class Solution(NamedTuple):
     starts: Floats
     frame: tuple[float, float]
 
-    def errors(self, curves: Curves, noise: Noise) -> dict[str, float]:
-        """Return standard errors by name, infinite where reads don't tell; a range from the data has a read's."""
-        unit = (curves.high - curves.low) / 2.0
-        per_weight = (self.ends[1] - self.ends[0]) / float(self.model.w_max - self.model.w_min)
-        plain = dict.fromkeys(("g_min_siemens", "g_max_siemens"), noise.read * per_weight * unit)
-        if self.family is None:
-            return plain
-        spread, lost = self._covariance(self.family, curves, noise, per_weight)
-        slopes = np.asarray([_numbers(self.family, row, self.frame) for row in around(self.head)])
-        gradient = (slopes[::2] - slopes[1::2]) / (2.0 * WIDTH)
-        sure = np.sqrt(np.maximum(np.einsum("pn,pq,qn->n", gradient, spread, gradient), 0.0))
-        sure[(np.abs(gradient) * lost[:, None] > 1e-3).any(axis=0)] = np.inf
-        found = dict(zip(names_of(self.family), sure.tolist(), strict=True))
-        return plain | {key: value * unit if "siemens" in key else value for key, value in found.items()}
 
-    def _covariance(self, family: Family, curves: Curves, noise: Noise, per_weight: float) -> tuple[Floats, Floats]:
-        """Return the covariance of θ without the starts, and how far each takes part in what reads don't tell."""
-        every = np.ones(len(self.starts), dtype=np.bool_)
-        slopes, own = jacobian(family, self.head[None], self.starts, curves, np.zeros(len(every), np.int64), self.frame)
-        slopes, own = slopes / per_weight, own / per_weight
-        first, size = first_reads(curves), len(self.head)
-        room = np.zeros(len(every)), np.zeros(len(every)), np.zeros((len(every), size))
-        without_starts(slopes, own, np.zeros(len(slopes)), first, every, *room)
-        weights = _weights(self.positions, self.model, self.ends)
-        before = np.append(0.0, weights[:-1])
-        change, decay = _pulses(self.model, before, curves.directions)
-        up, down = self.model.scales
-        sizes = np.where(curves.directions > 0, up, down) * np.abs(curves.directions) if noise.additive else change
-        variance = noise.read**2 / curves.counts[curves.read]
-        inner = carried_noise(slopes, curves.keep, curves.offsets, decay, noise.cycle * np.abs(sizes), variance)
-        return _sandwich(slopes.T @ slopes, inner)
+def apart(data: PulseData) -> list[Curves]:
+    """Return each device's traces, in positions of its own range."""
+    return [collect(traces) for traces in _by_device(data.traces).values()]
 
 
-def _pulses(model: StepModel, before: Floats, directions: Whole) -> tuple[Floats, Floats]:
-    """Return change and ∂w'/∂w of the mean pulse that led to each state."""
-    h = 1e-6 * float(np.max(model.w_max) - np.min(model.w_min))
-    decay = (model.pulse(before + h, directions) - model.pulse(before - h, directions)) / (2.0 * h)
-    return model.step(before, directions).astype(np.float64), decay.astype(np.float64)
+def _by_device(traces: Sequence[Trace]) -> dict[str, list[Trace]]:
+    found: dict[str, list[Trace]] = {}
+    for trace in traces:
+        found.setdefault(trace.device, []).append(trace)
+    return found
 
 
-def _sandwich(normal: Floats, inner: Floats) -> tuple[Floats, Floats]:
-    """Return N⁺ M N⁺ with columns scaled to 1, and each parameter's part in the directions without curvature."""
-    scale = np.sqrt(np.diag(normal))
-    scale = np.where(scale > 0.0, scale, 1.0)
-    values, vectors = np.linalg.eigh(normal / np.outer(scale, scale))
-    flat = values < ALIKE
-    lost = np.abs(vectors[:, flat]).max(axis=1, initial=0.0)
-    inverse = (vectors[:, ~flat] / values[~flat]) @ vectors[:, ~flat].T
-    return inverse @ (inner / np.outer(scale, scale)) @ inverse / np.outer(scale, scale), lost
-
-
-def collect(data: PulseData) -> Curves:
-    """Return the traces of a measurement as arrays; the range is the mean of the devices' own."""
-    siemens = np.concatenate([trace.siemens for trace in data.traces]).astype(np.float64)
-    once = [np.isfinite(trace.siemens).astype(np.int64) for trace in data.traces]
-    counts = [one if trace.counts is None else trace.counts for trace, one in zip(data.traces, once, strict=True)]
-    own: dict[str, list[Floats]] = {}
-    for trace in data.traces:
-        own.setdefault(trace.device, []).append(trace.siemens)
+def collect(traces: Sequence[Trace]) -> Curves:
+    """Return traces as arrays; the range is the mean of the devices' own."""
+    siemens = np.concatenate([trace.siemens for trace in traces]).astype(np.float64)
+    once = [np.isfinite(trace.siemens).astype(np.int64) for trace in traces]
+    counts = [one if trace.counts is None else trace.counts for trace, one in zip(traces, once, strict=True)]
+    own = {device: [trace.siemens for trace in some] for device, some in _by_device(traces).items()}
     low, high = (
         float(np.mean([end(np.concatenate(reads)) for reads in own.values()])) for end in (np.nanmin, np.nanmax)
     )
     read, total = np.isfinite(siemens), np.concatenate(counts)
-    scatter = sum(float(np.sum(trace.scatter)) for trace in data.traces if trace.scatter is not None)
+    scatter = sum(float(np.sum(trace.scatter)) for trace in traces if trace.scatter is not None)
     freedom = int(np.sum(np.maximum(total - 1, 0)))
     unit = (high - low) / 2.0
     return Curves(
         np.where(read, (siemens - low) / unit - 1.0, 0.0),
         total,
-        np.concatenate([np.append(0, trace.directions) for trace in data.traces]).astype(np.int64),
-        np.cumsum([0] + [len(trace.siemens) for trace in data.traces]),
+        np.concatenate([np.append(0, trace.directions) for trace in traces]).astype(np.int64),
+        np.cumsum([0] + [len(trace.siemens) for trace in traces]),
         low,
         high,
         (scatter / max(freedom, 1) / unit**2, freedom),
@@ -262,14 +219,17 @@ def _flat(model: StepModel, ends: Any, shape: tuple[int, int]) -> tuple[int, Flo
     return int(code), numbers
 
 
-def _weights(positions: Any, model: StepModel, ends: tuple[Any, Any]) -> Any:
+def weights_of(positions: Any, model: StepModel, ends: tuple[Any, Any]) -> Any:
+    """Return positions as weights of a model whose bounds are at `ends`."""
     return model.w_min + (positions - ends[0]) / (ends[1] - ends[0]) * (model.w_max - model.w_min)
 
 
-def around(head: Floats) -> Floats:
-    """Each parameter a little larger, then a little smaller."""
-    moves = WIDTH * np.eye(len(head))
-    return np.stack([head + moves, head - moves], axis=1).reshape(-1, len(head))
+def around(heads: Floats) -> Floats:
+    """Each parameter of θ (..., P) a little larger, then a little smaller: shape (2P, ..., P)."""
+    size = heads.shape[-1]
+    moves = WIDTH * np.stack([np.eye(size), -np.eye(size)], axis=1).reshape(2 * size, *(1,) * (heads.ndim - 1), size)
+    rows: Floats = heads + moves
+    return rows
 
 
 def jacobian(
@@ -279,7 +239,7 @@ def jacobian(
     curves: Curves,
     owner: Whole,
     frame: tuple[float, float],
-    limits: tuple[Floats, Floats] | None = None,
+    limits: tuple[Floats, Floats],
     active: NDArray[np.bool_] | None = None,
 ) -> tuple[Floats, Floats]:
     """∂position/∂θ of the reads, (N, P), and of each trace's own start, (N,), by central differences in one pass.
@@ -293,13 +253,12 @@ def jacobian(
     starts : ndarray, shape (T,)
     owner : ndarray of int, shape (T,)
         Whose each trace is.
-    limits : (ndarray, ndarray), optional
+    limits : (ndarray, ndarray)
         The boxes (D, P).
     active : ndarray of bool, shape (T,), optional
         Other traces have slopes of 0.
     """
-    rows = np.stack([around(head) for head in heads], axis=1)
-    rows = np.clip(rows, *(limits or family.limits(curves.zero)))
+    rows = np.clip(around(heads), *limits)
     every = np.concatenate([rows, heads[None], heads[None]])[:, owner]
     moved = np.repeat(starts[None], len(every), axis=0)
     moved[-2] += WIDTH
@@ -309,18 +268,3 @@ def jacobian(
     widths = np.abs(rows[::2] - rows[1::2]).max(axis=2).T  # (D, P): only its own parameter differs
     slopes = (path[:, :-2:2] - path[:, 1:-2:2]) / widths[owner[trace]]
     return slopes, (path[:, -2] - path[:, -1]) / (2.0 * WIDTH)
-
-
-def names_of(family: Family) -> tuple[str, ...]:
-    """Return the names of a family's numbers: the model's, and the range's where it is fitted."""
-    ends = ("g_min_siemens", "g_max_siemens") if family.bounds else ()
-    return ("dw_min", "up_down", *family.shape, *ends)
-
-
-def _numbers(family: Family, head: Floats, frame: tuple[float, float]) -> list[float]:
-    """The numbers that a model and its range have, as a function of θ; bounds in positions."""
-    low, high = family.limits()
-    head = np.clip(head, low, high)
-    model = family.build(head, frame)
-    shape = [float(getattr(model, name)) for name in ("dw_min", "up_down", *family.shape)]
-    return shape + ([float(head[-2]), float(head[-1])] if family.bounds else [])

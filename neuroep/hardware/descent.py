@@ -7,6 +7,7 @@ of the problem first (variable projection): what is left has a handful of parame
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +16,23 @@ from neuroep.hardware.curve_kernels import normal_equations, without_starts
 from neuroep.hardware.curves import Curves, Solution, first_reads, jacobian, joined, paths
 from neuroep.hardware.step_families import Family, Floats
 
-MOST_STEPS = 150
-ENOUGH = 1e-13
-"""Relative gain of the sum of squares below which a search ends; steps end it below ten times that."""
+
+class Care(NamedTuple):
+    """When a search ends: relative gain of the sum of squares that is nothing, and the most steps."""
+
+    enough: float
+    steps: int
+
+
+CAREFUL = Care(1e-11, 150)
+ROUGH = Care(1e-7, 40)
+"""Where only the spread of many fits counts."""
+SHARES = np.asarray([1.0, 0.3, 0.05, 0.0])
+"""Of a proposed move of a start that are tried."""
+SMALL_GAINS = 3
+"""In a row, or one that wasn't held back by damping, end a search."""
+STILL = 1e-12
+"""Relative step that is none."""
 STUCK = 1e12
 """Damping at which no step is small enough to gain anything."""
 NOTHING = 1e-26
@@ -27,8 +42,8 @@ NOTHING = 1e-26
 class _Search:
     """D problems side by side: θ (D, P), starts (T,), sums of squares (D,), damping (D,)."""
 
-    def __init__(self, family: Family, many: Sequence[Curves], frame: tuple[float, float]) -> None:
-        self.family, self.frame = family, frame
+    def __init__(self, family: Family, many: Sequence[Curves], frame: tuple[float, float], care: Care) -> None:
+        self.family, self.frame, self.care = family, frame, care
         self.curves, self.owner = joined(many)
         self.first, self.keep = first_reads(self.curves), self.curves.keep
         boxes = [family.limits(one.zero) for one in many]
@@ -38,9 +53,10 @@ class _Search:
         self.farthest = 5.0 + np.abs(self.starts)
         self.whose = np.repeat(self.owner, np.diff(self.first))
         self.reads = np.bincount(self.whose, minlength=len(many))
+        self.small = np.zeros(len(many), dtype=np.int64)
         self.damping = np.full(len(many), 1e-3)
         self.done = np.zeros(len(many), dtype=np.bool_)
-        self.left = self.residual(self.heads, self.starts)
+        self.left = self.residual(self.heads, self.starts[None])[:, 0]
         self.cost = self.costs(self.left)
         size, traces = self.heads.shape[1], len(self.starts)
         self.normal, self.right = np.zeros((len(many), size, size)), np.zeros((len(many), size))
@@ -48,13 +64,25 @@ class _Search:
         self.own = np.zeros(traces), np.zeros(traces), np.zeros((traces, size))
 
     def residual(self, heads: Floats, starts: Floats) -> Floats:
-        """Reads less curves, of problems that aren't done."""
+        """Reads less curves, (N, B), from B starts of each trace (B, T), of problems that aren't done."""
         every = heads[None][:, self.owner]
         active = ~self.done[self.owner]
         model, ends = self.family.build(every, self.frame), self.family.ends(every)
-        path = paths(model, ends, starts[None], self.curves, self.keep, active)[:, 0]
-        found: Floats = self.curves.positions[self.curves.read] - path
+        path = paths(model, ends, starts, self.curves, self.keep, active)
+        found: Floats = self.curves.positions[self.curves.read][:, None] - path
         return found
+
+    def best_starts(self, heads: Floats, starts: Floats) -> tuple[Floats, Floats]:
+        """Return starts on the way from the present ones to those proposed, and the residuals from there.
+
+        Given θ, traces have nothing to do with each other: each takes what is best for itself, so that one at a
+        bound, where curves bend, doesn't hold up the others.
+        """
+        tried = self.starts + SHARES[:, None] * (starts - self.starts)
+        left = self.residual(heads, tried)
+        trace = np.repeat(np.arange(len(starts)), np.diff(self.first))
+        best = np.argmin([np.bincount(trace, column**2, len(starts)) for column in left.T], axis=0)
+        return tried[best, np.arange(len(starts))], left[np.arange(len(left)), best[trace]]
 
     def costs(self, residual: Floats) -> Floats:
         """Sum of squares of each problem."""
@@ -90,13 +118,15 @@ class _Search:
     def advance(self) -> None:
         """Take steps that gain something, and say whose search is over."""
         heads, starts = self.propose()
-        left = self.residual(heads, starts)
+        starts, left = self.best_starts(heads, starts)
         cost = self.costs(left)
         gain = self.cost - cost
         better = (gain > 0.0) & ~self.done
-        moved = np.abs(heads - self.heads) > 10.0 * ENOUGH * (np.abs(self.heads) + 10.0 * ENOUGH)
-        ended = better & (gain <= ENOUGH * self.cost) & (self.damping <= 1.0)
-        ended |= ~moved.any(axis=1) & (gain <= ENOUGH * self.cost)
+        small = gain <= self.care.enough * self.cost
+        self.small = np.where(better, np.where(small, self.small + 1, 0), self.small)
+        moved = np.abs(heads - self.heads) > STILL * (np.abs(self.heads) + STILL)
+        ended = better & small & ((self.damping <= 1.0) | (self.small >= SMALL_GAINS))
+        ended |= small & ~moved.any(axis=1)
         self.heads = np.where(better[:, None], heads, self.heads)
         self.starts = np.where(better[self.owner], starts, self.starts)
         self.left = np.where(better[self.whose], left, self.left)
@@ -109,15 +139,15 @@ class _Search:
     def run(self) -> None:
         """Search until all problems are done."""
         self.linearise(~self.done)
-        for _ in range(MOST_STEPS):
+        for _ in range(self.care.steps):
             self.advance()
             if self.done.all():
                 return
 
 
-def solve(family: Family, many: Sequence[Curves], frame: tuple[float, float]) -> list[Solution]:
+def solve(family: Family, many: Sequence[Curves], frame: tuple[float, float], care: Care = CAREFUL) -> list[Solution]:
     """Return for each measurement the member of a family whose curves come nearest to the reads (least squares)."""
-    search = _Search(family, many, frame)
+    search = _Search(family, many, frame, care)
     search.run()
     found = []
     for d, (one, head) in enumerate(zip(many, search.heads, strict=True)):

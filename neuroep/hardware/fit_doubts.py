@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from neuroep.hardware.curves import Curves, Solution, names_of
+from neuroep.hardware.curves import Curves, Solution
+from neuroep.hardware.fit_errors import names_of
 from neuroep.hardware.step_families import FAMILIES, Family, Steps
 
 UNSURE = 0.1

@@ -18,6 +18,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from neuroep.hardware.steps import StepModel
@@ -54,7 +55,12 @@ class Noise(NamedTuple):
 
 
 def estimate(
-    model: StepModel, weights: Floats, directions: Signs, counts: Signs, repeats: tuple[float, int] = (0.0, 0)
+    model: StepModel,
+    weights: Floats,
+    curve: Floats,
+    directions: Signs,
+    counts: Signs,
+    repeats: tuple[float, int] = (0.0, 0),
 ) -> Noise:
     """Return the noise of measured weights about the model's mean pulses.
 
@@ -63,6 +69,8 @@ def estimate(
     model : StepModel
     weights : ndarray, shape (S,)
         Of the states of all traces; NaN where there was no read.
+    curve : ndarray, shape (S,)
+        The model's own weights, whose steps tell how noisy pulses are: those of the reads are noisy themselves.
     directions : ndarray of int, shape (S,)
         Of the pulse that led to a state; 0 where a trace starts.
     counts : ndarray of int, shape (S,)
@@ -77,21 +85,23 @@ def estimate(
     free = (after > np.max(low) + slack) & (after < np.min(high) - slack) & (directions != 0)
     residual = np.where(free & np.isfinite(before), after - before - change, np.nan)
     used = np.isfinite(residual)
-    eta, count = residual[used], int(used.sum())
-    spread = float(np.ptp(weights[np.isfinite(weights)]))
-    if count < 3 or float(np.std(eta)) < NOTHING * spread:
+    count, read = int(used.sum()), weights[np.isfinite(weights)]
+    spread = float(read.max() - read.min())
+    if count < 3 or (float(np.std(residual[used])) < NOTHING * spread and repeats[0] < (NOTHING * spread) ** 2):
         return Noise(0.0, False, 0.0, count)
     up, down = model.scales
     scales = np.where(directions > 0, up, down) * np.ones_like(change)
+    means = np.abs(model.step(curve[:-1], directions)).astype(np.float64)
     once = 1.0 / np.maximum(counts, 1)
-    options = [_moments(residual, np.abs(size), once, repeats) for size in (change, scales)]
+    options = [_moments(residual, size, once, *map(float, repeats)) for size in (means, scales)]
     additive = options[1][0] < options[0][0]
-    _, cycle, read, cycle_error, read_error = options[additive]
-    return Noise(cycle, additive, read, count, cycle_error, read_error)
+    _, cycle, rho, cycle_error, rho_error = options[additive]
+    return Noise(cycle, additive, rho, count, cycle_error, rho_error)
 
 
+@njit(cache=True, nogil=True, error_model="numpy")
 def _moments(
-    residual: Floats, sizes: Floats, once: Floats, repeats: tuple[float, int]
+    residual: Floats, sizes: Floats, once: Floats, repeated: float, freedom: float
 ) -> tuple[float, float, float, float, float]:
     """Return −2 ln likelihood (but for a constant), σ, ρ and their errors, from moments of steps' residuals.
 
@@ -104,44 +114,62 @@ def _moments(
     vanish, errors of the fitted bound would pass for noise.
     """
     used = np.isfinite(residual)
-    square, size, shares = residual[used] ** 2, sizes[used] ** 2, (once[:-1] + once[1:])[used]
-    if not size.any():
+    square, size = np.where(used, residual**2, 0.0), np.where(used, sizes**2, 0.0)
+    shares, variance = once[:-1] + once[1:], np.zeros(len(residual))
+    if size.sum() == 0.0:
         return np.inf, 0.0, 0.0, 0.0, 0.0
-    both = used[:-1] & used[1:]
-    product = (residual[:-1] * residual[1:])[both]
-    floor = 0.01 * float(square.mean())
-    pulses = np.concatenate([size, np.zeros(len(product) + 1)])
-    reads = np.concatenate([shares, -once[1:-1][both], [1.0]])
-    moments = np.concatenate([square, product, [repeats[0]]])
-    cycle, read = float(square.sum() / size.sum()), 0.0
-    variance = np.full_like(residual, np.nan)
+    floor = 0.01 * square.sum() / used.sum()
+    alone = square.sum() / size.sum()
+    cycle, read, cycle_error, read_error = alone, 0.0, 0.0, 0.0
     for _ in range(20):
-        variance[used] = cycle * size + read * shares + floor
-        pair = np.sqrt(variance[:-1] * variance[1:])[both]
-        again = (read + floor / 2.0) * np.sqrt(2.0)
-        weight = 1.0 / np.concatenate([np.sqrt(2.0) * variance[used], pair, [again]]) ** 2
-        weight[-1] *= repeats[1]
-        found, errors = _two(pulses, reads, moments, weight)
-        sure = found > 2.0 * errors
-        last = cycle, read
-        read = float(found[1]) if sure[1] else 0.0
-        cycle = (float(found[0]) if sure[0] else 0.0) if read else float(square.sum() / size.sum())
-        if np.allclose((cycle, read), last, rtol=1e-9, atol=0.0):
+        a, b, c, right_cycle, right_read = 0.0, 0.0, 0.0, 0.0, 0.0
+        for k in range(len(residual)):
+            variance[k] = cycle * size[k] + read * shares[k] + floor
+            if not used[k]:
+                continue
+            weight = 0.5 / variance[k] ** 2
+            a += weight * size[k] ** 2
+            b += weight * size[k] * shares[k]
+            c += weight * shares[k] ** 2
+            right_cycle += weight * size[k] * square[k]
+            right_read += weight * shares[k] * square[k]
+            if k > 0 and used[k - 1]:
+                weight = 1.0 / (variance[k - 1] * variance[k])
+                c += weight * once[k] ** 2
+                right_read -= weight * once[k] * residual[k - 1] * residual[k]
+        weight = 0.5 * freedom / (read + floor / 2.0) ** 2
+        c += weight
+        right_read += weight * repeated
+        found, other, cycle_error, read_error = _two(a, b, c, right_cycle, right_read)
+        last_cycle, last_read = cycle, read
+        read = other if other > 2.0 * read_error else 0.0
+        cycle = (found if found > 2.0 * cycle_error else 0.0) if read > 0.0 else alone
+        if abs(cycle - last_cycle) <= 1e-9 * last_cycle and abs(read - last_read) <= 1e-9 * last_read:
             break
-    total = cycle * size + read * shares + floor
-    deviance = float(np.sum(np.log(total) + square / total))
+    deviance = 0.0
+    for k in range(len(residual)):
+        if used[k]:
+            total = cycle * size[k] + read * shares[k] + floor
+            deviance += np.log(total) + square[k] / total
     sigma, rho = np.sqrt(cycle), np.sqrt(read)
     # of a root, half the relative error; without read noise all steps tell of σ alone
-    alone = sigma / np.sqrt(2.0 * len(square))
-    sigma_error = errors[0] / (2.0 * sigma) if read and cycle else alone
-    return deviance, float(sigma), float(rho), float(sigma_error), float(errors[1] / (2.0 * rho)) if read else 0.0
+    sigma_error = cycle_error / (2.0 * sigma) if read > 0.0 and cycle > 0.0 else sigma / np.sqrt(2.0 * used.sum())
+    return deviance, sigma, rho, sigma_error, read_error / (2.0 * rho) if read > 0.0 else 0.0
 
 
-def _two(first: Floats, second: Floats, moments: Floats, weight: Floats) -> tuple[Floats, Floats]:
-    """Return the weighted least squares of two unknowns, with their standard errors."""
-    columns = np.stack([first, second])
-    normal = (columns * weight) @ columns.T
-    scale = np.sqrt(np.where(np.diag(normal) > 0.0, np.diag(normal), 1.0))
-    scales = np.outer(scale, scale)
-    inverse = np.linalg.pinv(normal / scales, hermitian=True) / scales
-    return inverse @ (columns @ (weight * moments)), np.sqrt(np.diag(inverse))
+@njit(error_model="numpy")
+def _two(a: float, b: float, c: float, first: float, second: float) -> tuple[float, float, float, float]:
+    """Solve [[a, b], [b, c]] x = right, by the pseudo-inverse if need be; return x and the roots of its diagonal."""
+    p, q = np.sqrt(a), np.sqrt(c)
+    r, first, second = b / (p * q), first / p, second / q
+    if 1.0 - abs(r) < 1e-12:
+        sign = 1.0 if r > 0.0 else -1.0
+        both = (first + sign * second) / 4.0
+        return both / p, sign * both / q, 0.5 / p, 0.5 / q
+    det = 1.0 - r * r
+    return (
+        (first - r * second) / det / p,
+        (second - r * first) / det / q,
+        1.0 / np.sqrt(det) / p,
+        1.0 / np.sqrt(det) / q,
+    )

@@ -8,17 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuroep.hardware.curves import Curves, Solution
-from neuroep.hardware.descent import solve
-from neuroep.hardware.fit_noise import Noise, estimate
+from neuroep.hardware.descent import ROUGH, solve
+from neuroep.hardware.fit_errors import noise_of, standard_errors
 from neuroep.hardware.step_families import FAMILIES, piecewise
 from neuroep.hardware.steps import PiecewiseStep
-
-
-def noise_of(curves: Curves, solution: Solution) -> Noise:
-    """Return the noise of the reads about a model's mean pulses, in its weights."""
-    unit = float(solution.model.w_max - solution.model.w_min) / (solution.ends[1] - solution.ends[0])
-    repeats = (curves.repeats[0] * unit**2, curves.repeats[1])
-    return estimate(solution.model, curves.weights(solution), curves.directions, curves.counts, repeats)
 
 
 def spread_of(
@@ -45,8 +38,9 @@ def spread_of(
     if name == "piecewise":
         solutions = [one.follow(piecewise(one.steps(), frame, nodes)) for one in both]
     else:
-        solutions = solve(FAMILIES[name], both, frame)
-    errors = [found.errors(one, noise_of(one, found)) for one, found in zip(both, solutions, strict=True)]
+        solutions = solve(FAMILIES[name], both, frame, ROUGH)
+    noises = [noise_of(one, found) for one, found in zip(both, solutions, strict=True)]
+    errors = standard_errors(both, solutions, noises)
     told = [k for k, each in enumerate(errors) if np.isfinite(list(each.values())).all()]
     if len(told) < 2:
         return None, None

@@ -23,11 +23,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuroep.errors import BadInput, UnknownName
-from neuroep.hardware.curves import Curves, Solution, collect
+from neuroep.hardware.curves import Curves, Solution, apart, collect
 from neuroep.hardware.descent import solve
 from neuroep.hardware.fit_doubts import doubts_of, too_few
+from neuroep.hardware.fit_errors import noise_of, standard_errors
 from neuroep.hardware.fit_noise import Noise
-from neuroep.hardware.fit_spread import noise_of, spread_of
+from neuroep.hardware.fit_spread import spread_of
 from neuroep.hardware.pulse_data import PulseData, check
 from neuroep.hardware.step_families import FAMILIES, piecewise
 from neuroep.hardware.steps import StepModel
@@ -170,7 +171,7 @@ def rank(
     if nodes < 3:
         raise BadInput(f"{nodes} nodes", "nodes", "3 or more")
     check(data, data.name)
-    curves = collect(data)
+    curves = collect(data.traces)
     steps = curves.steps()
     reasons = {name: too_few(steps, name, nodes) for name in dict.fromkeys(models)}
     left_out = {name: reason for name, reason in reasons.items() if reason}
@@ -179,7 +180,7 @@ def rank(
         return Ranking((), left_out)
     count = _independent(curves, min(found, key=lambda one: one[1].rmse)[1], max(one[0].free for one in found))
     ranked = _order([_ranked(one, count) for one, _ in found])
-    devices = [collect(data.of(device)) for device in data.devices]
+    devices = apart(data)
     return Ranking(tuple(_with_spread(one, devices, frame, nodes) for one in ranked), left_out)
 
 
@@ -191,7 +192,7 @@ def _one(name: str, curves: Curves, frame: tuple[float, float], nodes: int) -> t
         (solution,) = solve(FAMILIES[name], [curves], frame)
         free = FAMILIES[name].size + (0 if FAMILIES[name].bounds else 2)
     noise = noise_of(curves, solution)
-    errors = solution.errors(curves, noise)
+    (errors,) = standard_errors([curves], [solution], [noise])
     model = replace(solution.model, cycle_noise=noise.cycle, additive=noise.additive, write_noise=noise.read)
     low, high = (curves.siemens_at(end) for end in solution.ends)
     variance = float(np.var(curves.positions[curves.read]))

@@ -44,6 +44,9 @@ EP_RULES: Mapping[str, str] = {
 the end of the free one and 64 otherwise. ``nudged`` and ``free``: the host swaps the rule between the phases.
 ``fast-slow``: at the end of the nudged phase fast traces hold it while slow ones still remember the free one."""
 
+LONGEST_RULE = 1000
+"""Characters; the longest of :data:`EP_RULES` has 60."""
+
 _GATES = frozenset({"x0", "y0", *EPOCHS})
 _PRE, _POST = frozenset({"x1", "x2"}), frozenset({"y1", "y2"})
 _TAGS = frozenset({"d", "t"})  # signed variables that a rule doesn't need for itself
@@ -136,11 +139,13 @@ def parse_rule(text: str) -> tuple[Product, ...]:
     UnknownName
         If a variable isn't one of the engine's.
     """
+    if len(text) > LONGEST_RULE:
+        raise BadInput(f"{len(text):,} characters", "learning rule", f"at most {LONGEST_RULE}")
     try:
         tree = ast.parse(text.strip().replace("^", "**"), mode="eval").body
-    except (SyntaxError, ValueError) as error:
+        return tuple(_product(factors, sign) for factors, sign in _terms(tree, 1))
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:  # the last two of what is nested deeply
         raise BadInput(f"{text!r} can't be read", "learning rule", "sums of products, as 2^-3*u0*x1*y1") from error
-    return tuple(_product(factors, sign) for factors, sign in _terms(tree, 1))
 
 
 def _terms(node: ast.expr, sign: int) -> list[tuple[list[ast.expr], int]]:

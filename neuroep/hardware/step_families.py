@@ -8,8 +8,9 @@ A search runs over θ = (ln s₊, ln s₋, shape …, and for models whose steps
     pow           γ₊, γ₋, and bounds
     exp           A₊, A₋, γ₊, γ₋, with slope a = 1 and offset b = 0
 
-Every θ in the boxes is a device that a profile can state. ExpStep's slope and offset only rescale γ and A, so no curve can tell them apart. Positions x put the measured range
-at [−1, 1]; weights w put the model's range at the frame (w_min, w_max).
+ExpStep's slope and offset only rescale γ and A, so no curve can tell them apart. Positions x put the measured range
+at [−1, 1]; weights w put the model's range at the frame (w_min, w_max). Every θ in the boxes is a device that a profile
+can state.
 """
 
 from __future__ import annotations

@@ -7,12 +7,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neuroep.errors import BadInput, UnknownName
+from neuroep import checks
+from neuroep.errors import BadInput
 from neuroep.hardware.retention_models import MODELS as RETENTIONS
 from neuroep.quantities import Quantity
 from neuroep.specs.nonlinearity import LARGEST_LABEL, SMALLEST_LABEL, slope_of
 from neuroep.specs.numbers import Rule, check_order, checked_numbers
-from neuroep.specs.reading import Table, at, refuse_unknown_keys
+from neuroep.specs.reading import Table, at, refuse_unknown_keys, word
 
 if TYPE_CHECKING:
     from neuroep.hardware.crossbar import Crossbar
@@ -135,10 +136,7 @@ def _slopes(numbers: Mapping[str, Quantity]) -> dict[str, Quantity]:
 def _choice(tables: Mapping[str, Table], key: str, path: Path) -> str:
     table, _, name = key.partition(".")
     default, known = CHOICES[key]
-    word = tables.get(table, {}).get(name, default)
-    if word not in known:
-        raise UnknownName(name, str(word), known, at(path, key))
-    return str(word)
+    return word(tables.get(table, {}).get(name, default), name, known, path, key)
 
 
 def build_crossbar(
@@ -157,8 +155,8 @@ def build_crossbar(
         return numbers[key].si(rule(key).dimension).value if key in numbers else default
 
     def chosen(key: str) -> Any:
-        word = _choice(tables, key, path)
-        return CHOICES[key][1][word] if CHOICES[key][1][word] is not None else word
+        given = _choice(tables, key, path)
+        return CHOICES[key][1][given] if CHOICES[key][1][given] is not None else given
 
     bounds = number("spread.bounds")
     spread = Spread(
@@ -203,9 +201,15 @@ def _cell(tables: Mapping[str, Table], number: Any, chosen: Any, path: Path) -> 
     if shape in kinds:
         return kinds[shape](**common, **{key: number(f"cell.{key}") for key in SHAPES[shape]})
     table = tables["cell"]
-    for key in ("up", "down"):
-        if not isinstance(table.get(key), list) or not all(isinstance(y, int | float) for y in table[key]):
-            raise BadInput("no table of steps", at(path, f"cell.{key}"), "a list of at least two numbers")
-    if not str(table.get("table_source", "")).strip():
+    up, down = (_table_of_steps(table, key, path) for key in ("up", "down"))
+    if not checks.text(table.get("table_source", ""), at(path, "cell.table_source")).strip():
         raise BadInput("a table without a source", at(path, "cell.table_source"), "a publication or a file")
-    return steps.PiecewiseStep(**common, up=tuple(table["up"]), down=tuple(table["down"]))
+    return steps.PiecewiseStep(**common, up=up, down=down)
+
+
+def _table_of_steps(table: Table, key: str, path: Path) -> tuple[float, ...]:
+    """Sizes of steps at evenly spaced weights: a step in the wrong direction isn't one."""
+    where, given = at(path, f"cell.{key}"), table.get(key)
+    if not isinstance(given, list) or len(given) < 2:
+        raise BadInput("no table of steps", where, "a list of at least two numbers")
+    return tuple(checks.number(size, f"{where}[{index}]", 0.0) for index, size in enumerate(given))

@@ -25,7 +25,7 @@ from neuroep.specs.numbers import (
     checked_quantity,
     synapse_numbers,
 )
-from neuroep.specs.reading import at, convert, read_toml
+from neuroep.specs.reading import at, convert, name_of, read_toml
 
 if TYPE_CHECKING:
     from neuroep.hardware.chip import Chip
@@ -201,6 +201,7 @@ def read_device(path: str | Path) -> DeviceSpec:
         With file and key path, what is allowed and the nearest right name.
     """
     path = Path(path)
+    name = name_of(path)
     table = convert(read_toml(path), DeviceTable, path)
     _check_tables(table, path)
     numbers: dict[str, Quantity] = {}
@@ -214,7 +215,7 @@ def read_device(path: str | Path) -> DeviceSpec:
     numbers |= checked_numbers(table.time, dict.fromkeys(PRICED_EVENTS, TIME_RULE), path, "time")
     if table.static is not None:
         numbers["static"] = checked_quantity(table.static, STATIC_RULE, path, "static")
-    spec = DeviceSpec(path.stem, path, table, numbers)
+    spec = DeviceSpec(name, path, table, numbers)
     spec.build()
     return spec
 

@@ -12,9 +12,9 @@ from msgspec import Meta
 
 from neuroep.errors import BadInput, UnknownName
 from neuroep.network import Activation, Cost, Coupling, Layer, Network
-from neuroep.recipe import Phases, Programming, Recipe, Training
+from neuroep.recipe import Phases, Programming, Recipe, Scale, Training
 from neuroep.specs.device import DeviceSpec
-from neuroep.specs.reading import Table, at, convert, read_toml, refuse_unknown_keys
+from neuroep.specs.reading import Table, at, convert, name_of, read_toml, refuse_unknown_keys
 
 T = TypeVar("T")
 
@@ -57,18 +57,37 @@ class Measured(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     command: Annotated[str, Meta(min_length=1)]
 
 
+class DataTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[data]``, where the data set's name alone doesn't do.
+
+    Attributes
+    ----------
+    name : str
+        Name or path of the data set.
+    scale : str
+        How its inputs are scaled (:func:`neuroep.data.scaling.scaled`).
+    """
+
+    name: Annotated[str, Meta(min_length=1)]
+    scale: Scale = "none"
+
+
+#: Work beside the settling itself grows faster than depth: a minute for a thousand layers.
+MOST_LAYERS = 1100
+
+
 class ModelTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The keys of a model file."""
 
     summary: Annotated[str, Meta(min_length=1)]
-    data: Annotated[str, Meta(min_length=1)]
-    layers: Annotated[list[LayerTable], Meta(min_length=2, max_length=5000)]
+    data: Annotated[str, Meta(min_length=1)] | dict[str, Any]
+    layers: Annotated[list[LayerTable], Meta(min_length=2, max_length=MOST_LAYERS)]
     cost: str = Cost.MSE.label
     feedback: float = 1.0
     phases: dict[str, Any] = {}
     training: dict[str, Any] = {}
     backprop: dict[str, Any] = {}
-    on: dict[str, dict[str, dict[str, Any]]] = {}
+    on: dict[str, Any] = {}
     measured: list[Measured] = []
 
 
@@ -108,7 +127,17 @@ class ModelSpec:
     @property
     def data(self) -> str:
         """Name or path of the data set."""
-        return self.table.data
+        return self._data.name
+
+    @property
+    def scale(self) -> Scale:
+        """How inputs are scaled by what the training set says."""
+        return self._data.scale
+
+    @property
+    def _data(self) -> DataTable:
+        found = self.table.data
+        return DataTable(found) if isinstance(found, str) else convert(found, DataTable, self.path, "data")
 
     @property
     def measured(self) -> tuple[Measured, ...]:
@@ -241,11 +270,14 @@ def read_model(path: str | Path) -> ModelSpec:
         With file and key path, what is allowed and the nearest right name.
     """
     path = Path(path)
-    spec = ModelSpec(path.stem, path, convert(read_toml(path), ModelTable, path))
+    spec = ModelSpec(name_of(path), path, convert(read_toml(path), ModelTable, path))
     spec.network()
-    for name in spec.devices:
+    _ = spec.data
+    for name, parts in spec.table.on.items():
         if name.startswith(ANY) and name not in KINDS:
             raise UnknownName("table for a kind of device", name, KINDS, at(path, "on"))
+        for part, table in convert(parts, dict, path, f"on.{name}").items():
+            convert(table, dict, path, f"on.{name}.{part}")
     spec.recipe()
     for name in spec.devices:
         spec.overridden(name)

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from neuroep.errors import BadInput, UnknownName
+from neuroep.errors import BadInput
 from neuroep.quantities import Quantity
-from neuroep.specs.reading import Table, at, convert, join, refuse_unknown_keys
+from neuroep.specs.reading import Table, at, convert, join, refuse_unknown_keys, word
 
 ROUNDINGS = ("stochastic", "nearest", "loihi")
 SYNAPSE_CHOICES = {"sign_mode": ("mixed", "excitatory", "inhibitory"), "draws": ("element", "matrix")}
@@ -52,11 +52,10 @@ def _check_rounding(table: Table, path: Path) -> None:
     refuse_unknown_keys(table, ("rounding", *SYNAPSE_CHOICES, *SYNAPSE_RULES, *SYNAPSE_OPTIONS), path, "synapse")
     if "rounding" not in table:
         raise BadInput("the key 'rounding' is missing", at(path, "synapse"), ", ".join(ROUNDINGS))
-    if table["rounding"] not in ROUNDINGS:
-        raise UnknownName("rounding", str(table["rounding"]), ROUNDINGS, at(path, "synapse.rounding"))
+    word(table["rounding"], "rounding", ROUNDINGS, path, "synapse.rounding")
     for key, known in SYNAPSE_CHOICES.items():
-        if key in table and table[key] not in known:
-            raise UnknownName(key, str(table[key]), known, at(path, f"synapse.{key}"))
+        if key in table:
+            word(table[key], key, known, path, f"synapse.{key}")
     if "draws" in table and table["rounding"] != "loihi":
         raise BadInput(f"'draws' with rounding {table['rounding']!r}", at(path, "synapse.draws"), "rounding 'loihi'")
 

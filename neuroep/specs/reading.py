@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -12,12 +13,21 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from neuroep.errors import BadInput, UnknownName
+from neuroep import checks
+from neuroep.errors import BadInput, UnknownName, printable
 
 T = TypeVar("T")
 Table = dict[str, Any]
 
 LARGEST_FILE_BYTES = 1_000_000
+DEEPEST = 16
+"""Tables and lists within each other; profiles and models have four."""
+_DEEP = f"at most {DEEPEST} tables and lists within each other"
+
+# The parser takes a time that grows with the square of a chain of keys, or worse: looked for before it is asked.
+_CHAIN = re.compile(
+    rf"""(?:^|[{{,\[])[ \t]*(?:(?:[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.[ \t]*){{{DEEPEST},}}""", re.MULTILINE
+)
 
 _LOCATED = re.compile(r"^(?P<what>.*?)(?: - at `(?P<at>[^`]*)`)?$", re.DOTALL)
 _UNKNOWN_FIELD = re.compile(r"Object contains unknown field `(?P<key>[^`]*)`")
@@ -36,12 +46,12 @@ def read_toml(path: str | Path) -> Table:
     Returns
     -------
     dict
-        Its contents; every number in it is finite.
+        Its contents: text, truth values, finite numbers, lists and tables, at most ``DEEPEST`` within each other.
 
     Raises
     ------
     BadInput
-        If the file is missing, empty, a directory, too large, not text, not TOML, or holds nan or inf.
+        If the file is missing, empty, a directory, too large, not text, not TOML, or holds anything else.
     """
     try:
         if not Path(path).is_file():
@@ -56,30 +66,61 @@ def read_toml(path: str | Path) -> Table:
     table = _parse(data, str(path))
     if not table:
         raise BadInput("nothing in it", str(path), "a TOML file with at least a summary")
-    _refuse_nonfinite(table, str(path))
+    _check_values(table, str(path))
     return table
 
 
 def _parse(data: bytes, where: str) -> Table:
     try:
-        return tomllib.loads(data.decode("utf-8"))
+        text = data.decode("utf-8")
+        if _CHAIN.search(text):
+            raise _too_deep(where)
+        return tomllib.loads(text)
     except UnicodeDecodeError as error:
         raise BadInput(f"not text in UTF-8 (byte {error.start})", where, "a TOML file") from error
     except ValueError as error:  # not TOML, or a number of thousands of digits
         raise BadInput(f"not valid TOML: {error}", where) from error
     except RecursionError as error:
-        raise BadInput("not valid TOML: nested too deeply", where) from error
+        raise BadInput("not valid TOML: nested too deeply", where, _DEEP) from error
 
 
-def _refuse_nonfinite(value: object, file: str, key: str = "") -> None:
+def _too_deep(where: str) -> BadInput:
+    return BadInput("nested too deeply", where, _DEEP)
+
+
+def _check_values(value: object, file: str, key: str = "", depth: int = 0) -> None:
+    """Refuse what nothing in a profile or a model is, wherever it stands."""
+    if depth > DEEPEST:
+        raise _too_deep(file)
     if isinstance(value, dict):
         for name, item in value.items():
-            _refuse_nonfinite(item, file, join(key, name))
+            _check_values(item, file, join(key, name), depth + 1)
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            _refuse_nonfinite(item, file, f"{key}[{index}]")
+            _check_values(item, file, f"{key}[{index}]", depth + 1)
     elif isinstance(value, float) and not math.isfinite(value):
         raise BadInput(f"the number {value}", at(file, key), "finite numbers")
+    elif isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise BadInput("a whole number out of range", at(file, key), "-2^63 to 2^63 - 1")
+    elif not isinstance(value, str | int | float):
+        raise BadInput(f"a date or time, {value}", at(file, key), "text, numbers, true or false, lists and tables")
+
+
+def name_of(path: Path) -> str:
+    """Return what a file calls its model or device: its own name without the ending.
+
+    Raises
+    ------
+    BadInput
+        If that isn't printable text, or only dots: it stands in tables, in figures, and in names of folders.
+    """
+    try:
+        name = os.fsencode(path.stem).decode("utf-8")
+    except UnicodeError as error:
+        raise BadInput("a file's name that isn't UTF-8", str(path), "a name of printable characters") from error
+    if not name.strip(". ") or printable(name) != name:
+        raise BadInput(f"can't be named {name!r} after its file", str(path), "a name of printable characters")
+    return name
 
 
 def join(prefix: str, key: str) -> str:
@@ -98,6 +139,17 @@ def refuse_unknown_keys(table: Mapping[str, object], allowed: Iterable[str], fil
     for name in table:
         if name not in names:
             raise UnknownName("key", name, names, at(file, key))
+
+
+def word(value: object, kind: str, known: Iterable[str], file: object, key: str) -> str:
+    """Return a word that is among the known ones; of any other type it isn't.
+
+    Raises
+    ------
+    BadInput
+        With file and key, what is allowed and, for a misspelt one, the nearest right word.
+    """
+    return checks.one_of(value, known, kind, at(file, key))
 
 
 def convert(raw: object, kind: type[T], file: object, key: str = "") -> T:
@@ -147,13 +199,14 @@ def _located(message: str, kind: Any, raw: object, file: object, prefix: str) ->
 
 def _walk(kind: Any, path: str) -> Any:
     """Return the msgspec type that stands at a path such as ``layers[0].size``."""
-    found = msgspec.inspect.type_info(kind)
+    found: Any = msgspec.inspect.type_info(kind)
     for step in re.findall(r"\[[^\]]*\]|[^.\[]+", path):
         found = _not_none(found)
         if step.startswith("["):
             found = getattr(found, "item_type", None) or getattr(found, "value_type", found)
         else:
-            found = next(field.type for field in found.fields if field.encode_name == step)
+            fields = getattr(found, "fields", ())
+            found = next((field.type for field in fields if field.encode_name == step), None)
     return _not_none(found)
 
 

@@ -39,7 +39,7 @@ def test_npz_is_taken_as_it_is(tmp_path: Path) -> None:
 def test_npz_images_are_flattened(tmp_path: Path) -> None:
     x = np.arange(16, dtype=np.uint8).reshape(4, 2, 2)
     data = load_data(npz(tmp_path, x_train=x, x_test=np.asfortranarray(x[:2])))
-    np.testing.assert_array_equal(data.x_train, np.arange(16).reshape(4, 4))
+    np.testing.assert_array_equal(data.x_train, np.arange(16, dtype=np.float32).reshape(4, 4) / np.float32(255))
     np.testing.assert_array_equal(data.x_test, data.x_train[:2])
     assert data.x_test.flags.c_contiguous
 

@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 from problems import cosine, plan, problem, settle
 
-from neuroep.device_fidelity import EXACT, Subject, exact_gradient, measure
+from neuroep.bridges.torch_backprop import gradients
+from neuroep.device_fidelity import EXACT, Subject, exact_gradient, measure, refuse_unmeasurable
 from neuroep.engines import Engine, create
+from neuroep.errors import BadInput
 from neuroep.hardware.crossbar import Crossbar
 from neuroep.hardware.device import Device, Ideal, Mounted
 from neuroep.hardware.law import Column
@@ -20,6 +22,7 @@ from neuroep.hardware.periphery import Periphery
 from neuroep.hardware.placing import Encoding
 from neuroep.hardware.steps import ConstantStep
 from neuroep.hardware.synapse import QuantizedSynapse
+from neuroep.hardware.two_arrays import TwoArrays
 from neuroep.learning.readings import ep_gradients
 from neuroep.learning.trainer import Samples
 from neuroep.physics.costs import cost
@@ -68,6 +71,29 @@ def replayed(start: Mounted, window: int, move: Callable[[Weights], FloatArray])
         now.biases[...] -= RATE * gradient.biases
     fallen = Weights(first.sizes, first.couplings - now.couplings, first.biases)
     return [cosine(fallen.coupling(k), total.coupling(k)) for k in (1, 2, 3)]
+
+
+def test_the_exact_gradient_of_a_deep_chain_is_backprops_as_feedback_fades() -> None:
+    """γ²⁵ = 8·10⁻⁶⁴ of the nudge is left in the first layer: displacements show it, raw states are refused."""
+    deep = problem((12, *(24,) * 25, 5), feedback=0.003, gain=1.05, batch=8)
+    engine = create("cpu", 1)
+    found, settled = exact_gradient(engine, deep.network, deep.circuit, deep.x, deep.targets, scaled=True)
+    wanted = gradients(deep.network, deep.weights, deep.x, deep.targets)
+    assert min(cosine(found.coupling(k), wanted.coupling(k)) for k in range(1, 27)) >= 0.99
+    assert settled == 1.0
+    with pytest.raises(BadInput, match=r"phases\.scaled"):
+        exact_gradient(engine, deep.network, deep.circuit, deep.x, deep.targets)
+
+
+def test_two_arrays_have_no_exact_gradient_at_such_depths() -> None:
+    """Adjoint reads settle raw states, whatever the recipe says, so a study of it is refused before it trains."""
+    device = TwoArrays(CROSSBAR)
+    deep = problem((12, *(24,) * 25, 5), feedback=0.003)
+    recipe = Recipe(Phases(scaled=True), Training(), Training())
+    with pytest.raises(BadInput, match=r"exact gradient on plain.*γ of at least") as caught:
+        refuse_unmeasurable(create("cpu", 1), deep.network, device, recipe)
+    assert "scaled" not in str(caught.value)
+    refuse_unmeasurable(create("cpu", 1), PROBLEM.network, device, recipe)
 
 
 @pytest.mark.parametrize("down", [1.0, 0.6])
