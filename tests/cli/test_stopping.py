@@ -1,4 +1,4 @@
-"""A command that is asked to stop keeps what is finished, says so in a line, and ends with 128 + the signal's number."""
+"""A command that is asked to stop keeps what is finished, says so in a line, and ends with 128 + its signal."""
 
 from __future__ import annotations
 
