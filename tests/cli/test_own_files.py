@@ -56,7 +56,7 @@ def test_a_life_is_lived_again_but_not_over_another(tmp_path: Path) -> None:
 def test_a_finished_run_and_study_are_read_where_nothing_can_be_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for argv in (RUN, ABLATE[:-1] + ("a",)):
+    for argv in (RUN, (*ABLATE[:-1], "a")):
         first = call(*argv)
         assert first.status == 0, first.err
         before = contents(tmp_path)

@@ -118,7 +118,7 @@ def test_an_output_takes_nothings_place_unasked(tmp_path: Path) -> None:
     link.symlink_to(tmp_path / "nowhere")
     folder.mkdir()
     for path in (file, link, folder):
-        with pytest.raises(BadInput, match="--plot: .*(is there already.*--force|is a folder)"):
+        with pytest.raises(BadInput, match=r"--plot: .*(is there already.*--force|is a folder)"):
             refuse_existing(path, "--plot", force=False)
     refuse_existing(file, "--plot", force=True)
     refuse_existing(link, "--plot", force=True)
