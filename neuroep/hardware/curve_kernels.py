@@ -7,10 +7,10 @@ the pulse which led to it. The equations are those of `steps`, in double precisi
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from neuroep.hardware.law import LawCode
+from neuroep.kernel_cache import njit
 
 Floats = NDArray[np.float64]
 Whole = NDArray[np.int64]

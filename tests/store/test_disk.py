@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from neuroep.disk import load_tensors, save_tensors, to_json, write_atomic
+from neuroep.disk import load_tensors, make_folder, read_json, refuse_existing, save_tensors, to_json, write_atomic
 from neuroep.errors import BadInput
 
 
@@ -27,6 +27,17 @@ def test_written_file_has_the_usual_permissions(tmp_path: Path) -> None:
     (tmp_path / "b").write_bytes(b"x")
     modes = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in "ab"]
     assert modes[0] == modes[1]
+
+
+def test_the_umask_is_kept_to_without_being_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = os.umask(0o027)
+    try:
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "umask", lambda _: pytest.fail("another thread would make files with this"))
+            write_atomic(tmp_path / "a", b"x")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o640
 
 
 @pytest.mark.parametrize("step", ["fsync", "replace"])
@@ -97,3 +108,40 @@ def test_json_is_strict_and_keeps_order() -> None:
     read = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} isn't JSON"))
     assert list(read) == ["b", "a", "p", "t", "array"]
     assert read == {"b": 0.5, "a": [None, None, 3], "p": "x", "t": [True, None], "array": [[1, 0], [0, 1]]}
+
+
+def test_an_output_takes_nothings_place_unasked(tmp_path: Path) -> None:
+    file, link, folder = (tmp_path / name for name in ("file", "link", "folder"))
+    refuse_existing(None, "--plot", force=False)
+    refuse_existing(file, "--plot", force=False)
+    file.write_text("mine")
+    link.symlink_to(tmp_path / "nowhere")
+    folder.mkdir()
+    for path in (file, link, folder):
+        with pytest.raises(BadInput, match=r"--plot: .*(is there already.*--force|is a folder)"):
+            refuse_existing(path, "--plot", force=False)
+    refuse_existing(file, "--plot", force=True)
+    refuse_existing(link, "--plot", force=True)
+    with pytest.raises(BadInput, match="is a folder"):
+        refuse_existing(folder, "--plot", force=True)
+
+
+def test_a_folder_is_made_or_refused(tmp_path: Path) -> None:
+    for _ in range(2):
+        make_folder(tmp_path / "a" / "b")
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "file", tmp_path / "file" / "a", tmp_path / "a\0b"):
+        with pytest.raises(BadInput, match="can't be made"):
+            make_folder(path)
+
+
+def test_json_of_any_size_is_read_or_refused_in_a_line(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    for content in (b"[" * 100_000, b"9" * 10_000, b"\xff\xfe{", b""):
+        path.write_bytes(content)
+        with pytest.raises(BadInput, match="damaged"):
+            read_json(path)
+    with path.open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(BadInput, match="too large"):
+        read_json(path)
