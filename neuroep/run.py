@@ -118,7 +118,7 @@ def assemble(
     """Return the result: rows by method, device and seed, and what each device's events cost."""
     sizes = {"train": len(dataset.x_train), "test": len(dataset.x_test)}
     data: dict[str, Any] = {"name": dataset.name, "sha256": dataset.sha256, "source": dataset.source} | sizes
-    data |= {"scale": dataset.scale}
+    data |= {"scale": dataset.scale} if dataset.scale != "none" else {}
     reference = [None] if experiment.reference else []
     profiles: list[DeviceSpec | None] = [*reference, *(d for d in experiment.devices if d.name != IDEAL)]
     rows, costs, seconds = [], {}, {}

@@ -403,6 +403,8 @@ DEFECTS = [
         'if given and options.name not in ("step", "all"):',
         "if given and options.name not in NAMES:",
         "cli/test_streams.py",
+    ),
+    Defect(
         "a checkpoint's checksum leaves the arrays' types out",
         "seal.py",
         "[name, array.dtype.str, array.shape]",
