@@ -18,10 +18,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from neuroep.hardware.steps import StepModel
+from neuroep.kernel_cache import njit
 
 Floats = NDArray[np.float64]
 Signs = NDArray[np.int64]

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import time
 import tomllib
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +18,6 @@ from neuroep.hardware.steps import ConstantStep, ExpStep, LinearStep, PiecewiseS
 from neuroep.rng import stream
 from neuroep.specs.crossbar import rule
 from neuroep.specs.device import read_device
-from neuroep.specs.levels import from_levels
 from neuroep.specs.profile_text import profile_text
 
 BASE = {"dw_min": 0.03, "w_min": -1.0, "w_max": 1.0, "up_down": -0.1}
@@ -82,13 +79,6 @@ def test_a_range_beyond_the_reads_is_not_called_measured(tmp_path: Path) -> None
     assert doubtful == sorted(doubtful)
 
 
-def test_every_model_of_noise_alone_can_be_read(tmp_path: Path) -> None:
-    rng = stream(0, "noise")
-    data = pulses(traced(rng.uniform(-1.0, 1.0, 61), 30))
-    loads(data, tmp_path)
-    assert all(one.doubts for one in fit(data))
-
-
 def test_boxes_hold_what_a_profile_can_state() -> None:
     for family in FAMILIES.values():
         low, high = family.limits()
@@ -96,15 +86,6 @@ def test_boxes_hold_what_a_profile_can_state() -> None:
         assert dw_min.low <= math.exp(low[0]) < math.exp(high[0]) <= dw_min.high
         for name, (least, most) in zip(family.shape, family.box, strict=True):
             assert rule(f"cell.{name}").low <= least < most <= rule(f"cell.{name}").high
-
-
-def test_two_states_are_the_device_of_two_levels(tmp_path: Path) -> None:
-    data = pulses(traced(np.asarray([-1.0] * 2 + [1.0] * 9 + [-1.0] * 10), 10))
-    best = fit(data)[0]
-    assert best.name == "constant"
-    assert float(best.model.dw_min) == pytest.approx(float(from_levels(2, 1e-6, 9e-6).model.dw_min), rel=1e-6)
-    assert "dw_min" in best.doubts  # a larger step would look the same
-    loads(data, tmp_path)
 
 
 def test_three_states(tmp_path: Path) -> None:
@@ -126,21 +107,6 @@ def repeated(model: StepModel, times: int, name: str, device: str = "", up: int 
     mean = reads.mean(axis=0)
     scatter = 16e-12 * np.sum((reads - mean) ** 2, axis=0)
     return traced(mean, up, device)._replace(counts=np.full(len(mean), times), scatter=scatter)
-
-
-@pytest.mark.parametrize("cycle", [0.0, 0.3])
-def test_repeated_reads_tell_the_read_noise(cycle: float) -> None:
-    model = replace(LinearStep(**BASE, gamma_up=0.3, gamma_down=0.6), cycle_noise=cycle, write_noise=0.02)
-    data = pulses(*(repeated(model, 3, f"{cycle}{k}") for k in range(4)))
-    (found,) = fit(data, ["linear"])
-    seen = (found.g_max_siemens - found.g_min_siemens) / 8e-6
-    # 4 · 171 · 2 degrees of freedom alone know ρ to 1/sqrt(2 · 1368) = 1.9 %: three of those
-    assert found.noise.read * seen == pytest.approx(0.02, rel=0.057)
-    assert abs(found.noise.cycle - cycle) <= 3.0 * max(found.noise.cycle_error, 0.0)
-    for key in ("dw_min", "up_down"):
-        assert abs(found.parameters[key] - getattr(model, key) * (1.0 / seen if key == "dw_min" else 1.0)) < (
-            4.0 * found.errors[key] + 0.02 * abs(getattr(model, key))
-        )
 
 
 def test_pulses_are_no_noisier_for_being_read_at_rest() -> None:
@@ -167,14 +133,3 @@ def test_devices_pulsed_more_and_less_and_in_several_cycles() -> None:
     for key, value in found.parameters.items():
         assert value == pytest.approx(getattr(model, key), rel=1e-5), key
     assert found.step_spread == pytest.approx(0.0, abs=1e-5)
-
-
-def test_thirteen_thousand_reads_take_seconds() -> None:
-    model = replace(LinearStep(**BASE, gamma_up=0.3, gamma_down=0.6), cycle_noise=0.3, write_noise=0.005)
-    rng = stream(2, "long")
-    long = [traced(model.apparent(model.curve(np.float64(-0.9), 6700, 6700, rng), rng), 6700)]
-    fit(pulses(traced(long[0].siemens[:41] * 2.5e5 - 1.25, 20)), ["constant"])  # compiles, once
-    began = time.process_time()
-    fit(pulses(*long))
-    # 165 s before curves were compiled; about 1.5 s since
-    assert time.process_time() - began < 20.0
