@@ -516,6 +516,34 @@ DEFECTS = [
         "False",
         "engines/test_kernel_cache.py",
     ),
+    Defect(
+        "the noise of an aged read is added up in siemens, not in their squares",
+        "hardware/aging.py",
+        "return now - start, model.read_sd(now, seconds, start) ** 2",
+        "return now - start, model.read_sd(now, seconds, start)",
+        "devices/test_aging.py",
+    ),
+    Defect(
+        "an activation without a compiled branch is settled as the last one",
+        "engines/cpu.py",
+        "            refuse_unknown(circuit, self.name)",
+        "            pass",
+        "engines/test_agreement.py",
+    ),
+    Defect(
+        "states that aren't finite name a class",
+        "learning/trainer.py",
+        "        if free.code.max() == ResultCode.DIVERGED:",
+        "        if free.code.max() > ResultCode.DIVERGED:",
+        "learning/test_trainer.py",
+    ),
+    Defect(
+        "an epoch of infinite cost goes on",
+        "learning/trainer.py",
+        "        if not np.isfinite(mean_cost):",
+        "        if np.isnan(mean_cost):",
+        "learning/test_trainer.py",
+    ),
 ]
 
 

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from neuroep.circuit import Circuit
 from neuroep.equilibrium import Equilibrium
+from neuroep.errors import NotAvailable
 from neuroep.ledger import Ledger, Phase
+from neuroep.physics import scalars
 from neuroep.weights import FloatArray, Weights
 
 
@@ -75,6 +77,22 @@ class Accumulation(NamedTuple):
     out: Weights
     rates: tuple[float, ...]
     keep: float
+
+
+def refuse_unknown(circuit: Circuit, engine: str) -> None:
+    """Refuse an activation or a cost that compiled kernels have no branch for: they would take it for another.
+
+    Raises
+    ------
+    NotAvailable
+        Naming the code and the engine.
+    """
+    for what, codes, known in (
+        ("activation", circuit.activations[1:], scalars.ACTIVATIONS), ("cost", [circuit.cost], scalars.COSTS)
+    ):  # fmt: skip
+        missing = sorted({int(code) for code in codes} - set(known))
+        if missing:
+            raise NotAvailable(f"the {engine} engine has no {what} of code {missing[0]}: use --engine reference")
 
 
 class Engine(Protocol):

@@ -15,7 +15,7 @@ from threadpoolctl import ThreadpoolController
 
 from neuroep.circuit import Circuit, keeps_registers, read_size
 from neuroep.engines import contrast_kernels, kernels
-from neuroep.engines.base import Accumulation, Keys, Nudge, Plan, Plans
+from neuroep.engines.base import Accumulation, Keys, Nudge, Plan, Plans, refuse_unknown
 from neuroep.engines.blas import find_blas
 from neuroep.engines.read_kernels import SCRATCH, IntArray
 from neuroep.equilibrium import Equilibrium, Registers
@@ -139,8 +139,10 @@ class CpuEngine:
     def _workspace(self, circuit: Circuit, batch: int, slot: str, ledger: Ledger, work: int) -> _Workspace:
         """Return the buffers of a phase; `work` is the multiplications of a row."""
         registers = keeps_registers(circuit)
-        key = (slot, batch, ledger.sizes, circuit.up.dtype, registers)
+        codes = circuit.activations.tobytes(), circuit.cost
+        key = (slot, batch, ledger.sizes, circuit.up.dtype, registers, codes)
         if key not in self._workspaces:
+            refuse_unknown(circuit, self.name)
             sizes, dtype = ledger.sizes, circuit.up.dtype
             units = batch * sum(sizes[1:])
             flat = [np.zeros(n, dtype=dtype) for n in (units, units, units, *([units if registers else 0] * 2))]

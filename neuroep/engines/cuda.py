@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from neuroep.circuit import Circuit, reads_exactly
 from neuroep.engines import cuda_kernels, cuda_ode, cuda_products, cuda_tiles
-from neuroep.engines.base import Accumulation, Keys, Nudge, Plan, Plans
+from neuroep.engines.base import Accumulation, Keys, Nudge, Plan, Plans, refuse_unknown
 from neuroep.engines.cuda_arrays import bring_back, copied, flat, gathered, give, host, layers, on_device, on_gpu
 from neuroep.engines.cuda_check import cuda_available, simulated
 from neuroep.engines.cuda_tiles import PRODUCTS, Tile
@@ -349,5 +349,6 @@ def _check(circuit: Circuit) -> None:
     if not reads_exactly(circuit) or circuit.managed or tiled or circuit.averaged > 1:
         what = "converters, read noise, averaged, managed or adjoint reads and no tiles"
         raise NotAvailable(f"the cuda engine has no {what} yet: use --engine cpu")
+    refuse_unknown(circuit, "cuda")
     if len(circuit.sizes) - 1 > MOST_LAYERS:
         raise NotAvailable(f"the cuda engine settles at most {MOST_LAYERS} layers: use --engine cpu")

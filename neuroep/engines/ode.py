@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 from neuroep import checks
 from neuroep.circuit import Circuit
 from neuroep.engines import ode_kernels
+from neuroep.engines.base import refuse_unknown
 from neuroep.engines.blas import Blas, find_blas
 from neuroep.engines.ode_control import Method
 from neuroep.engines.ode_flow import Equation, Samples, Scratch
@@ -107,6 +108,7 @@ def _one_blas_thread(blas: Blas) -> Iterator[None]:
 
 def _equation(flow: Flow, plan: ContinuousPlan) -> Equation:
     circuit, dtype = flow.circuit, flow.drive.dtype
+    refuse_unknown(circuit, "cpu")
     last = hopfield.dynamical(circuit)
     ends = np.array([bounds_of(int(code), flow.form, dtype) for code in circuit.activations], dtype=dtype)
     sigma = np.zeros(len(circuit.sizes))

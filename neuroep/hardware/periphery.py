@@ -20,6 +20,9 @@ REFERENCE_ACTIVITY = 0.5  # root mean square of the states for which noise of si
 class Periphery:
     """Converters of an array.
 
+    Without an ADC sums aren't clipped, and an ADC clips once: aihwkit's inputs and outputs have their bounds at 0 bits,
+    too, and its ITERATIVE bound management reads again at half the scale until nothing clips. Neither is modelled.
+
     Attributes
     ----------
     dac_bits, adc_bits : int

@@ -108,13 +108,23 @@ class Progress:
 
 
 def free_outputs(engine: Engine, circuit: Circuit, x: FloatArray, plan: Plan, seed: int, ledger: Ledger) -> FloatArray:
-    """Return the free equilibrium's output of each sample, (N, n_L), counted as inference."""
+    """Return the free equilibrium's output of each sample, (N, n_L), counted as inference.
+
+    Raises
+    ------
+    Diverged
+        If a sample's states leave the finite range: an argmax over NaN would name a class all the same.
+    """
     outputs = np.empty((len(x), int(circuit.sizes[-1])), dtype=circuit.up.dtype)
     for start in range(0, len(x), EVALUATION_BATCH):
         rows = slice(start, start + EVALUATION_BATCH)
         keys = step_keys(circuit, seed, "inference", start)
         drive = engine.drive(circuit, x[rows], keys.drive, ledger, Phase.INFERENCE)
-        outputs[rows] = engine.settle_free(circuit, drive, plan, keys.free, ledger, Phase.INFERENCE).output
+        free = engine.settle_free(circuit, drive, plan, keys.free, ledger, Phase.INFERENCE)
+        if free.code.max() == ResultCode.DIVERGED:
+            sample = start + int(np.argmax(free.code == ResultCode.DIVERGED))
+            raise Diverged(f"inference diverged on sample {sample}: the weights or the feedback gain are too large")
+        outputs[rows] = free.output
     return outputs
 
 
@@ -221,7 +231,10 @@ class Trainer:
             raise Diverged(f"the weights left the finite range in epoch {epoch + 1}: lower the learning rates")
         seen, order = np.concatenate(outputs), np.concatenate(indices)
         code = self.mounted.circuit.cost
-        mean_cost = float(cost(code, seen, self.samples.targets[order]).mean())
+        with np.errstate(over="ignore"):  # a cost beyond the floats is what the next line looks for
+            mean_cost = float(cost(code, seen, self.samples.targets[order]).mean())
+        if not np.isfinite(mean_cost):
+            raise Diverged(f"the cost left the finite range in epoch {epoch + 1}: lower the learning rates")
         right = float((predicted_labels(code, seen) == self.samples.labels[order]).mean())
         seconds = time.perf_counter() - started
         return Epoch(epoch, right, mean_cost, self._validate(epoch), seconds)

@@ -24,6 +24,10 @@ RELU6 = int(Activation.RELU6)
 MSE = int(Cost.MSE)
 CROSS_ENTROPY = int(Cost.CROSS_ENTROPY)
 HINGE = int(Cost.HINGE)
+SQUARED_HINGE = int(Cost.SQUARED_HINGE)
+#: What compiled kernels have branches for; an engine that compiles refuses other codes.
+ACTIVATIONS = (LINEAR, HARD_SIGMOID, TANH, RELU6)
+COSTS = (MSE, CROSS_ENTROPY, HINGE, SQUARED_HINGE)
 _HALF, _ONE, _TWO, _CENTRE, _THREE, _FIVE = (np.float32(c) for c in (0.5, 1.0, 2.0, 2.5, 3.0, 5.0))
 _UNIT, _LN2, _SPLIT, _MANTISSA = np.float32(2.0**-31), rng.LN2, np.int32(rng.LOG_SPLIT), np.int32(23)
 _G0, _G1, _G2, _G3 = rng.LOG

@@ -98,7 +98,15 @@ def crossbar_numbers(tables: Mapping[str, Table], path: Path) -> dict[str, Quant
         _choice(tables, key, path)
     check_order(numbers, "crossbar.g_min", "crossbar.g_max", path, rule("crossbar.g_min"), strict=True)
     check_order(numbers, "cell.w_min", "cell.w_max", path, rule("cell.w_min"), strict=True)
+    _check_adc(numbers, path)
     return numbers | _slopes(numbers)
+
+
+def _check_adc(numbers: Mapping[str, Quantity], path: Path) -> None:
+    """Refuse the range of an ADC that isn't there: without one nothing here clips a sum, unlike in aihwkit."""
+    bits = numbers.get("periphery.adc_bits")
+    if "periphery.adc_bound" in numbers and (bits is None or not bits.value):
+        raise BadInput("an ADC's range without an ADC", at(path, "periphery.adc_bound"), "only with adc_bits > 0")
 
 
 def rule(key: str) -> Rule:

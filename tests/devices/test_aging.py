@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from itertools import pairwise, starmap
 
 import numpy as np
 import pytest
@@ -144,3 +145,26 @@ def test_clipping_cuts_at_the_quantile_of_each_coupling() -> None:
         bound = np.quantile(np.abs(WEIGHTS.coupling(k)), 0.9)
         np.testing.assert_allclose(cut.coupling(k), np.clip(WEIGHTS.coupling(k), -bound, bound), rtol=1e-6)
     np.testing.assert_array_equal(clipped(WEIGHTS, 1.0).couplings, WEIGHTS.couplings)
+
+
+@pytest.mark.parametrize("seconds", [60.0, YEAR])
+def test_noise_of_reads_has_the_published_size(seconds: float) -> None:
+    """In siemens: G q sqrt(ln((t + 250 ns) / 500 ns)) of each device of a pair (Nandakumar et al., ICECS 2019).
+
+    A column of n such weights at states of root mean square 1/2 has sqrt(n)/2 of it, beside the noise of its line.
+    """
+    device = replace(crossbar("pcm-pair"), retention="pcm-nandakumar")
+    mounted = device.mount(NETWORK, WEIGHTS, stream(0, "mount"))
+    start = np.stack(device.conductances(mounted)).astype(np.float64)
+    old = aged(device, NETWORK, mounted, seconds, 0)
+    now = np.stack(device.conductances(old)).astype(np.float64)
+    relative = np.minimum(0.0088 * (start / 25e-6) ** -0.65, 0.2)
+    sd = now * relative * math.sqrt(math.log((seconds + 250e-9) / 500e-9))
+    difference, variance = now[0] - now[1], (sd**2).sum(axis=0)
+    ends = np.cumsum([0, *(a * b for a, b in pairwise(NETWORK.sizes))])
+    for k, part in enumerate(starmap(slice, pairwise(ends)), 1):
+        weights = old.circuit.up[part].astype(np.float64)
+        per_siemens = float((weights * difference[part]).sum() / (difference[part] ** 2).sum())
+        cells = 0.5 * math.sqrt(NETWORK.sizes[k - 1]) * per_siemens * math.sqrt(variance[part].mean())
+        line = float(mounted.circuit.noise_up[k])  # unaged, this profile's cells have none
+        assert old.circuit.noise_up[k] == pytest.approx(math.hypot(line, cells), rel=1e-4)

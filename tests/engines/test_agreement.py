@@ -13,6 +13,7 @@ from problems import Problem, plan, problem, settle, settle_nudged
 from neuroep.circuit import Circuit
 from neuroep.engines import Accumulation, Engine, Plan, create
 from neuroep.equilibrium import Equilibrium
+from neuroep.errors import NotAvailable
 from neuroep.learning.phases import ep_gradients
 from neuroep.ledger import Ledger
 from neuroep.network import Activation, Cost
@@ -179,3 +180,15 @@ def test_one_engine_serves_circuit_after_circuit() -> None:
         np.testing.assert_array_equal(got.nudged.output, fresh.nudged.output)
         np.testing.assert_array_equal(got.gradient.couplings, fresh.gradient.couplings)
         np.testing.assert_array_equal(got.ledger.counts, fresh.ledger.counts)
+
+
+@pytest.mark.parametrize("what", ["activation", "cost"])
+def test_a_code_without_a_compiled_branch_is_refused(what: str) -> None:
+    """Kernels end in an else: an activation that only numpy knows was settled as a hard sigmoid."""
+    p = problem((4, 5, 3), batch=2)
+    codes = np.array([0, 9, 0], dtype=np.int64)
+    circuit = p.circuit._replace(activations=codes) if what == "activation" else p.circuit._replace(cost=9)
+    engine = create("cpu", 1)
+    settle(engine, p.circuit, p.x, plan(2, 5))
+    with pytest.raises(NotAvailable, match=f"the cpu engine has no {what} of code 9: use --engine reference"):
+        settle(engine, circuit, p.x, plan(2, 5))

@@ -19,7 +19,7 @@ from neuroep.errors import BadInput, Diverged
 from neuroep.hardware.device import Ideal, Mounted
 from neuroep.learning.trainer import Epoch, Progress, Samples, Trainer, accuracy
 from neuroep.ledger import Event, Ledger, Phase
-from neuroep.network import Cost, initial_weights
+from neuroep.network import Activation, Cost, initial_weights
 from neuroep.physics.costs import cost as cost_of
 from neuroep.physics.costs import predicted_labels
 from neuroep.recipe import Estimator, Phases, Training
@@ -269,3 +269,24 @@ def test_xor_is_learned_from_every_seed(seed: int) -> None:
     progress = runner.run(Progress.fresh(weights))
     reached = accuracy(runner.engine, mounted.circuit, samples, runner.plans.free, seed, progress.ledger)
     assert reached == 1.0
+
+
+@pytest.mark.parametrize("name", ["reference", "cpu"])
+def test_an_accuracy_of_states_that_are_not_finite_is_refused(name: str) -> None:
+    """An argmax over NaN names class 0, so that labels of 0 alone were all found right."""
+    p = problem((4, 5, 3), Activation.LINEAR, Activation.LINEAR, batch=600, dtype=np.float32)
+    p.weights.couplings[:] = 1e30
+    p.x[:] = 0.0
+    p.x[530, 0] = 1.0
+    p.weights.biases[:] = 0.0
+    samples = Samples(p.x, p.targets, np.zeros(600, np.int64))
+    with np.errstate(all="ignore"), pytest.raises(Diverged, match="sample 530"):
+        accuracy(create(name), p.circuit, samples, plan(2, 20, 1e-6), 0, Ledger.empty(p.sizes))
+
+
+def test_a_cost_beyond_the_floats_is_divergence() -> None:
+    """Targets of 2e19 have squares that float32 has not: such an epoch had cost inf and went on."""
+    run = prepared(Training(1, 8, (1e-30,)))
+    run.trainer.samples.targets[...] = 2e19
+    with pytest.raises(Diverged, match="the cost left the finite range in epoch 1"):
+        run.trainer.run(run.progress)

@@ -217,6 +217,8 @@ def test_labels_stand_in_for_slopes(tmp_path: Path) -> None:
         (CROSSBAR, "bounds = ", "bonds = ", "spread", "did you mean 'bounds'"),
         (CROSSBAR, "value = 7,", "value = 1,", "mine.toml", "dac_bits"),
         (CROSSBAR, "value = 7,", "value = 17,", "periphery.dac_bits", "from 0 to 16"),
+        (CROSSBAR, "value = 9,", "value = 0,", "periphery.adc_bound", "an ADC's range without an ADC"),
+        (CROSSBAR, "adc_bits = ", "# adc_bits = ", "periphery.adc_bound", "an ADC's range without an ADC"),
         (CROSSBAR, "value = 1.2,", "value = -0.8,", "cell.w_min", "w_min < cell.w_max"),
         (CROSSBAR, "value = 1.2,", "value = -0.9,", "cell.w_min", "w_min < cell.w_max"),
         (CROSSBAR, 'value = 2, unit = "ohm"', 'value = 2, unit = "uS"', "wires.word", "resistance in"),
