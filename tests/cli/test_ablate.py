@@ -15,6 +15,7 @@ import neuroep
 from neuroep.ablation import Study, ablate
 from neuroep.ablation_summary import variant_summaries
 from neuroep.commands.ablate import show
+from neuroep.data import load_data
 from neuroep.hardware.effects import effects_of
 from neuroep.run import Silent
 
@@ -23,10 +24,19 @@ NAMES = ["everything on", "without read-noise", "without write-noise", "ideal"]
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Called]:
+def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A fifth of the digits: what is tested here doesn't ask for more."""
+    whole, path = load_data("digits"), tmp_path_factory.mktemp("data") / "few.npz"
+    parts = {"x_train": whole.x_train, "y_train": whole.y_train, "x_test": whole.x_test, "y_test": whole.y_test}
+    np.savez(path, **{name: part[: len(part) // 5] for name, part in parts.items()})
+    return path
+
+
+@pytest.fixture(scope="module")
+def whole(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Called]:
     """Two epochs of four variants with two seeds. Don't change its folder."""
     folder = tmp_path_factory.mktemp("whole") / "study"
-    return folder, call(*ARGV, "--seed", "0", "1", "--out", folder, "--json")
+    return folder, call(*ARGV, "--data", digits, "--seed", "0", "1", "--out", folder, "--json")
 
 
 def rows(found: dict[str, Any]) -> list[dict[str, Any]]:
@@ -69,10 +79,11 @@ def test_rows_and_gains(whole: tuple[Path, Called]) -> None:
     }  # fmt: skip
 
 
-def test_trainings_are_those_of_run(whole: tuple[Path, Called]) -> None:
+def test_trainings_are_those_of_run(digits: Path, whole: tuple[Path, Called]) -> None:
     """A variant is `run --without` what is off, and the ideal one what `run` trains beside it."""
     found = {(row["variant"], row["seed"]): row["test_accuracy"] for row in whole[1].json["rows"]}
-    line = ("run", "digits-mlp", "--device", "rram-sb", "--epochs", "2", "--no-backprop", "--json", "--out")
+    line = ("run", "digits-mlp", "--device", "rram-sb", "--epochs", "2", "--data", digits, "--no-backprop",
+            "--json", "--out")  # fmt: skip
     for name, more in (("everything on", ()), ("without write-noise", ("--without", "write-noise"))):
         ideal, device = call(*line, name.replace(" ", "-"), *more).json["rows"]
         assert found[name, 0] == device["test_accuracy"]
@@ -103,7 +114,7 @@ def test_the_table_has_a_line_a_variant(whole: tuple[Path, Called], capsys: pyte
     assert cosines == pytest.approx(np.concatenate(means), abs=0.0006)
 
 
-def test_a_stopped_study_ends_as_a_whole_one(whole: tuple[Path, Called], tmp_path: Path) -> None:
+def test_a_stopped_study_ends_as_a_whole_one(digits: Path, whole: tuple[Path, Called], tmp_path: Path) -> None:
     class Stop(Silent):
         """Stops in the middle of the second variant; counts epochs after that."""
 
@@ -115,8 +126,8 @@ def test_a_stopped_study_ends_as_a_whole_one(whole: tuple[Path, Called], tmp_pat
                 raise KeyboardInterrupt
 
     study = Study(
-        model=neuroep.load_model("digits-mlp"), device=neuroep.load_device("rram-sb"), data="digits", epochs=2,
-        effects=("write-noise",),
+        model=neuroep.load_model("digits-mlp"), device=neuroep.load_device("rram-sb"), data=str(digits),
+        epochs=2, effects=("write-noise",),
     )  # fmt: skip
     with pytest.raises(KeyboardInterrupt):
         ablate(study, tmp_path / "study", listener=lambda _: Stop())

@@ -84,13 +84,17 @@ def test_fixed_steps(solver: Solver, kind: int, form: Form, dtype: type) -> None
 @every_kind
 @pytest.mark.parametrize("solver", EMBEDDED, ids=lambda s: s.name)
 def test_adaptive_steps(solver: Solver, kind: int, form: Form) -> None:
-    """Step by step the same decisions. Sizes of steps carry the rounding of an error estimate, at most 1e-4 of it."""
-    p, plan = drawn(kind, np.float64), ContinuousPlan(solver, PIController(1e-5, 1e-6), 0.0, 2000, form, 4e-3)
+    """Step by step the same decisions. Sizes of steps carry the rounding of an error estimate, at most 1e-4 of it.
+
+    A solver of order 2 takes hundreds of steps where the others take tens: a time constant of it is enough.
+    """
+    span = 4e-3 if solver.order > 2 else 1e-3
+    p, plan = drawn(kind, np.float64), ContinuousPlan(solver, PIController(1e-5, 1e-6), 0.0, 2000, form, span)
     for beta in (0.0, 0.4):
         got, wanted = both(p, plan, beta)
         assert_same(got, wanted, 1e-4 * 1e-5)
         assert_same_counts(got, wanted, 1e-4)
-        assert (wanted.seconds == 4e-3).all()
+        assert (wanted.seconds == span).all()
 
 
 @every_form
