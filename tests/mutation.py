@@ -134,7 +134,7 @@ DEFECTS = [
     Defect(
         "the exact gradient is that of a network whose reads agree",
         "device_fidelity.py",
-        "down = weights.couplings if circuit.down is circuit.up else circuit.down.astype(np.float64)",
+        "down = weights.couplings if alike else circuit.down.astype(np.float64)",
         "down = weights.couplings",
         "learning/test_device_fidelity.py",
     ),

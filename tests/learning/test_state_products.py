@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from problems import Problem, problem
 
+from neuroep.catalogue import load_device
 from neuroep.engines import Accumulation, create
 from neuroep.errors import BadInput
 from neuroep.hardware.crossbar import Crossbar
@@ -19,7 +20,7 @@ from neuroep.learning.state_products import state_update
 from neuroep.learning.trainer import Progress, Samples, Trainer
 from neuroep.ledger import Event, Ledger, Phase
 from neuroep.network import Cost
-from neuroep.recipe import Estimator, Method, Phases, Programming, Recipe, Training, Trains
+from neuroep.recipe import Estimator, Method, Phases, Programming, Reads, Recipe, Training, Trains
 from neuroep.rng import stream
 from neuroep.weights import FloatArray, Weights
 
@@ -61,11 +62,13 @@ def samples_of(p: Problem) -> Samples:
     return Samples(p.x, p.targets, p.targets.argmax(axis=1))
 
 
-def one_step(p: Problem, crossbar: Crossbar | Ideal, rates: tuple[float, ...], seed: int = 0) -> tuple[Weights, Ledger]:
+def one_step(
+    p: Problem, crossbar: Crossbar | Ideal, rates: tuple[float, ...], seed: int = 0, engine: str = "cpu"
+) -> tuple[Weights, Ledger]:
     """Weights and events after one step from the problem's weights."""
     mounted = crossbar.mount(p.network, p.weights, stream(0))
     trainer = Trainer(
-        create("cpu", 1), crossbar, mounted, Phases(beta=0.3, free_sweeps=10, nudged_sweeps=6),
+        create(engine), crossbar, mounted, Phases(beta=0.3, free_sweeps=10, nudged_sweeps=6),
         Training(1, len(p.x), rates), samples_of(p), lambda _: [np.arange(len(p.x))], 0,
     )  # fmt: skip
     progress = Progress.fresh(p.weights)
@@ -85,6 +88,23 @@ def test_both_ways_expect_the_same_change(method: Method) -> None:
     error, spread = found.mean(axis=0) - wanted, found.std(axis=0) / np.sqrt(rounds)
     assert (np.abs(error) < 5.5 * spread + 1e-12).all()
     assert np.abs(wanted - p.weights.couplings).max() > 10 * spread.max()
+
+
+@pytest.mark.parametrize("reads", [Reads.STATES, Reads.CHANGES])
+@pytest.mark.parametrize("method", [Method.OPPOSITE, Method.NET, Method.STOCHASTIC])
+def test_engines_send_the_same_pulses(method: Method, reads: Reads) -> None:
+    """A step from equal weights: device by device the same, though states differ in their last digits.
+
+    Later steps come apart: numbers that converters make are whole multiples, whose ratios tie, so that a last digit
+    may turn into a step of a converter, then into a pulse, and noise of writing does the rest.
+    """
+    p, crossbar = problem((6, 5, 3), feedback=0.5, batch=5), load_device("rram-es").build()
+    assert isinstance(crossbar, Crossbar)
+    crossbar = replace(crossbar, programming=Programming(method), periphery=replace(crossbar.periphery, reads=reads))
+    (cpu, events), (reference, same) = (one_step(p, crossbar, (0.5, 0.5), 0, name) for name in ("cpu", "reference"))
+    assert events.counts[Phase.UPDATE, [Event.PULSE_UP, Event.PULSE_DOWN]].sum() > 100
+    np.testing.assert_array_equal(events.counts, same.counts)
+    np.testing.assert_array_equal(cpu.couplings, reference.couplings)
 
 
 @pytest.mark.parametrize("trains", list(Trains))
