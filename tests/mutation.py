@@ -544,6 +544,13 @@ DEFECTS = [
         "        if np.isnan(mean_cost):",
         "learning/test_trainer.py",
     ),
+    Defect(
+        "an empty text is the current folder, or the default",
+        "cli.py",
+        "if not arg_string.strip() and action.nargs != argparse.PARSER:",
+        "if False:",
+        "cli/test_bad_input.py",
+    ),
 ]
 
 

@@ -77,7 +77,9 @@ def _steps(options: argparse.Namespace) -> Iterator[StepTime]:
 
     threads = options.threads or [1, 2][: os.cpu_count() or 1]
     models = [load_model(name) for name in options.model or MODELS]
-    return step_times(models, options.batch or [None], threads, options.steps, options.engine or "auto")
+    return step_times(
+        models, options.batch or [None], threads, options.steps, "auto" if options.engine is None else options.engine
+    )
 
 
 def _measures() -> dict[str, Callable[[], Iterator[Figure]]]:

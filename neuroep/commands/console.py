@@ -130,8 +130,9 @@ def names_in(given: str | None, where: str = "--without") -> tuple[str, ...]:
     """Return the effects named in a list with commas, each once; refuse what isn't an effect."""
     from neuroep.hardware.effects import check_names
 
-    names = (name.strip() for name in (given or "").split(","))
-    found = tuple(dict.fromkeys(name for name in names if name))
+    if given is None:
+        return ()
+    found = tuple(dict.fromkeys(name.strip() for name in given.split(",")))
     check_names(found, where)
     return found
 

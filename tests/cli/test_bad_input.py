@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import gzip
 import struct
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from calling import call, contents, edited, save_npz
 
 from neuroep import load_device, load_model
+from neuroep.cli import build_parser
 
 ECRAM, DIGITS = (Path(load(name).path) for load, name in ((load_device, "ecram"), (load_model, "digits-mlp")))
 
@@ -319,3 +321,24 @@ def test_published_data_that_are_not_here(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(homes, "cache_folder", lambda name: tmp_path / "cache" / name)
     found = refused(tmp_path, "run", "digits-mlp", "--data", "mnist", "--out", "o")
     assert "neuroep data fetch mnist" in found
+
+
+def every_option() -> list[str]:
+    """Every option of every command that takes a text, from the parser."""
+    (commands,) = (a for a in build_parser()._actions if isinstance(a, argparse._SubParsersAction))
+    return [
+        f"{name} {action.option_strings[-1]}"
+        for name, parser in commands.choices.items()
+        for action in parser._actions
+        if action.option_strings and action.nargs != 0
+    ]
+
+
+@pytest.mark.parametrize("line", [*every_option(), "run", "settle", "device fit", "device levels --name", "data fetch"])
+def test_empty_text_is_refused_by_every_option(line: str, tmp_path: Path) -> None:
+    """As a path it was the current folder, as a list of effects all or none, as an engine the default."""
+    assert "empty text" in refused(tmp_path, *line.split(), "")
+
+
+def test_a_list_of_effects_has_no_empty_place(tmp_path: Path) -> None:
+    assert "no effect is called ''" in refused(tmp_path, "run", "xor", "--device", "ecram", "--without", "read-noise,")

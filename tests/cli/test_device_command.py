@@ -170,6 +170,8 @@ def test_wrong_files(tmp_path: Path, header: str, rows: list[tuple], said: list[
         (["levels", "--levels", "9", "--g-min", "1", "--g-max", "2uS"], ["--g-min", "1uS"]),
         (["levels", "--levels", "9", "--g-min", "3uS", "--g-max", "2uS"], ["g_min < g_max"]),
         (["levels", "--levels", "9", "--g-min", "1uS", "--g-max", "2uS", "--nl-up", "10"], ["label 10"]),
+        (["levels", "--levels", "9", "--g-min", "1uS", "--g-max", "2uS", "--name", ""], ["--name", "empty"]),
+        (["fit", "good.csv", "--name", " "], ["--name", "empty"]),
         (["fitt"], ["did you mean 'fit'"]),
         ([], ["WHAT"]),
     ],
