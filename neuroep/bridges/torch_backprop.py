@@ -139,8 +139,9 @@ def gradients(network: Network, weights: Weights, x: FloatArray, targets: FloatA
     """
     dtype = weights.couplings.dtype
     module = to_torch(network, weights)
-    cost = COSTS[network.cost](module(inputs_of(network, x, dtype)), targets_of(network, targets, len(x), dtype))
-    cost.backward()  # type: ignore[no-untyped-call]
+    inputs, wanted = inputs_of(network, x, dtype), targets_of(network, targets, len(x), dtype)
+    with torch_threads(1):  # the same bits on any machine
+        COSTS[network.cost](module(inputs), wanted).backward()  # type: ignore[no-untyped-call]
     linears = [part for part in module if isinstance(part, nn.Linear)]
     found = [(linear.weight.grad, linear.bias.grad) for linear in linears]
     pairs = [(w.numpy().T, b.numpy()) for w, b in found if w is not None and b is not None]

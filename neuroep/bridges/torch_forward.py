@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, NamedTuple
 
 import torch
@@ -13,17 +14,19 @@ from torch.nn.modules import activation as torch_activations
 from neuroep.errors import BadInput
 
 #: Rows of random inputs, and their scales: small ones show the slopes, large ones the bounds of activations.
-ROWS, SCALES = 16, (0.1, 1.0, 10.0)
+ROWS, SCALES = 16, (0.1, 1.0, 10.0, 1000.0)
 #: Largest difference of two outputs, next to their size: the same sums in another order differ by rounding alone.
 CLOSE = {torch.float32: 1e-5, torch.float64: 1e-12}
 
 
 class Layer(NamedTuple):
-    """One use of a dense layer: its name, weight and bias as that forward pass saw them, activations after it."""
+    """One use of a dense layer: its name, weight and bias as used, what came in and went out, activations after it."""
 
     name: str
     weight: torch.Tensor
     bias: torch.Tensor | None
+    given: torch.Tensor
+    output: torch.Tensor
     activations: list[nn.Module]
 
 
@@ -61,14 +64,14 @@ def traced(module: nn.Module, inputs: int, dtype: torch.dtype, device: torch.dev
     x = torch.cat([s * torch.randn(ROWS, inputs, generator=draws, dtype=torch.float64) for s in SCALES])
     x = x.to(dtype=dtype, device=device)
     layers: list[Layer] = []
-    with _watched(module, layers), torch.random.fork_rng(devices=[]), torch.no_grad():
-        try:
+    try:
+        with _watched(module, layers), torch.random.fork_rng(devices=[]), torch.no_grad(), _uncompiled():
             outputs = module(x)
-        except BadInput:
-            raise
-        except Exception as error:  # the user's code may raise anything
-            what = f"its forward pass fails on {inputs} inputs a sample ({type(error).__name__}: {error})"
-            raise BadInput(what, "module", "a module of dense layers") from error
+    except BadInput:
+        raise
+    except Exception as error:  # the user's code may raise anything
+        what = f"its forward pass fails on {inputs} inputs a sample ({type(error).__name__}: {error})"
+        raise BadInput(what, "module", "a module of dense layers") from error
     if not isinstance(outputs, torch.Tensor) or outputs.ndim != 2 or len(outputs) != len(x):
         raise BadInput("its output isn't one row a sample", "module", "outputs of shape (batch, n)")
     if not layers:
@@ -81,14 +84,15 @@ def _watched(module: nn.Module, layers: list[Layer]) -> Iterator[None]:
     """Put a module into eval mode with hooks that take its layers down, and take all of it back."""
     was_training = {part: part.training for part in module.modules()}
     hooks: list[Any] = []
-    for name, part in module.named_modules():
-        if isinstance(part, nn.Linear):
-            # among the last of its hooks, so that what others make of the weight is done
-            hooks.append(part.register_forward_hook(_layer_hook(name, layers)))
-        elif is_activation(part):
-            hooks.append(part.register_forward_hook(_activation_hook(name, layers)))
-    module.eval()
     try:
+        for name, part in module.named_modules():
+            if isinstance(part, nn.Linear):
+                # among the last of its hooks, so that what others make of the weight is done
+                hooks.append(part.register_forward_hook(_layer_hook(name, layers), with_kwargs=True))
+            elif is_activation(part):
+                hooks.append(part.register_forward_hook(_activation_hook(name, layers)))
+        for part in was_training:
+            part.training = False  # not by eval(), which a class of the user's may have made do more
         yield
     finally:
         for hook in hooks:
@@ -97,10 +101,20 @@ def _watched(module: nn.Module, layers: list[Layer]) -> Iterator[None]:
             part.training = training
 
 
+def _uncompiled() -> AbstractContextManager[object]:
+    """Run what `torch.compile` has wrapped as it was written: it computes the same, and needs no compiler."""
+    if "torch._dynamo" not in sys.modules:  # nothing is compiled, and loading it takes seconds
+        return nullcontext()
+    stance: AbstractContextManager[object] = torch.compiler.set_stance("force_eager")
+    return stance
+
+
 def _layer_hook(name: str, layers: list[Layer]) -> Callable[..., None]:
-    def take_down(part: nn.Linear, _: object, __: object) -> None:
+    def take_down(part: nn.Linear, args: tuple[Any, ...], named: dict[str, Any], output: torch.Tensor) -> None:
         bias = None if part.bias is None else part.bias.detach().clone()
-        layers.append(Layer(name, part.weight.detach().clone(), bias, []))
+        given = args[0] if args else named["input"]
+        # copies: activations may work in place
+        layers.append(Layer(name, part.weight.detach().clone(), bias, given.clone(), output.clone(), []))
 
     return take_down
 
@@ -115,27 +129,35 @@ def _activation_hook(name: str, layers: list[Layer]) -> Callable[..., None]:
 
 
 def require_same(trace: Trace, activations: Sequence[Sequence[nn.Module]]) -> None:
-    """Refuse a module whose outputs aren't those of its layers, each followed by the activations given.
+    """Refuse a module whose values aren't those of its layers, each followed by the activations given.
 
     Raises
     ------
     BadInput
-        Saying by how much they differ.
+        Saying behind which layer they differ first, and by how much.
     """
-    x = trace.inputs
+    x, place = trace.inputs, "before"
     with torch.no_grad():
         for layer, after in zip(trace.layers, activations, strict=True):
+            _compare(layer.given, x, f"{place} layer {layer.name!r}")
             x = nn.functional.linear(x, layer.weight, layer.bias)
+            _compare(layer.output, x, f"in layer {layer.name!r} (a hook of its, or another forward)")
             for part in after:
-                forward: Callable[..., torch.Tensor] = part.forward
-                x = forward(x)  # without its hooks
-    close = CLOSE[trace.inputs.dtype]
-    for scale, wanted, got in zip(SCALES, trace.outputs.chunk(len(SCALES)), x.chunk(len(SCALES)), strict=True):
-        off = (wanted - got).abs().max() if wanted.shape == got.shape else torch.tensor(float("inf"))
-        if not off <= close * (1.0 + wanted.abs().max()):
+                forward: Callable[..., torch.Tensor] = type(part).forward
+                x = forward(part, x.clone())  # without its hooks, and as its class has it
+            place = f"between layer {layer.name!r} and"
+    _compare(trace.outputs, x, f"after layer {trace.layers[-1].name!r}")
+
+
+def _compare(given: torch.Tensor, x: torch.Tensor, where: str) -> None:
+    given = given.flatten(1) if given.ndim > 2 else given
+    fits = given.shape == x.shape
+    for scale, wanted, got in zip(SCALES, (given if fits else x).split(ROWS), x.split(ROWS), strict=True):
+        off = (wanted - got).abs().max() if fits else torch.tensor(torch.inf)
+        if not off <= CLOSE[x.dtype] * (1.0 + wanted.abs().max()):
             raise BadInput(
-                f"its forward pass does more than its Linear layers and activations: on random inputs of size {scale:g}"
-                f" outputs differ by up to {float(off):.3g}",
+                f"its forward pass does more than its Linear layers and activations {where}: on random inputs of size"
+                f" {scale:g} values differ by up to {float(off):.3g}",
                 "module",
                 "dense layers, each followed by its activation (no hooks, additions or other functions)",
             )

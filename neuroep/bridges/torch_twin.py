@@ -12,7 +12,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from neuroep.bridges.torch_tensors import COSTS, Labels, accuracy_of, inputs_of, labels_of, targets_of, tensor_of
+from neuroep.bridges.torch_tensors import (
+    COSTS,
+    Labels,
+    accuracy_of,
+    inputs_of,
+    labels_of,
+    plain_torch,
+    targets_of,
+    tensor_of,
+)
 from neuroep.bridges.torch_weights import to_torch
 from neuroep.errors import BadInput, Diverged
 from neuroep.ledger import Event, Ledger, Phase
@@ -58,6 +67,7 @@ class Twin:
         If shapes, labels or the state don't fit the network.
     """
 
+    @plain_torch()
     def __init__(
         self,
         network: Network,
@@ -103,6 +113,8 @@ class Twin:
     def step(self, index: Tensor) -> Tensor:
         """Train on one batch and return its outputs from before the update.
 
+        It is called too often to change torch's modes: gradients must be enabled.
+
         Parameters
         ----------
         index : Tensor of int64, shape (batch,)
@@ -120,6 +132,7 @@ class Twin:
         self._optimizer.step()
         return outputs.detach()
 
+    @plain_torch()
     def train_epoch(self, epoch: int, order: Iterable[NDArray[np.integer]], ledger: Ledger | None = None) -> TwinEpoch:
         """Train on the batches of one epoch.
 

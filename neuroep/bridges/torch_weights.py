@@ -12,13 +12,14 @@ import numpy as np
 import torch
 from torch import nn
 
+from neuroep import checks
 from neuroep.bridges.torch_forward import Layer, Trace, is_activation, require_same, traced
 from neuroep.bridges.torch_tensors import plain_torch
 from neuroep.errors import BadInput
 from neuroep.network import Activation, Cost, Network
-from neuroep.weights import FloatArray, Weights
+from neuroep.weights import FloatArray, Weights, fitting
 
-_TRANSPARENT = (nn.Identity, nn.Flatten, nn.Dropout)
+_TRANSPARENT = (nn.Identity, nn.Flatten, nn.Dropout, nn.AlphaDropout, nn.Sequential)
 _DTYPES = (torch.float32, torch.float64)
 
 
@@ -59,10 +60,10 @@ def to_torch(network: Network, weights: Weights) -> nn.Sequential:
     Raises
     ------
     BadInput
-        If the weights' sizes aren't the network's.
+        If the weights' sizes aren't the network's, or they are neither float32 nor float64.
     """
-    if weights.sizes != network.sizes:
-        raise BadInput(f"layer sizes {weights.sizes}", "weights", f"{network.sizes}, those of the network")
+    checks.instance(network, Network, "network")
+    weights = fitting(weights, network.sizes)
     modules: list[nn.Module] = []
     for k in range(1, network.depth + 1):
         modules.append(_linear(weights.coupling(k), weights.bias(k)))
@@ -94,7 +95,8 @@ def from_torch(module: nn.Module, network: Network | None = None) -> Weights:
     module : torch.nn.Module
         ``Linear`` layers, each followed by its activation; takes (batch, n_0).
     network : Network, optional
-        Its layer sizes and activations must be the module's.
+        Its layer sizes and activations must be the module's. Without it any of torch's activations are taken, those
+        that neuroep has no name for, too.
 
     Returns
     -------
@@ -109,11 +111,12 @@ def from_torch(module: nn.Module, network: Network | None = None) -> Weights:
         network's; the message names the layer.
     """
     if not isinstance(module, nn.Module):
-        raise BadInput(f"a {type(module).__name__}", "module", "a torch.nn.Module")
-    module = getattr(module, "_orig_mod", module)  # of torch.compile: the module itself needs no compiler
-    first = _first_layer(module)
-    trace = traced(module, first.in_features, first.weight.dtype, first.weight.device)
-    arrays = [_arrays(layer, first.weight.dtype) for layer in trace.layers]
+        raise BadInput(f"a {type(module).__name__}", "module", "a torch.nn.Module, into which a state_dict is loaded")
+    if network is not None:
+        checks.instance(network, Network, "network")
+    module = getattr(module, "_orig_mod", module)  # of torch.compile: hooks belong on the module itself
+    trace = _traced(module, _linears(module))
+    arrays = [_arrays(layer.name, layer.weight, layer.bias, trace.inputs.dtype) for layer in trace.layers]
     for below, above in pairwise(trace.layers):
         _require_chain(below.weight.shape[0], above.name, above.weight.shape[1])
     sizes = (*(w.shape[0] for w, _ in arrays), arrays[-1][0].shape[1])
@@ -131,8 +134,8 @@ def from_torch(module: nn.Module, network: Network | None = None) -> Weights:
     return Weights.from_arrays([w for w, _ in arrays], [b for _, b in arrays])
 
 
-def _first_layer(module: nn.Module) -> nn.Linear:
-    """Return the first dense layer; refuse parts that aren't known, and layers that don't chain."""
+def _linears(module: nn.Module) -> list[nn.Linear]:
+    """Return the dense layers as registered; refuse parts that aren't known, and layers that don't chain."""
     found: list[tuple[str, nn.Linear]] = []
     for name, part in module.named_modules():
         if type(part) is nn.Linear:
@@ -143,11 +146,22 @@ def _first_layer(module: nn.Module) -> nn.Linear:
     if not found:
         raise BadInput("no Linear layer", "module", "one or more")
     for name, layer in found:
-        _arrays(Layer(name, layer.weight, layer.bias, []), found[0][1].weight.dtype)
+        _arrays(name, layer.weight, layer.bias, found[0][1].weight.dtype)
     if isinstance(module, nn.Sequential):
         for (_, below), (name, above) in pairwise(found):
             _require_chain(below.out_features, name, above.in_features)
-    return found[0][1]
+    return [layer for _, layer in found]
+
+
+def _traced(module: nn.Module, linears: list[nn.Linear]) -> Trace:
+    """Run a module on inputs as wide as its first layer takes: the first registered, or whichever fits."""
+    refusals: list[BadInput] = []
+    for inputs in dict.fromkeys(layer.in_features for layer in linears):
+        try:
+            return traced(module, inputs, linears[0].weight.dtype, linears[0].weight.device)
+        except BadInput as error:
+            refusals.append(error)
+    raise refusals[0]
 
 
 def _require_chain(outputs: int, name: str, inputs: int) -> None:
@@ -162,12 +176,16 @@ def _is_harmless(part: nn.Module) -> bool:
     return is_activation(part) or isinstance(part, _TRANSPARENT) or next(part.children(), None) is not None
 
 
-def _arrays(layer: Layer, dtype: torch.dtype) -> tuple[FloatArray, FloatArray]:
-    weight, bias, where = layer.weight, layer.bias, f"layer {layer.name!r}"
+def _arrays(
+    name: str, weight: torch.Tensor, bias: torch.Tensor | None, dtype: torch.dtype
+) -> tuple[FloatArray, FloatArray]:
+    where = f"layer {name!r}"
     if bias is None:
         raise BadInput("no bias", where, "Linear layers with bias")
     if weight.dtype not in _DTYPES or {weight.dtype, bias.dtype} != {dtype}:
         raise BadInput(f"{weight.dtype} weights and {bias.dtype} biases", where, "all float32 or all float64")
+    if weight.is_meta or bias.is_meta:
+        raise BadInput("weights without numbers, on the meta device", where, "weights in memory")
     arrays = weight.detach().cpu().numpy().T, bias.detach().cpu().numpy()
     if not all(np.isfinite(array).all() for array in arrays):
         raise BadInput("entries that aren't finite", where, "finite numbers")
@@ -175,7 +193,7 @@ def _arrays(layer: Layer, dtype: torch.dtype) -> tuple[FloatArray, FloatArray]:
 
 
 def _checked_activations(layer: Layer, k: int, network: Network) -> list[nn.Module]:
-    """Return the activations that follow a layer, the network's where the module has none to be seen."""
+    """Return the network's activation of a layer, or a read-out's softmax; refuse a module that has another."""
     activation, given = network.layers[k].activation, [_name_of(part) for part in layer.activations]
     is_readout = k == network.depth and network.cost is Cost.CROSS_ENTROPY
     if is_readout and given in (["Softmax"], ["LogSoftmax"]):
@@ -183,7 +201,7 @@ def _checked_activations(layer: Layer, k: int, network: Network) -> list[nn.Modu
     if given and given != [activation.label]:
         raise _other_activation(layer, given, activation)
     own = _module_of(activation)
-    return layer.activations or ([] if own is None else [own])
+    return [] if own is None else [own]
 
 
 def _refuse_missing(trace: Trace, network: Network) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import numpy as np
@@ -257,20 +257,84 @@ def test_bad_input_is_refused(call: Callable[[], object], message: str) -> None:
         call()
 
 
+@contextmanager
+def default_dtype() -> Iterator[None]:
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+@contextmanager
+def more_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(before + 1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 MODES: dict[str, Callable[[], AbstractContextManager[object]]] = {
     "no gradients": torch.no_grad,
     "inference": torch.inference_mode,
     "autocast": lambda: torch.autocast("cpu", dtype=torch.bfloat16),
     "another device": lambda: torch.device("meta"),
+    "another type": default_dtype,
+    "more threads": more_threads,
 }
+
+
+def state() -> tuple[object, ...]:
+    modes = torch.is_grad_enabled(), torch.is_inference_mode_enabled(), torch.is_autocast_enabled("cpu")
+    return *modes, torch.get_default_device(), torch.get_default_dtype(), torch.get_num_threads()
 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_modes_of_the_caller_change_nothing(mode: str) -> None:
     alone = neuroep.train("xor", method="backprop", epochs=3)
     with MODES[mode]():
+        before = state()
         amid = neuroep.train("xor", method="backprop", epochs=3)
+        assert state() == before
     np.testing.assert_array_equal(amid.weights.couplings, alone.weights.couplings)
     assert amid.test_accuracy == alone.test_accuracy
     assert torch.is_grad_enabled()
     assert torch.empty(0).device.type == "cpu"
+
+
+def one_epoch_and_gradients() -> tuple[FloatArray, FloatArray]:
+    """What a twin learns in an epoch, and gradients; no more than one thread, but where it is set."""
+    network = chain((6, 5, 3), Activation.TANH)
+    weights = initial_weights(network, stream(0, "w"))
+    x, labels = stream(0, "x").random((12, 6)), np.arange(12) % 3
+    targets = np.eye(3)[labels]
+    twin = Twin(network, weights, Training(epochs=1, momentum=0.9), x, targets, labels)
+    twin.train_epoch(0, [np.arange(12)])
+    return twin.weights().couplings, gradients(network, weights, x, targets).couplings
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_twin_and_gradients_under_modes_of_the_caller(mode: str) -> None:
+    alone = one_epoch_and_gradients()
+    with MODES[mode]():
+        amid = one_epoch_and_gradients()
+    np.testing.assert_array_equal(amid[0], alone[0])
+    np.testing.assert_array_equal(amid[1], alone[1])
+
+
+def test_the_twin_runs_without_a_mode_that_sees_each_call_of_torch() -> None:
+    """A device mode in a loop of small steps takes half as long again: the twin's seconds are a reference."""
+    twin_modes = []
+    network = chain((6, 5, 3), Activation.TANH)
+    x, labels = stream(0, "x").random((12, 6)), np.arange(12) % 3
+
+    def look(epoch: TwinEpoch, twin: Twin) -> None:
+        twin_modes.append(torch._C._len_torch_function_stack())
+
+    train_twin(
+        network, initial_weights(network, stream(0, "w")), Training(epochs=1), x, np.eye(3)[labels], labels,
+        lambda epoch: [np.arange(12)], look,
+    )  # fmt: skip
+    assert twin_modes == [0]

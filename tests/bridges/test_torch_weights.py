@@ -215,10 +215,10 @@ def pruned() -> nn.Module:
     return stepped(module)
 
 
-def compiled() -> nn.Module:
+def compiled(module: nn.Module | None = None) -> nn.Module:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return torch.compile(plain())
+        return torch.compile(plain() if module is None else module)
 
 
 class Functional(nn.Module):
@@ -231,6 +231,46 @@ class Functional(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         out: torch.Tensor = self.b(torch.clamp(self.a(x), 0.0, 1.0))
         return out
+
+
+class Backwards(Functional):
+    """Registered from the last to the first, and not as wide."""
+
+    def __init__(self) -> None:
+        nn.Module.__init__(self)
+        self.b, self.a = nn.Linear(4, 3), nn.Linear(6, 4)
+
+
+def with_compiled_part() -> nn.Module:
+    module = plain()
+    module[0] = compiled(module[0])
+    return module
+
+
+def observed() -> nn.Module:
+    module = plain()
+    module[0].register_forward_hook(lambda part, args, out: None)
+    return module
+
+
+def in_place() -> nn.Module:
+    return nn.Sequential(nn.Linear(4, 4), nn.Hardtanh(0.0, 1.0, inplace=True), nn.AlphaDropout(), nn.Linear(4, 3))
+
+
+def without_gradients() -> nn.Module:
+    with torch.inference_mode():
+        return plain()
+
+
+@pytest.mark.parametrize("make", [with_compiled_part, observed, in_place, without_gradients, Backwards])
+def test_modules_of_many_kinds_are_there_and_back(make: Callable[[], nn.Module]) -> None:
+    module = make()
+    inputs = 6 if make is Backwards else 4
+    network = chain((inputs, 4, 3))
+    x = torch.from_numpy(stream(1, "x").normal(size=(50, inputs)).astype(np.float32))
+    back = to_torch(network, from_torch(module, network))(x)
+    with torch.no_grad(), torch.compiler.set_stance("force_eager"):
+        torch.testing.assert_close(back, module.eval()(x), rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize("make", [plain, weight_normed, pruned, Functional, compiled])
@@ -267,6 +307,33 @@ def hooked() -> nn.Module:
     return module
 
 
+def with_another_forward() -> nn.Module:
+    module = plain()
+    module[1].forward = torch.tanh
+    return module
+
+
+class Clamped(Residual):
+    """The same as its layer, for inputs that aren't large."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        out: torch.Tensor = self.inner(torch.clamp(x, -100.0, 100.0))
+        return out
+
+
+class Masked(nn.Module):
+    """The second layer takes the first one's output twice as large, and gives none of it away."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.Linear(4, 4), nn.Linear(4, 3)
+        nn.init.zeros_(self.b.weight)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        out: torch.Tensor = self.b(2.0 * self.a(x))
+        return out
+
+
 class Failing(Residual):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         raise RuntimeError("two\nlines")
@@ -281,10 +348,16 @@ class Unused(Residual):
     ("module", "message"),
     [
         (nn.Sequential(nn.Tanh(), *plain()), "layer '0': a Tanh before the first Linear"),
-        (Residual(), "forward pass does more"),
-        (hooked(), "forward pass does more"),
-        (nn.Sequential(Residual(), nn.Linear(4, 3)), "forward pass does more"),
-        (Functional(), "forward pass does more"),
+        (Residual(), "forward pass does more.* after layer 'inner'"),
+        (hooked(), "forward pass does more.* in layer '0'"),
+        (nn.Sequential(Residual(), nn.Linear(4, 3)), "forward pass does more.* between layer '0.inner' and layer '1'"),
+        (Functional(), "forward pass does more.* between layer 'a' and layer 'b'"),
+        (with_another_forward(), "forward pass does more.* between layer '0' and layer '2'"),
+        (Clamped(), "forward pass does more.* before layer 'inner': on random inputs of size 1000"),
+        (Masked(), "forward pass does more.* between layer 'a' and layer 'b'"),
+        (plain().to("meta"), "layer '0': weights without numbers"),
+        (nn.Sequential(), "no Linear layer"),
+        (plain().state_dict(), "OrderedDict.*state_dict"),
         (Failing(), "forward pass fails on 4 inputs"),
         (Unused(), "uses no Linear layer"),
         (nn.Sequential(nn.Linear(4, 3), nn.Flatten(0)), "one row a sample"),
@@ -293,6 +366,36 @@ class Unused(Residual):
 def test_a_forward_pass_that_does_more_than_its_layers_is_refused(module: nn.Module, message: str) -> None:
     with pytest.raises(BadInput, match=message):
         from_torch(module)
+
+
+def test_an_activation_with_another_forward_is_not_the_networks() -> None:
+    with pytest.raises(BadInput, match="between layer '0' and layer '2'"):
+        from_torch(with_another_forward(), HARD)
+
+
+class Guarded(Residual):
+    """Can't be put into another mode."""
+
+    def train(self, mode: bool = True) -> Guarded:
+        raise RuntimeError("not now")
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        out: torch.Tensor = self.inner(x)
+        if self.training:
+            raise RuntimeError("not in training")
+        return out
+
+
+def test_a_module_need_not_change_its_mode_itself() -> None:
+    module = Guarded()
+    np.testing.assert_array_equal(from_torch(module).coupling(1), module.inner.weight.detach().numpy().T)
+    assert module.training
+    assert not module.inner._forward_hooks
+
+
+def test_weights_of_half_precision_make_no_module() -> None:
+    with pytest.raises(BadInput, match="type float16"):
+        to_torch(HARD, drawn(HARD, np.float16))
 
 
 def test_reading_leaves_the_module_and_the_random_numbers_as_they_were() -> None:
