@@ -31,6 +31,8 @@ def write_atomic(path: Path, content: bytes | str) -> None:
         If the folder can't be written to; the file is then as it was.
     """
     data = content.encode() if isinstance(content, str) else content
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise BadInput("no regular file", str(path), "another path")  # moved over, a device would be gone
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         # made by os.open, not by tempfile: the kernel then applies the umask, which a process can't read without

@@ -17,10 +17,11 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
+from neuroep import checks
 from neuroep.disk import load_tensors, save_tensors
 from neuroep.errors import BadInput, UnknownName
 from neuroep.network import Network
-from neuroep.weights import FloatArray, Weights
+from neuroep.weights import FloatArray, Weights, coupling_offsets, unit_offsets
 
 #: What every file of weights says of itself.
 METADATA = {"layout": "in,out"}  # a single key: safetensors orders several by chance
@@ -49,10 +50,10 @@ def save_weights(weights: Weights, path: str | os.PathLike[str]) -> None:
     BadInput
         If :func:`load_weights` couldn't read them back, or the file can't be written there.
     """
-    tensors = tensors_of(weights)
-    for name, tensor in tensors.items():
-        _check_tensor(name, tensor, 2 if name.startswith("W") else 1)
-    save_tensors(Path(path), tensors, METADATA)
+    file = checks.path(path, "path")
+    if file.is_dir():
+        raise BadInput("a folder", str(file), "a file's name")
+    save_tensors(file, _readable(weights), METADATA)
 
 
 def load_weights(path: str | os.PathLike[str], network: Network | None = None, job: str = "") -> Weights:
@@ -80,16 +81,16 @@ def load_weights(path: str | os.PathLike[str], network: Network | None = None, j
     UnknownName
         If there is no such job.
     """
-    file = Path(path) / "weights.safetensors" if Path(path).is_dir() else Path(path)
-    tensors = _of_job(_read(file), job, str(file))
+    file = checks.path(path, "path")
+    file = file / "weights.safetensors" if file.is_dir() else file
+    if network is not None:
+        checks.instance(network, Network, "network")
+    tensors = _of_job(_read(file), checks.text(job, "job"), str(file))
     depth = len(tensors) // 2
     expected = {f"{letter}{k}" for letter in "Wb" for k in range(1, depth + 1)}
     if not tensors or set(tensors) != expected:
         raise BadInput(f"tensors {', '.join(sorted(tensors)) or '(none)'}", str(file), "W1, b1, W2, b2, ...")
-    for name, tensor in tensors.items():
-        _check_tensor(f"{file}: {name}", tensor, 2 if name.startswith("W") else 1)
-    if len({tensor.dtype for tensor in tensors.values()}) > 1:
-        raise BadInput("tensors of different types", str(file), "all float32 or all float64")
+    _check_tensors(tensors, str(file))
     weights = Weights.from_arrays(*([tensors[f"{letter}{k}"] for k in range(1, depth + 1)] for letter in "Wb"))
     if network is not None and weights.sizes != network.sizes:
         raise BadInput(f"layer sizes {weights.sizes}", str(file), f"{network.sizes}, those of the network")
@@ -111,6 +112,29 @@ def _of_job(tensors: Mapping[str, NDArray[np.generic]], job: str, where: str) ->
         raise UnknownName("job", job, jobs, where)
     found = {name.rpartition("/")[2]: t for name, t in tensors.items() if name.rpartition("/")[0] == job}
     return cast(dict[str, FloatArray], found)
+
+
+def _readable(weights: Weights) -> dict[str, FloatArray]:
+    """Return the tensors of weights that :func:`load_weights` will take."""
+    sizes = checks.instance(weights, Weights, "weights").sizes
+    counts = tuple(checks.count(size, "weights.sizes") for size in checks.several(sizes, "weights.sizes"))
+    if len(counts) < 2:
+        raise BadInput(f"sizes {counts}", "weights.sizes", "two or more")
+    parts = np.asarray(weights.couplings), np.asarray(weights.biases)
+    lengths = int(coupling_offsets(counts)[-1]), int(unit_offsets(counts)[-1])
+    for name, part, length in zip(("couplings", "biases"), parts, lengths, strict=True):
+        if part.shape != (length,):
+            raise BadInput(f"shape {part.shape}", f"weights.{name}", f"({length},)")
+    tensors = tensors_of(Weights(counts, *parts))
+    _check_tensors(tensors, "weights")
+    return tensors
+
+
+def _check_tensors(tensors: Mapping[str, FloatArray], where: str) -> None:
+    for name, tensor in tensors.items():
+        _check_tensor(f"{where}: {name}", tensor, 2 if name.startswith("W") else 1)
+    if len({tensor.dtype for tensor in tensors.values()}) > 1:
+        raise BadInput("tensors of different types", where, "all float32 or all float64")
 
 
 def _check_tensor(where: str, tensor: NDArray[np.generic], dimensions: int) -> None:
