@@ -67,7 +67,7 @@ def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
 
 def test_a_folder_in_the_place_of_the_file_is_refused_and_left_clean(tmp_path: Path) -> None:
     (tmp_path / "w").mkdir()
-    with pytest.raises(BadInput, match="can't be written"):
+    with pytest.raises(BadInput, match="w: a folder; allowed: a file's name"):
         save_weights(drawn(), tmp_path / "w")
     assert [entry.name for entry in tmp_path.iterdir()] == ["w"]
 
