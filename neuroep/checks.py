@@ -198,6 +198,14 @@ def room(entries: int, where: str) -> None:
         raise BadInput(f"{entries:.3g} numbers at once", where, f"at most {MOST_NUMBERS:,}")
 
 
+def reals(value: object, where: str) -> NDArray[Any]:
+    """Return real numbers of any shape, finite or not: floats of any type stay, all else becomes float64."""
+    given = np.asarray(value)
+    if given.dtype.kind not in "biuf":
+        raise BadInput(f"type {given.dtype}", where, "real numbers")
+    return given if given.dtype.kind == "f" else given.astype(np.float64)
+
+
 def integers(value: object, where: str) -> NDArray[np.int64]:
     """Return whole numbers of any integer type as int64, in which the chips' shorter integers can't overflow."""
     given = np.asarray(value)

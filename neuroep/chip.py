@@ -78,7 +78,8 @@ class Chip:
         programming: Programming | None = None,
     ) -> None:
         built = _hardware(device)
-        self.device = built if programming is None else programmed(built, programming)
+        asked = None if programming is None else checks.instance(programming, Programming, "programming")
+        self.device = built if asked is None else programmed(built, asked)
         self.network = checks.instance(network, Network, "network")
         self.seed, self.seconds = checks.seed(seed), 0.0
         self.ledger = Ledger.empty(network.sizes)
@@ -105,6 +106,7 @@ class Chip:
             to verify.
         """
         weights, rng = fitting(weights, self.network.sizes), checks.randomness(rng)
+        verify = checks.flag(verify, "verify")
         if verify:
             self.check_verify()
         if verify and isinstance(self.device, Analog):
@@ -199,6 +201,8 @@ class Chip:
         """
         self._programmed()
         checks.instance(recipe, Recipe, "recipe")
+        if on_epoch is not None and not callable(on_epoch):
+            raise BadInput(checks.shown(on_epoch), "on_epoch", "a function of an Epoch")
         if isinstance(self.device, Analog) and self.device.programming != recipe.programming:
             raise BadInput(
                 f"the recipe's method {recipe.programming.method.value!r}", "recipe.programming",

@@ -19,7 +19,7 @@ _UNIONS = (Union, UnionType)
 _PLAIN: dict[Any, Callable[[object, str], object]] = {int: checks.whole, bool: checks.flag, str: checks.text}
 
 
-def settle(owner: object, prefix: str = "") -> None:
+def settle(owner: object, prefix: str = "", largest: int | None = None) -> None:
     """Set each field of a frozen dataclass to what its annotation says, or refuse it; for ``__post_init__``.
 
     Numbers of numpy become Python's, names become members of their enumeration, lists become tuples. A float must be
@@ -31,11 +31,15 @@ def settle(owner: object, prefix: str = "") -> None:
         As just made.
     prefix : str
         What stands before a field's name in errors, e.g. ``"phases."``.
+    largest : int, optional
+        Which whole number no field may exceed.
     """
     made: Any = type(owner)
     for name, kind, infinite in _kinds(made):
         value = getattr(owner, name)
         plain = _settled(value, kind, prefix + name, infinite)
+        if largest is not None and type(plain) is int and plain > largest:
+            raise BadInput(f"{checks.shown(plain)} is out of range", prefix + name, f"whole numbers up to {largest}")
         if plain is not value:
             object.__setattr__(owner, name, plain)
 

@@ -6,11 +6,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
+from neuroep.checks import LARGEST
 from neuroep.errors import BadInput
 from neuroep.fields import settle
 
 Scale = Literal["none", "standard", "minmax"]
 """How inputs are scaled by what the training set says (:func:`neuroep.data.scaling.scaled`)."""
+
+
+#: Points on the circle of the holomorphic estimator; its bias is below rounding with some tens of them.
+MOST_POINTS = 1000
 
 
 class Estimator(StrEnum):
@@ -82,7 +87,7 @@ class Phases:
     scaled: bool = False
 
     def __post_init__(self) -> None:
-        settle(self, "phases.")
+        settle(self, "phases.", LARGEST)
         if not 0.0 < self.beta < 1.0 and self.estimator is not Estimator.ONE_SIDED:
             raise BadInput(f"β = {self.beta} with the {self.estimator.value} estimator", "phases.beta", "0 < β < 1")
         if not 0.0 < self.beta <= 1e6:
@@ -92,8 +97,8 @@ class Phases:
         if max(self.free_sweeps, self.nudged_sweeps) > MOST_SWEEPS:
             most = f"free_sweeps and nudged_sweeps of at most {MOST_SWEEPS:,}"
             raise BadInput(f"{max(self.free_sweeps, self.nudged_sweeps):.3g} sweeps", "phases", most)
-        if not 2 <= self.points <= 1000:
-            raise BadInput(f"{self.points:.3g} point(s) on the circle", "phases.points", "2 or more, at most 1000")
+        if not 2 <= self.points <= MOST_POINTS:
+            raise BadInput(f"{self.points:.3g} point(s) on the circle", "phases.points", f"2 to {MOST_POINTS}")
         if self.scaled and not self.estimator.is_difference:
             raise BadInput(
                 f"scaled displacements with the {self.estimator.value} estimator",
@@ -134,7 +139,7 @@ class Training:
     patience: int = 0
 
     def __post_init__(self) -> None:
-        settle(self, "training.")
+        settle(self, "training.", LARGEST)
         if min(self.epochs, self.batch_size) < 1:
             raise BadInput("no epochs or an empty batch", "training", "epochs and batch_size of at least 1")
         if not self.learning_rates or min(self.learning_rates) <= 0.0:
@@ -259,7 +264,7 @@ class Programming:
         return WINDOW if self.method in (Method.ACCUMULATED, Method.TRANSFER) else 1
 
     def __post_init__(self) -> None:
-        settle(self, "programming.")
+        settle(self, "programming.", LARGEST)
         if not 1 <= self.most_pulses <= 1000:
             raise BadInput(f"{self.most_pulses} pulses", "programming.most_pulses", "1 to 1000")
         if not 1 <= self.least_pulses <= self.most_pulses:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
@@ -60,6 +61,8 @@ class Weights(NamedTuple):
     def zeros(cls, sizes: Sequence[int], dtype: DTypeLike = np.float32) -> Weights:
         """Return all-zero weights for the given layer sizes."""
         counts = tuple(checks.count(size, "sizes") for size in checks.several(sizes, "sizes"))
+        if not counts:
+            raise BadInput("no layers", "sizes", "an input and at least one more")
         dtype = checks.floating(dtype)
         return cls(
             counts,
@@ -108,14 +111,20 @@ class Weights(NamedTuple):
 
     def coupling(self, k: int) -> FloatArray:
         """Return the view of W_k, shape (n_{k−1}, n_k), k = 1..L."""
+        self._check_layer(k)
         start = coupling_start(self.sizes, k)
         rows, columns = self.sizes[k - 1], self.sizes[k]
         return self.couplings[start : start + rows * columns].reshape(rows, columns)
 
     def bias(self, k: int) -> FloatArray:
         """Return the view of b_k, shape (n_k,), k = 1..L."""
+        self._check_layer(k)
         start = unit_start(self.sizes, k)
         return self.biases[start : start + self.sizes[k]]
+
+    def _check_layer(self, k: int) -> None:
+        if not (isinstance(k, Integral) and 0 < k < len(self.sizes)):
+            raise BadInput(f"{checks.shown(k)} is out of range", "k", f"1 to {self.depth}")
 
     def copy(self) -> Weights:
         """Return a copy with buffers of its own."""
@@ -136,11 +145,12 @@ def fitting(weights: Weights, sizes: Sequence[int], where: str = "weights") -> W
         If they are of other sizes, buffers of another length, or neither float32 nor float64.
     """
     checks.instance(weights, Weights, where)
-    if tuple(weights.sizes) != tuple(sizes):
+    if tuple(checks.several(weights.sizes, f"{where}.sizes")) != tuple(sizes):
         raise BadInput(f"layer sizes {checks.shown(weights.sizes)}", where, f"{tuple(sizes)}, those of the network")
     types = {np.asarray(part).dtype.name for part in weights[1:]}
     if len(types) > 1 or not types <= {"float32", "float64"}:
         raise BadInput(f"type {' and '.join(sorted(types))}", where, "all float32 or all float64")
     lengths = int(coupling_offsets(sizes)[-1]), int(unit_offsets(sizes)[-1])
     named = zip(("couplings", "biases"), weights[1:], lengths, strict=True)
-    return Weights(tuple(sizes), *(checks.array(part, f"{where}.{name}", (n,)) for name, part, n in named))
+    dtype = types.pop()
+    return Weights(tuple(sizes), *(checks.array(part, f"{where}.{name}", (n,), dtype) for name, part, n in named))

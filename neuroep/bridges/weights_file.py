@@ -92,7 +92,7 @@ def load_weights(path: str | os.PathLike[str], network: Network | None = None, j
         raise BadInput(f"tensors {', '.join(sorted(tensors)) or '(none)'}", str(file), "W1, b1, W2, b2, ...")
     _check_tensors(tensors, str(file))
     weights = Weights.from_arrays(*([tensors[f"{letter}{k}"] for k in range(1, depth + 1)] for letter in "Wb"))
-    if network is not None and weights.sizes != network.sizes:
+    if network is not None and weights.sizes != checks.instance(network, Network, "network").sizes:
         raise BadInput(f"layer sizes {weights.sizes}", str(file), f"{network.sizes}, those of the network")
     return weights
 

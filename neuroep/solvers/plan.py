@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from neuroep.checks import LARGEST
 from neuroep.equilibrium import Equilibrium
 from neuroep.errors import BadInput
 from neuroep.fields import settle
@@ -53,7 +54,7 @@ class ContinuousPlan:
     def __post_init__(self) -> None:
         if isinstance(self.tolerance, float) and np.isnan(self.tolerance):
             raise BadInput(f"tolerance {self.tolerance}", "tolerance", "0 or more")
-        settle(self, "plan.")
+        settle(self, "plan.", LARGEST)
         if isinstance(self.controller, PIController) and not self.solver.adaptive:
             raise BadInput(f"no error estimate in {self.solver.name!r}", "controller", "a fixed step")
         if not 0.0 <= self.tolerance < np.inf:
