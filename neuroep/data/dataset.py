@@ -198,6 +198,7 @@ def targets(labels: Labels, classes: int, cost: Cost, outputs: int | None = None
         If the outputs don't fit the classes, or a label lies outside them.
     """
     cost = checks.choice(cost, Cost, "cost")
+    labels, classes = class_labels(np.asarray(labels), "labels"), checks.count(classes, "classes")
     width = classes if outputs is None else outputs
     single = width == 1 and classes == 2 and cost is not Cost.CROSS_ENTROPY
     if width != classes and not single:
@@ -235,8 +236,7 @@ def order(samples: int, batch_size: int, rng: np.random.Generator) -> list[Label
     BadInput
         If there are no samples, or the batch size is below 1.
     """
-    if samples < 1 or batch_size < 1:
-        raise BadInput(f"{samples} samples in batches of {batch_size}", "training.batch_size", "both at least 1")
+    samples, batch_size = checks.count(samples, "samples"), checks.count(batch_size, "training.batch_size")
     shuffled = rng.permutation(samples).astype(np.int64, copy=False)
     return [shuffled[start : start + batch_size] for start in range(0, samples, batch_size)]
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from neuroep import checks
 from neuroep.errors import BadInput
 from neuroep.weights import FloatArray
 
@@ -22,11 +23,11 @@ def converter_step(bits: int, bound: float) -> float:
     BadInput
         If `bits` is neither 0 nor at least 2, or the bound isn't positive.
     """
-    if bits == 0:
+    if checks.whole(bits, "bits", 0) == 0:
         return 0.0
     if bits < 2:
         raise BadInput(f"a converter of {bits} bit(s)", "bits", "0 for none, or at least 2")
-    if not bound > 0.0:
+    if not checks.number(bound, "bound") > 0.0:
         raise BadInput(f"a converter with bound {bound!r}", "bound", "more than 0")
     return 2.0 * float(bound) / (2.0**bits - 2.0)
 
@@ -43,7 +44,7 @@ def quantize(x: FloatArray, bits: int, bound: float) -> FloatArray:
     bound : float
         Largest magnitude, in the units of x.
     """
-    step = converter_step(bits, bound)
+    x, step = checks.reals(x, "x"), converter_step(bits, bound)
     if step == 0.0:
         return x
     level: FloatArray = np.clip(np.rint(x * (1.0 / step)) * step, -float(bound), float(bound))

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from neuroep import checks
 from neuroep.errors import BadInput
 from neuroep.fields import settle
 from neuroep.hardware.cells import Spread, law_of, nominal_step
@@ -32,12 +33,13 @@ from neuroep.hardware.law import Column, Law
 from neuroep.hardware.periphery import Periphery
 from neuroep.hardware.placing import Encoding, Placing
 from neuroep.hardware.programming import Chance, check_finite, check_range, full_scales, saved
+from neuroep.hardware.retention_models import retention
 from neuroep.hardware.steps import StepModel
 from neuroep.hardware.wiring import Wires, attenuation, refuse_oversized_arrays
 from neuroep.ledger import Ledger
 from neuroep.network import Network
 from neuroep.recipe import Method, Programming
-from neuroep.weights import FloatArray, Weights, coupling_offsets
+from neuroep.weights import FloatArray, Weights, coupling_offsets, fitting
 
 if TYPE_CHECKING:
     from neuroep.hardware.pulsing import Array
@@ -117,6 +119,8 @@ class Crossbar:
         if self.g_max_siemens == self.g_min_siemens:
             raise BadInput("an empty range", f"{self.name}: g_max_siemens", f"more than {self.g_min_siemens:g}")
         check_range(self.headroom, 1.0, 1e6, f"{self.name}: headroom")
+        if self.retention != "none":
+            retention(self.retention)
         for key in ("stuck_share", "programming_spread", "read_noise"):
             check_range(getattr(self, key), 0.0, 1.0, f"{self.name}: {key}")
         check_range(self.stuck_range, 0.0, np.inf, f"{self.name}: stuck_range")
@@ -189,6 +193,7 @@ class Crossbar:
         array ``fast`` and ``fast_against`` like the first, ``buffer`` (n,) and ``clock`` (1,); with resistive wires
         `ATTENUATIONS`, each (n,) float64, and ``updates`` (1,).
         """
+        weights, rng = fitting(weights, network.sizes), checks.randomness(rng)
         full_scale = full_scales(weights, self.headroom)
         per_weight = np.repeat(full_scale / self.full, np.diff(coupling_offsets(weights.sizes)))
         target, dtype = weights.couplings / per_weight, weights.couplings.dtype

@@ -13,7 +13,7 @@ from neuroep.errors import BadInput
 from neuroep.ledger import Event, Ledger, Phase
 from neuroep.network import Network
 from neuroep.recipe import Programming
-from neuroep.weights import FloatArray, Weights, unit_offsets
+from neuroep.weights import FloatArray, Weights, fitting, unit_offsets
 
 
 class Update(NamedTuple):
@@ -227,6 +227,7 @@ class Ideal:
 
     def mount(self, network: Network, weights: Weights, rng: np.random.Generator) -> Mounted:
         """Copy the weights; both reads share one buffer."""
+        weights = fitting(weights, network.sizes)
         return self.restore(network, weights, {"couplings": weights.couplings})
 
     def restore(self, network: Network, weights: Weights, state: dict[str, NDArray[np.generic]]) -> Mounted:

@@ -21,8 +21,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from neuroep import checks
 from neuroep.checks import integers
-from neuroep.errors import BadInput, UnknownName
+from neuroep.errors import BadInput
 from neuroep.fields import settle
 from neuroep.hardware.programming import check_whole
 
@@ -169,7 +170,10 @@ def arrivals(spikes: BoolArray, weights: IntArray) -> IntArray:
     weights : ndarray of int64, shape (m, n)
         Effective weights, from :func:`effective_weights`.
     """
-    return wrap(integers(weights, "weights")[np.asarray(spikes, dtype=np.bool_)].sum(axis=0), ACCUMULATOR_BITS)
+    weights, fired = integers(weights, "weights"), np.asarray(spikes, dtype=np.bool_)
+    if weights.ndim != 2 or fired.shape != weights.shape[:1]:
+        raise BadInput(f"spikes of shape {fired.shape} and weights of {weights.shape}", "weights", "(m,) and (m, n)")
+    return wrap(weights[fired].sum(axis=0), ACCUMULATOR_BITS)
 
 
 def run_lif(neurons: LIF, inputs: BoolArray, weights: IntArray, recurrent: IntArray | None = None) -> LIFTrace:
@@ -187,8 +191,13 @@ def run_lif(neurons: LIF, inputs: BoolArray, weights: IntArray, recurrent: IntAr
         Effective weights from each neuron (row) to each; these spikes arrive one step after they were fired.
     """
     weights, inputs = integers(weights, "weights"), np.asarray(inputs, dtype=np.bool_)
+    if not isinstance(neurons, LIF) or inputs.ndim != 2 or weights.ndim != 2 or inputs.shape[1] != len(weights):
+        shapes = f"inputs of shape {inputs.shape} and weights of {weights.shape} for {checks.shown(neurons)}"
+        raise BadInput(shapes, "run_lif", "(T, m) and (m, n) for a LIF")
     count = weights.shape[1]
     loop = np.zeros((count, count), dtype=np.int64) if recurrent is None else integers(recurrent, "recurrent")
+    if loop.shape != (count, count):
+        raise BadInput(f"shape {loop.shape}", "recurrent", f"({count}, {count})")
     both = np.concatenate([weights, loop])
     state, fired = LIFState.rest(count), np.zeros(count, dtype=np.bool_)
     steps = []
@@ -212,9 +221,7 @@ def mantissa_range(sign_mode: str) -> tuple[int, int]:
     UnknownName
         If there is no such mode.
     """
-    if sign_mode not in SIGN_MODES:
-        raise UnknownName("sign mode", sign_mode, SIGN_MODES)
-    return SIGN_MODES[sign_mode]
+    return SIGN_MODES[checks.one_of(sign_mode, SIGN_MODES, "sign mode")]
 
 
 def mantissa_step(sign_mode: str, weight_bits: int) -> int:

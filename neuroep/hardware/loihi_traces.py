@@ -73,6 +73,8 @@ def spiked_trace(
     check_whole(fraction_bits, 0, 8, "fraction_bits")
     kept = math.floor(math.ldexp(impulse, fraction_bits)) * 2.0**-fraction_bits
     trace = integers(trace, "trace")
+    if np.shape(spikes) not in ((), trace.shape):
+        raise BadInput(f"shape {np.shape(spikes)}", "spikes", f"{trace.shape}, that of the traces")
     added = stochastic_round(np.full(trace.shape, kept), rng).astype(np.int64)
     after: IntArray = np.minimum(trace + np.where(spikes, added, 0), TRACE_TOP)
     return after

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from neuroep import checks
 from neuroep.errors import BadInput
 from neuroep.weights import FloatArray
 
@@ -109,7 +110,9 @@ class Retention(ABC):
             If a conductance or the age is negative or not finite, or a trait is not finite.
         """
         g = conductances(programmed, "programmed")
-        trait = np.asarray(traits, dtype=g.dtype)
+        trait = checks.reals(traits, "traits").astype(g.dtype, copy=False)
+        if trait.ndim and trait.shape != g.shape:
+            raise BadInput(f"shape {trait.shape}", "traits", f"{g.shape}, that of the conductances")
         if not np.isfinite(trait).all():
             raise BadInput("not a number", "traits", "finite numbers")
         return np.maximum(self._aged(g, trait, self._age(seconds), rng), 0.0)
@@ -142,9 +145,7 @@ class Retention(ABC):
         return self._noise(g, start, self._age(seconds))
 
     def _age(self, seconds: float) -> float:
-        if not 0.0 <= seconds < np.inf:
-            raise BadInput(f"{seconds!r} is out of range", "seconds", "0 or more")
-        return max(float(seconds), self.t0_seconds)
+        return max(checks.number(seconds, "seconds", 0.0, allowed="0 or more"), self.t0_seconds)
 
     def _relative(self, g: FloatArray) -> FloatArray:
         relative: FloatArray = np.clip(g / self.g_max_siemens, LEAST, 1.0)
@@ -163,8 +164,7 @@ class Retention(ABC):
 
 def conductances(conductance: ArrayLike, where: str) -> FloatArray:
     """Return an array of floats; raise BadInput if one is negative or not finite."""
-    given = np.asarray(conductance)
-    array = given if np.issubdtype(given.dtype, np.floating) else given.astype(np.float64)
+    array = checks.reals(conductance, where)
     if not (np.isfinite(array).all() and np.all(array >= 0.0)):
         raise BadInput("a conductance that is negative or not a number", where, "0 S or more")
     return array

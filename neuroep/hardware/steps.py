@@ -30,6 +30,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from neuroep import checks
 from neuroep.errors import BadInput
 from neuroep.fields import settle
 from neuroep.weights import FloatArray
@@ -129,6 +130,7 @@ class StepModel(ABC):
         w, direction = _floats(w), np.asarray(direction)
         change = self.step(w, direction)
         if rng is not None and self.cycle_noise > 0.0:
+            rng = checks.randomness(rng)
             up, down = self.scales
             constant = np.where(direction > 0, up, down)
             size = constant if self.additive else np.abs(change) + self.noise_floor + self.noise_slope * np.abs(w)
@@ -158,8 +160,9 @@ class StepModel(ABC):
         BadInput
             If a number of pulses is negative.
         """
-        _require(min(up, down) >= 0, f"{up} up and {down} down", "pulses", "0 or more")
+        up, down = (checks.count(pulses, "pulses", 0) for pulses in (up, down))
         first = _floats(start)
+        _require(np.isfinite(first), "not a number", "start", "finite weights")
         weights = np.empty((1 + up + down, *first.shape), dtype=first.dtype)
         weights[0] = first
         for k in range(up + down):
@@ -178,8 +181,7 @@ class StepModel(ABC):
 
 
 def _floats(values: ArrayLike) -> FloatArray:
-    array = np.asarray(values)
-    return array if np.issubdtype(array.dtype, np.floating) else array.astype(np.float64)
+    return checks.reals(values, "weights")
 
 
 class ConstantStep(StepModel):

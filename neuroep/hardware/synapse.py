@@ -31,7 +31,7 @@ from neuroep.hardware.programming import check_finite, check_range, check_whole,
 from neuroep.ledger import Event, Ledger, Phase
 from neuroep.network import Network
 from neuroep.recipe import Programming
-from neuroep.weights import FloatArray, Weights, coupling_offsets
+from neuroep.weights import FloatArray, Weights, coupling_offsets, fitting
 
 ROUNDINGS = ("stochastic", "nearest", "loihi")
 
@@ -125,6 +125,7 @@ class QuantizedSynapse:
         BadInput
             If a weight isn't finite, or the network doesn't fit the chip.
         """
+        weights = fitting(weights, network.sizes)
         if self.chip is not None:
             self.chip.place(network, self.weight_bits)
         finest = full_scales(weights, self.headroom) / (self.highest or -self.lowest)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from neuroep import checks
 from neuroep.errors import BadInput
 from neuroep.fields import settle
 from neuroep.hardware.programming import check_range, check_whole
@@ -74,6 +75,10 @@ def attenuation(wires: Wires, conductances: FloatArray, tile_rows: int, tile_col
     BadInput
         If an array has more than `MOST_CELLS` cells.
     """
+    checks.instance(wires, Wires, "wires")
+    conductances = checks.array(conductances, "conductances", ("rows", "columns"), np.float64)
+    check_whole(tile_rows, 0, 1 << 20, "tile_rows")
+    check_whole(tile_columns, 0, 1 << 20, "tile_columns")
     rows, columns = conductances.shape
     refuse_oversized_arrays(rows, columns, tile_rows, tile_columns)
     high, wide = tile_rows or rows, tile_columns or columns

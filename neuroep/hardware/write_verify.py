@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from neuroep import checks
 from neuroep.errors import BadInput
 from neuroep.hardware.steps import StepModel
 from neuroep.weights import FloatArray
@@ -87,12 +88,15 @@ def write_verify(
 def _checked(
     start: ArrayLike, target: ArrayLike, tolerance: float, most_pulses: int, read_noise: float
 ) -> tuple[FloatArray, FloatArray]:
-    for key, value in (("tolerance", tolerance), ("most_pulses", most_pulses), ("read_noise", read_noise)):
-        if not 0 <= value < np.inf:
-            raise BadInput(f"{value!r} is out of range", key, "0 or more")
-    given = np.asarray(start)
-    dtype = given.dtype if np.issubdtype(given.dtype, np.floating) else np.dtype(np.float64)
-    first, aim = np.broadcast_arrays(given.astype(dtype), np.asarray(target, dtype=dtype))
+    for key, value in (("tolerance", tolerance), ("read_noise", read_noise)):
+        checks.number(value, key, 0.0, allowed="0 or more")
+    checks.count(most_pulses, "most_pulses", 0)
+    given = checks.reals(start, "start")
+    wanted = checks.reals(target, "target").astype(given.dtype, copy=False)
+    try:
+        first, aim = np.broadcast_arrays(given, wanted)
+    except ValueError:
+        raise BadInput(f"shape {wanted.shape}", "target", f"{given.shape}, that of start") from None
     for key, weights in (("start", first), ("target", aim)):
         if not np.isfinite(weights).all():
             raise BadInput("not a number", key, "finite weights")

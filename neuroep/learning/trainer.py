@@ -186,7 +186,8 @@ class Trainer:
         validation: Samples | None = None,
     ) -> None:
         depth = len(mounted.circuit.sizes) - 1
-        training.rates(depth, 0)
+        checks.instance(phases, Phases, "phases")
+        checks.instance(training, Training, "training").rates(depth, 0)
         try:
             samples = fitting(samples, mounted.circuit, learned=True)
         except BadInput as error:

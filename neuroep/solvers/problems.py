@@ -211,7 +211,10 @@ def make_flow(
     BadInput
         If inputs, targets or nudges don't fit the circuit.
     """
-    form, dtype = checks.choice(form, Form, "form"), circuit.up.dtype
+    form, dtype = checks.choice(form, Form, "form"), checks.instance(circuit, Circuit, "circuit").up.dtype
+    noise_key, first_row = (
+        checks.whole(n, where, 0) for n, where in ((noise_key, "noise_key"), (first_row, "first_row"))
+    )
     # a sample that isn't finite diverges, and its result code says so, beside others that settle
     x = checks.array(x, "x", ("batch", int(circuit.sizes[0])), dtype, finite=False)
     targets = checks.array(targets, "targets", (len(x), int(circuit.sizes[-1])), dtype)
