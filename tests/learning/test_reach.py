@@ -11,7 +11,11 @@ from problems import problem
 
 from neuroep.engines import create
 from neuroep.errors import BadInput
+from neuroep.hardware.crossbar import Crossbar
 from neuroep.hardware.device import Ideal
+from neuroep.hardware.periphery import Periphery
+from neuroep.hardware.placing import Encoding
+from neuroep.hardware.steps import ConstantStep
 from neuroep.learning.reach import refuse_faint
 from neuroep.learning.readings import ep_gradients, reading
 from neuroep.learning.rig import refuse
@@ -93,3 +97,24 @@ def test_gradients_are_refused_where_they_are_not_finite(estimator: Estimator, k
     with pytest.raises(BadInput, match="at most 3"):
         gradient(depth)
     assert np.isfinite(gradient(depth - 15)).all()
+
+
+@pytest.mark.parametrize(
+    ("phases", "training", "said"),
+    [
+        (Phases(scaled=True), Training(), "scaled displacements on a device with converters"),
+        (Phases(Estimator.HOLOMORPHIC), Training(), "holomorphic estimator with converters"),
+        (Phases(Estimator.CONTINUAL), Training(momentum=0.5), "momentum"),
+        (Phases(), Training(learning_rates=(0.1, 0.1, 0.1)), "3 learning rates for 2 couplings"),
+    ],
+)
+def test_a_stand_in_shows_what_a_device_cannot_do(phases: Phases, training: Training, said: str) -> None:
+    """Whatever the real sizes; plain difference EP goes."""
+    converters = Crossbar(
+        name="converted", g_min_siemens=0.0, g_max_siemens=1e-6, cell=ConstantStep(dw_min=0.01, w_min=-1.0, w_max=1.0),
+        encoding=Encoding.OFFSET, headroom=4.0, exact_steps=True, periphery=Periphery(dac_bits=8, adc_bits=8),
+    )  # fmt: skip
+    network, plain = chain((100_000, 50_000, 10), Activation.TANH), Training()
+    with pytest.raises(BadInput, match=said):
+        refuse(create("cpu", 1), converters, network, Recipe(phases, training, plain))
+    refuse(create("cpu", 1), converters, network, Recipe(Phases(), plain, plain))
