@@ -85,18 +85,18 @@ def test_every_raw_estimator_is_refused_before_it_trains(estimator: Estimator) -
 
 
 @pytest.mark.parametrize("estimator", RAW)
-@pytest.mark.parametrize(("kind", "depth"), [(np.float32, 45), (np.float64, 320)])
-def test_gradients_are_refused_where_they_are_not_finite(estimator: Estimator, kind: type, depth: int) -> None:
-    """γ^{D−1} below the float type's range; ten layers less and they are finite, whatever they are worth."""
+@pytest.mark.parametrize(("kind", "most"), [(np.float32, 5), (np.float64, 39)])
+def test_gradients_are_refused_where_they_are_not_finite(estimator: Estimator, kind: type, most: int) -> None:
+    """γ^{D−1} = 10⁻⁴⁰ and 10⁻³¹² are below the float types' ranges; a layer less, and all is finite."""
 
     def gradient(layers: int) -> FloatArray:
-        p = problem((2,) * (layers + 1), feedback=0.1, dtype=kind)
+        p = problem((2,) * (layers + 1), feedback=1e-8, dtype=kind)
         phases = Phases(estimator, 0.3, 2, 2)
         return ep_gradients(create("cpu", 1), p.circuit, p.x, p.targets, phases).couplings
 
-    with pytest.raises(BadInput, match="at most 3"):
-        gradient(depth)
-    assert np.isfinite(gradient(depth - 15)).all()
+    with pytest.raises(BadInput, match=f"at most {most} dynamical layers"):
+        gradient(most + 1)
+    assert np.isfinite(gradient(most)).all()
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_a_stand_in_shows_what_a_device_cannot_do(phases: Phases, training: Trai
         name="converted", g_min_siemens=0.0, g_max_siemens=1e-6, cell=ConstantStep(dw_min=0.01, w_min=-1.0, w_max=1.0),
         encoding=Encoding.OFFSET, headroom=4.0, exact_steps=True, periphery=Periphery(dac_bits=8, adc_bits=8),
     )  # fmt: skip
-    network, plain = chain((100_000, 50_000, 10), Activation.TANH), Training()
+    network, plain = chain((5_000, 3_000, 10), Activation.TANH), Training()
     with pytest.raises(BadInput, match=said):
         refuse(create("cpu", 1), converters, network, Recipe(phases, training, plain))
     refuse(create("cpu", 1), converters, network, Recipe(Phases(), plain, plain))
