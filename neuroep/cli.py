@@ -32,9 +32,8 @@ class _Parser(argparse.ArgumentParser):
         return self.prog.removeprefix("neuroep").strip()
 
     def _get_value(self, action: argparse.Action, arg_string: str) -> Any:
-        if (
-            not arg_string.strip() and action.nargs != argparse.PARSER
-        ):  # as a path it would be the current folder, as a name often "all" or "none"
+        # as a path it would be the current folder, as a name often "all" or "none"
+        if not arg_string.strip() and action.nargs != argparse.PARSER:
             name = action.option_strings[-1] if action.option_strings else str(action.metavar or action.dest)
             raise BadInput("empty text", f"{self._where}: {name}".removeprefix(": "), f"see {self.prog} --help")
         return super()._get_value(action, arg_string)

@@ -204,7 +204,7 @@ DEFECTS = [
     Defect(
         "from_torch doesn't compare what the module computes",
         "bridges/torch_forward.py",
-        "        if not off <= close * (1.0 + wanted.abs().max()):",
+        "        if not off <= CLOSE[x.dtype] * (1.0 + wanted.abs().max()):",
         "        if off < 0.0:",
         "bridges/test_torch_weights.py",
     ),
@@ -218,8 +218,8 @@ DEFECTS = [
     Defect(
         "weights that couldn't be read back are written",
         "bridges/weights_file.py",
-        '        _check_tensor(name, tensor, 2 if name.startswith("W") else 1)\n    save_tensors',
-        "        pass\n    save_tensors",
+        '    _check_tensors(tensors, "weights")',
+        "    pass",
         "bridges/test_weights_file.py",
     ),
     Defect(
@@ -307,10 +307,10 @@ DEFECTS = [
         "data/test_archives.py",
     ),
     Defect(
-        "a member may hold less than its header claims",
+        "a member may hold more than its header claims",
         "data/npy.py",
         "if size != entry.file_size:",
-        "if size < entry.file_size:",
+        "if size > entry.file_size:",
         "data/test_archives.py",
     ),
     Defect(
@@ -550,6 +550,8 @@ DEFECTS = [
         "if not arg_string.strip() and action.nargs != argparse.PARSER:",
         "if False:",
         "cli/test_bad_input.py",
+    ),
+    Defect(
         "the first floats of a buffer lie on top of its others",
         "cost/reuse.py",
         "total += _root_sum(deepest) - _root_sum(deepest - taken)",

@@ -30,7 +30,7 @@ def typed(*argv: str, shell: str = "", **env: str) -> subprocess.CompletedProces
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8", "cp1252"])
-def test_a_terminal_of_few_signs(encoding: str) -> None:
+def test_a_terminal_of_few_signs(tmp_path: Path, encoding: str) -> None:
     """Signs that it doesn't have are replaced; JSON spells them out, so that the object is the same."""
     shown = typed("devices", "rram-hfo2", PYTHONIOENCODING=encoding)
     assert (shown.returncode, shown.stderr) == (0, b"")
@@ -39,6 +39,10 @@ def test_a_terminal_of_few_signs(encoding: str) -> None:
     assert (stored.returncode, stored.stderr) == (0, b"")
     found = json.loads(stored.stdout.decode(encoding))["models"]
     assert [model["name"] for model in found] == names("models")
+    own = tmp_path / "é.toml"
+    own.write_text(load_device("loihi1").path.read_text(encoding="utf-8"), encoding="utf-8")
+    listed = typed("devices", str(own), "--json", PYTHONIOENCODING=encoding)
+    assert json.loads(listed.stdout.decode(encoding))["path"] == str(own)
     assert typed("devices", "café", PYTHONIOENCODING=encoding).stderr.startswith(b"neuroep: no device is called ")
 
 

@@ -104,6 +104,7 @@ def test_changed_meta_is_refused(tmp_path: Path, told: dict[str, Any]) -> None:
     "change",
     [
         {"couplings": np.array([0.5, -2.0, 0.0], dtype=np.float64)},
+        {"couplings": np.array([0.5, -2.0, 0.0], dtype=np.float32).view(np.int32)},
         {"couplings": np.array([[0.5, -2.0, 0.0]], dtype=np.float32)},
         {"couplings": np.array([0.5, -2.0, -0.0], dtype=np.float32)},
         {"added": np.zeros(1)},
