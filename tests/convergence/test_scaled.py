@@ -262,11 +262,12 @@ def test_sweeps_contract_like_the_feedback() -> None:
 def test_step_limit_and_divergence_are_told() -> None:
     p = problem((7, 8, 6, 3), feedback=0.3)
     assert (solved(p, 2)[0].code == ResultCode.STEP_LIMIT).all()
-    p.weights.biases[-1] = np.nan
+    circuit = p.circuit
+    circuit.biases[-1] = np.nan
     for engine_solve in (settle_displacements, compiled_displacements):
-        free = settle(create("reference"), p.circuit, p.x, plan(3, 5))
+        free = settle(create("reference"), circuit, p.x, plan(3, 5))
         nudge = Nudge(p.targets, np.full(len(p.x), 0.2))
-        found = engine_solve(p.circuit, free, nudge, plan(3, 5), Ledger.empty(p.sizes))
+        found = engine_solve(circuit, free, nudge, plan(3, 5), Ledger.empty(p.sizes))
         assert (found.code == ResultCode.DIVERGED).all()
 
 

@@ -50,7 +50,7 @@ def test_scaled_displacements_train_as_raw_states_do(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("phases", "training", "said"),
     [
-        ('estimator = "holomorphic"\npoints = 1', "learning_rates = [0.1]", "2 or more"),
+        ('estimator = "holomorphic"\npoints = 1', "learning_rates = [0.1]", "2 to 1000"),
         ('estimator = "holomorphic"\nscaled = true', "learning_rates = [0.1]", "centered"),
         ('estimator = "continual"', "learning_rates = [0.1]\nmomentum = 0.9", "momentum = 0"),
         ('estimator = "holomorph"', "learning_rates = [0.1]", "holomorphic"),
