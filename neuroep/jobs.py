@@ -160,7 +160,7 @@ def _run_backprop(
     )  # fmt: skip
     test = stock.test
     share = twin.accuracy(network, result.weights, test.x, test.labels, progress.ledger, threads=threads)
-    reached = Evaluation(share, twin.stuck(network, result.weights, test.x, test.labels))
+    reached = Evaluation(share, twin.stuck(network, result.weights, test.x, test.labels, threads=threads))
     folder.save_checkpoint(job_name(*job), _twin_arrays(result.state, progress), _meta(progress, reached))
     return Outcome(job, reached.accuracy, progress.history, progress.ledger, result.weights, reached.stuck)
 

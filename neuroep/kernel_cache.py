@@ -2,7 +2,9 @@
 
 numba gives up on a function for which it finds no folder to write to, fails where it can't write, and loads machine
 code as it finds it. Here a folder of one's own under the temporary directory comes last among the places that numba
-tries; what can't be read is compiled anew; and machine code is loaded only with the checksum it was saved with.
+tries; what can't be read is compiled anew; and machine code is loaded only with the checksum it was saved with, and
+only if no source that is compiled has changed since: numba looks at a kernel's own file alone, not at those of the
+functions that it calls.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import stat
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,11 +28,27 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 _InFolder: Any = CompileResultCacheImpl._locator_classes[0]
 
 
+@cache
+def sources_stamp(folder: Path = Path(__file__).parent) -> str:
+    """Return a digest of all files below a folder that name numba or this module: whose code may be in a kernel."""
+    digest = hashlib.sha256()
+    for file in sorted(folder.rglob("*.py")):
+        text = file.read_bytes()
+        if b"numba" in text or b"kernel_cache" in text:
+            digest.update(hashlib.sha256(text).digest())
+    return digest.hexdigest()
+
+
 def njit(*, cache: bool = False, **options: Any) -> Callable[[Function], Function]:
-    """Return numba's decorator of the same name and options, with this module's cache."""
+    """Return numba's decorator of the same name and options, with this module's cache.
+
+    Kernels divide as numpy does: what isn't finite is told by result codes, not by a ZeroDivisionError. Both options
+    are always given: numba hands those of a caller down to what it calls for the first time, so that results would
+    depend on which of two callers came first.
+    """
 
     def compiled(function: Function) -> Function:
-        dispatcher: Any = numba.njit(**options)(function)
+        dispatcher: Any = numba.njit(**{"error_model": "numpy", "fastmath": False, **options})(function)
         if cache and hasattr(dispatcher, "_cache"):  # not where numba is switched off
             with suppress(RuntimeError):  # no place at all: compiled in every process
                 dispatcher._cache = Cache(function)
@@ -100,7 +119,9 @@ class Cache(FunctionCache):
     def __init__(self, function: Any) -> None:
         super().__init__(function)
         kept = self._cache_file
-        self._cache_file = _SealedFile(kept._cache_path, self._impl.filename_base, kept._source_stamp)
+        self._cache_file = _SealedFile(
+            kept._cache_path, self._impl.filename_base, (kept._source_stamp, sources_stamp())
+        )
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Return the compiled function, or None."""

@@ -136,19 +136,19 @@ class Weights(NamedTuple):
         return Weights(self.sizes, self.couplings.astype(dtype), self.biases.astype(dtype))
 
 
-def fitting(weights: Weights, sizes: Sequence[int], where: str = "weights") -> Weights:
+def fitting(weights: Weights, sizes: Sequence[int], where: str = "weights", half: bool = False) -> Weights:
     """Return weights as engines and devices take them: of these layer sizes, finite, contiguous, of one float type.
 
     Raises
     ------
     BadInput
-        If they are of other sizes, buffers of another length, or neither float32 nor float64.
+        If they are of other sizes, buffers of another length, or neither float32 nor float64 (nor float16 if `half`).
     """
     checks.instance(weights, Weights, where)
     if tuple(checks.several(weights.sizes, f"{where}.sizes")) != tuple(sizes):
         raise BadInput(f"layer sizes {checks.shown(weights.sizes)}", where, f"{tuple(sizes)}, those of the network")
     types = {np.asarray(part).dtype.name for part in weights[1:]}
-    if len(types) > 1 or not types <= {"float32", "float64"}:
+    if len(types) > 1 or not types <= {"float32", "float64", *(("float16",) if half else ())}:
         raise BadInput(f"type {' and '.join(sorted(types))}", where, "all float32 or all float64")
     lengths = int(coupling_offsets(sizes)[-1]), int(unit_offsets(sizes)[-1])
     named = zip(("couplings", "biases"), weights[1:], lengths, strict=True)

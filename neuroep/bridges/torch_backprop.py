@@ -149,9 +149,9 @@ def gradients(network: Network, weights: Weights, x: FloatArray, targets: FloatA
 
 
 @plain_torch()
-def stuck(network: Network, weights: Weights, x: FloatArray, labels: Labels) -> tuple[int, ...]:
+def stuck(network: Network, weights: Weights, x: FloatArray, labels: Labels, *, threads: int = 0) -> tuple[int, ...]:
     """Return the output units that stay at a bound for every sample, as physics.activations.stuck_units has it."""
-    with torch.inference_mode():
+    with torch_threads(threads), torch.inference_mode():
         outputs = to_torch(network, weights)(inputs_of(network, x, weights.couplings.dtype))
     return stuck_units(network.layers[-1].activation, outputs.numpy(), labels)
 

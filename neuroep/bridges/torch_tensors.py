@@ -6,6 +6,7 @@ over outputs, averaged over the batch.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import Any
@@ -22,14 +23,30 @@ from neuroep.physics.costs import decision_threshold
 from neuroep.weights import FloatArray
 
 Labels = NDArray[np.integer]
+#: The processes, of this one and those it was forked from, in which torch was given several threads.
+_THREADED_IN: set[int] = set()
 
 
 @contextmanager
 def torch_threads(threads: int) -> Iterator[None]:
-    """Let torch use that many threads inside the block; 0 leaves it as it is."""
+    """Let torch use that many threads inside the block; 0 leaves it as it is.
+
+    Raises
+    ------
+    BadInput
+        If several threads are wanted in a process forked from one that had used several: they would be waited for
+        without end.
+    """
     if threads < 0:
         raise BadInput(f"{threads} threads", "threads", "0 (as it is) or more")
     before = torch.get_num_threads()
+    if (threads or before) > 1:
+        _THREADED_IN.add(os.getpid())
+        if len(_THREADED_IN) > 1:
+            raise BadInput(
+                "torch's threads stayed behind in the process that this one was forked from", "threads",
+                "1, or processes started by spawn",
+            )  # fmt: skip
     torch.set_num_threads(threads or before)
     try:
         yield

@@ -14,7 +14,7 @@ from torch import nn
 
 from neuroep import checks
 from neuroep.bridges.torch_forward import Layer, Trace, is_activation, require_same, traced
-from neuroep.bridges.torch_tensors import plain_torch
+from neuroep.bridges.torch_tensors import plain_torch, torch_threads
 from neuroep.errors import BadInput
 from neuroep.network import Activation, Cost, Network
 from neuroep.weights import FloatArray, Weights, fitting
@@ -60,10 +60,9 @@ def to_torch(network: Network, weights: Weights) -> nn.Sequential:
     Raises
     ------
     BadInput
-        If the weights' sizes aren't the network's, or they are neither float32 nor float64.
+        If the weights' sizes aren't the network's, or they are of no floating-point type that torch has.
     """
-    checks.instance(network, Network, "network")
-    weights = fitting(weights, network.sizes)
+    weights = fitting(weights, checks.instance(network, Network, "network").sizes, half=True)
     modules: list[nn.Module] = []
     for k in range(1, network.depth + 1):
         modules.append(_linear(weights.coupling(k), weights.bias(k)))
@@ -84,6 +83,7 @@ def _linear(coupling: FloatArray, bias: FloatArray) -> nn.Linear:
 
 
 @plain_torch()
+@torch_threads(1)  # a handful of inputs; and in a forked process there may be no others
 def from_torch(module: nn.Module, network: Network | None = None) -> Weights:
     """Read the weights of a dense torch module, as its forward pass uses them.
 

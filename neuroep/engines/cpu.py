@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -18,6 +17,7 @@ from neuroep.engines import contrast_kernels, kernels
 from neuroep.engines.base import Accumulation, Keys, Nudge, Plan, Plans, refuse_unknown
 from neuroep.engines.blas import find_blas
 from neuroep.engines.read_kernels import SCRATCH, IntArray
+from neuroep.engines.workers import Workers, one_blas_thread
 from neuroep.equilibrium import Equilibrium, Registers
 from neuroep.errors import BadInput
 from neuroep.ledger import Event, Ledger, Phase
@@ -85,7 +85,7 @@ class CpuEngine:
         self.threads = cores if threads is None else threads
         if not 1 <= self.threads <= MOST_THREADS:
             raise BadInput(f"{threads} threads", "threads", f"1 to {MOST_THREADS}")
-        self._pool = ThreadPoolExecutor(max(1, self.threads - 1), initializer=self._hold)
+        self._workers = Workers(max(1, self.threads - 1), self._hold)
         self._cuts: dict[tuple[int, int], tuple[tuple[int, int], ...]] = {}
         self._workspaces: dict[tuple[object, ...], _Workspace] = {}
         self._blas = find_blas()
@@ -98,8 +98,8 @@ class CpuEngine:
 
     @contextmanager
     def session(self) -> Iterator[None]:
-        """Hold BLAS to one thread while a block of work lasts: the threads are the engine's own."""
-        with self._others.limit(limits=1, user_api="blas"):
+        """Hold BLAS to one thread while a block of work lasts, and other users of this engine off its buffers."""
+        with self._workers.turn(), one_blas_thread(self._others):
             before = self._blas.set_threads(1) if self._blas.set_threads is not None else 0
             try:
                 yield
@@ -127,7 +127,7 @@ class CpuEngine:
             for i, ends in enumerate(blocks):
                 call(*arguments(i), *ends)
             return
-        others = [self._pool.submit(call, *arguments(i), *blocks[i]) for i in range(1, len(blocks))]
+        others = [self._workers.submit(call, *arguments(i), *blocks[i]) for i in range(1, len(blocks))]
         call(*arguments(0), *blocks[0])
         for other in others:
             other.result()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -70,11 +71,12 @@ class CudaEngine:
         self._tile, self._products, self._resident = tile, products, resident
         self._layouts: dict[tuple[int, ...], _Layout] = {}
         self._kept: dict[str, _Settled] = {}
+        self._turn = threading.RLock()
         self._processors = 1 if simulated() else int(cuda.get_current_device().MULTIPROCESSOR_COUNT)
 
     def session(self) -> AbstractContextManager[object]:
-        """See Engine; the GPU needs nothing."""
-        return nullcontext()
+        """Hold other users of this engine off its buffers while a block of work lasts."""
+        return self._turn
 
     def load(self, circuit: Circuit) -> Circuit:
         """Return the circuit with its weights on the GPU, where engine calls use and update them in place."""

@@ -81,26 +81,45 @@ def update_hidden(
         squares[r] += total
 
 
+@njit(cache=True)
+def update_readout(
+    rows: int, n: int, up: FloatArray, bias: FloatArray, states: FloatArray, squares: FloatArray
+) -> None:  # fmt: skip
+    """s_L ← softmax(up + b); adds each row's squared change to `squares`.
+
+    Without fastmath: with u + (b − peak) in place of (u + b) − peak the largest power of large sums isn't 1.
+    """
+    zero = bias.dtype.type(0.0)
+    for r in range(rows):
+        base = r * n
+        total, peak, norm = zero, up[base] + bias[0], zero
+        for j in range(1, n):
+            peak = max(peak, up[base + j] + bias[j])
+        for j in range(n):
+            norm += math.exp(up[base + j] + bias[j] - peak)
+        for j in range(n):
+            new = math.exp(up[base + j] + bias[j] - peak) / norm
+            change = new - states[base + j]
+            total += change * change
+            states[base + j] = new
+        squares[r] += total
+
+
 @njit(cache=True, fastmath=_FAST)
 def update_output(
     cost: int, code: int, rows: int, n: int, up: FloatArray, bias: FloatArray, targets: FloatArray,
     beta: FloatArray, ids: IntArray, states: FloatArray, squares: FloatArray,
 ) -> None:  # fmt: skip
     """s_L ← exact nudged minimiser (softmax for a read-out); adds each row's squared change to `squares`."""
+    if cost == scalars.CROSS_ENTROPY:
+        update_readout(rows, n, up, bias, states, squares)
+        return
     one = bias.dtype.type(1.0)
     for r in range(rows):
-        base, b = r * n, beta[ids[r]]
-        total, peak, norm = one - one, up[base] + bias[0], one - one
-        if cost == scalars.CROSS_ENTROPY:
-            for j in range(1, n):
-                peak = max(peak, up[base + j] + bias[j])
-            for j in range(n):
-                norm += math.exp(up[base + j] + bias[j] - peak)
+        base, b, total = r * n, beta[ids[r]], one - one
         for j in range(n):
             u, y = up[base + j] + bias[j], targets[ids[r], j]
-            if cost == scalars.CROSS_ENTROPY:
-                new = math.exp(u - peak) / norm
-            elif cost == scalars.MSE:
+            if cost == scalars.MSE:
                 new = scalars.nudged_quadratic(u, y, b, one)
                 if code == scalars.HARD_SIGMOID:
                     new = scalars.clip(new, one - one, one)

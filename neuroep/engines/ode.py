@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import numpy as np
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from neuroep import checks
 from neuroep.circuit import Circuit
@@ -17,6 +17,7 @@ from neuroep.engines.blas import Blas, find_blas
 from neuroep.engines.ode_control import Method
 from neuroep.engines.ode_flow import Equation, Samples, Scratch
 from neuroep.engines.ode_kernels import Results
+from neuroep.engines.workers import one_blas_thread
 from neuroep.physics import hopfield
 from neuroep.solvers.controllers import VANISHING, FixedStep, PIController
 from neuroep.solvers.integrate import SLIVER, first_step, package
@@ -78,7 +79,7 @@ def settle_continuous(
 
     def block(lo: int, hi: int) -> None:
         scratch = _scratch(circuit, equation, begin, hi - lo, plan.solver.stages)
-        with _one_blas_thread(blas):
+        with _single_blas(blas):
             ode_kernels.integrate_block(
                 circuit, equation, method, samples, scratch, results, plan.rest, plan.steps, plan.end_seconds,
                 first_row, eps, blas.gemm(begin.dtype), lo, hi,
@@ -93,10 +94,10 @@ def settle_continuous(
 
 
 @contextmanager
-def _one_blas_thread(blas: Blas) -> Iterator[None]:
+def _single_blas(blas: Blas) -> Iterator[None]:
     """Hold the calling thread to one BLAS thread: the threads are shared out by blocks."""
     if blas.set_threads is None:
-        with threadpool_limits(limits=1, user_api="blas"):
+        with one_blas_thread(ThreadpoolController()):
             yield
         return
     before = blas.set_threads(1)

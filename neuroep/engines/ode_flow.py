@@ -111,12 +111,12 @@ def nudge(
                 out[r * n + j] += b * y * max(zero, one - y * s)
 
 
-@njit(cache=True, fastmath=FAST)
+@njit(cache=True)
 def readout_lines(
     rows: int, n: int, bias: FloatArray, targets: FloatArray, beta: FloatArray, ids: IntArray, lo: int,
     lines: FloatArray,
 ) -> None:  # fmt: skip
-    """lines ← β(y − softmax(lines + bias)), what a softmax read-out sends down."""
+    """lines ← β(y − softmax(lines + bias)), what a softmax read-out sends down; no fastmath, as in `update_readout`."""
     for r in range(rows):
         base, row = r * n, lo + ids[r]
         peak = lines[base] + bias[0]

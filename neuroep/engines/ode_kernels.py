@@ -66,7 +66,7 @@ def clip_into(count: int, low: float, high: float, source: FloatArray, out: Floa
         out[i] = scalars.clip(source[i], low, high)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True)
 def kick_layer(
     rows: int, n: int, unit: int, sigma: float, h: FloatArray, ids: IntArray, offset: int, key: int, step: int,
     out: FloatArray,

@@ -26,7 +26,7 @@ SCRATCH = 7
 """Rows of scratch, with those of the settling that calls."""
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True)
 def quantize_into(source: FloatArray, count: int, bits: int, bound: float, out: FloatArray) -> None:
     """out ← the converter's grid value of each of `count` numbers."""
     step = 2.0 * bound / (2.0**bits - 2.0)
@@ -37,7 +37,7 @@ def quantize_into(source: FloatArray, count: int, bits: int, bound: float, out: 
         out[i] = quantize_scalar(source[i], grid, inverse, top)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True)
 def add_noise(
     sums: FloatArray, rows: int, n: int, ids: IntArray, offset: int, sigma: float, key: int, number: int, part: int
 ) -> None:
@@ -49,7 +49,7 @@ def add_noise(
             sums[r * n + j] += spread * sums.dtype.type(scalars.standard_normal(low, high, j))
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True)
 def manage_rows(source: FloatArray, rows: int, n: int, bound: float, out: FloatArray, back: FloatArray) -> None:
     """out ← each row scaled so that its largest magnitude is the bound; back ← what undoes it."""
     span = source.dtype.type(bound)

@@ -144,7 +144,7 @@ def pulse_block(
         numbers[_VALUE * LANES + h] = new if (step != 0.0) & (number < counts[h]) else w
 
 
-@njit(error_model="numpy")
+@njit()
 def pulse_abreast(abreast: Abreast, law: Law, standing: int, most: int) -> None:
     """All pulses of the devices in `abreast`. The commonest laws have loops of their own, without a choice inside."""
     deep, s, nothing = (most >> 5) + 2, law.shape, law.noise - law.noise
@@ -169,7 +169,7 @@ def pulse_abreast(abreast: Abreast, law: Law, standing: int, most: int) -> None:
                     pulse_block(numbers, low, high, counts, downs, law, law.code, shape, noise, number)
 
 
-@njit(error_model="numpy")
+@njit()
 def show_abreast(abreast: Abreast, size: float, standing: int) -> None:
     """Draw the write noise of the devices in `abreast`."""
     for start in range(0, standing, LANES):

@@ -19,7 +19,7 @@ HEAD = 6
 _LINEAR, _EXPONENTIAL, _POWER = int(LawCode.LINEAR), int(LawCode.EXPONENTIAL), int(LawCode.POWER)
 
 
-@njit(error_model="numpy")
+@njit()
 def _relative(code: int, w: float, up: bool, low: float, high: float, shape: Floats) -> float:
     """y₊ or y₋ at w."""
     omega = max((high - w if up else w - low) / (high - low), 0.0)
@@ -39,7 +39,7 @@ def _relative(code: int, w: float, up: bool, low: float, high: float, shape: Flo
     return float(found)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True)
 def follow(
     code: int,
     numbers: Floats,
@@ -89,7 +89,7 @@ def follow(
                     out[keep[k], b] = own[4] + (w - low) * scale
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True)
 def without_starts(
     slopes: Floats, own: Floats, residual: Floats, first: Whole, active: NDArray[np.bool_],
     size: Floats, along: Floats, coupling: Floats,
@@ -116,7 +116,7 @@ def without_starts(
                 slopes[n, p] -= own[n] * coupling[t, p] / size[t]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True)
 def normal_equations(
     slopes: Floats,
     residual: Floats,
@@ -142,7 +142,7 @@ def normal_equations(
                     normal[d, p, q] += slopes[n, p] * slopes[n, q]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True)
 def carried_noise(
     slopes: Floats, keep: Whole, offsets: Whole, owner: Whole, decay: Floats, sizes: Floats, read_variance: Floats,
     inner: Floats,

@@ -99,7 +99,7 @@ def estimate(
     return Noise(cycle, additive, rho, count, cycle_error, rho_error)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True)
 def _moments(
     residual: Floats, sizes: Floats, once: Floats, repeated: float, freedom: float
 ) -> tuple[float, float, float, float, float]:
@@ -157,7 +157,7 @@ def _moments(
     return deviance, sigma, rho, sigma_error, read_error / (2.0 * rho) if read > 0.0 else 0.0
 
 
-@njit(error_model="numpy")
+@njit()
 def _two(a: float, b: float, c: float, first: float, second: float) -> tuple[float, float, float, float]:
     """Solve [[a, b], [b, c]] x = right, by the pseudo-inverse if need be; return x and the roots of its diagonal."""
     p, q = np.sqrt(a), np.sqrt(c)

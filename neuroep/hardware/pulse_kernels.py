@@ -72,7 +72,7 @@ def exponential_step(w: float, up: bool, low: float, high: float, shape: FloatAr
     return max(one - grown, one - one)
 
 
-@njit(error_model="numpy")
+@njit()
 def shaped_step(w: float, up: bool, low: float, high: float, slope: float, code: int, shape: FloatArray) -> float:
     """y₊ or y₋ of a device at w, of a law that isn't linear; `slope` is that of the direction."""
     one = shape.dtype.type(1.0)
@@ -88,7 +88,7 @@ def shaped_step(w: float, up: bool, low: float, high: float, slope: float, code:
     return shape[start] + (place - shape.dtype.type(left)) * (shape[start + 1] - shape[start])
 
 
-@njit(error_model="numpy")
+@njit()
 def own_keys(key: int, hits: NDArray[np.int64], room: Room) -> None:
     """room.low, room.high ← the halves of the key of each device at `hits`."""
     for h in range(len(hits)):
@@ -96,14 +96,14 @@ def own_keys(key: int, hits: NDArray[np.int64], room: Room) -> None:
         room.low[h], room.high[h] = uint32(own & uint64(0xFFFFFFFF)), uint32(own >> uint64(32))
 
 
-@njit(error_model="numpy")
+@njit()
 def normals_of(count: int, number: int, room: Room, out: FloatArray) -> None:
     """out ← of each of `count` devices the normal of one number: all at once, which is what makes them cheap."""
     for h in range(count):
         out[h] = scalars.standard_normal(room.low[h], room.high[h], uint32(number))
 
 
-@njit(error_model="numpy")
+@njit()
 def normals_from(low: int, high: int, first: int, count: int, out: FloatArray) -> None:
     """out ← one device's normals of `count` numbers from `first` on."""
     for i in range(count):

@@ -393,9 +393,11 @@ def test_a_module_need_not_change_its_mode_itself() -> None:
     assert not module.inner._forward_hooks
 
 
-def test_weights_of_half_precision_make_no_module() -> None:
-    with pytest.raises(BadInput, match="type float16"):
-        to_torch(HARD, drawn(HARD, np.float16))
+def test_weights_of_half_precision_make_a_module_of_that_type() -> None:
+    weights = drawn(HARD, np.float16)
+    linear = to_torch(HARD, weights)[0]
+    assert linear.weight.dtype == torch.float16
+    np.testing.assert_array_equal(linear.weight.detach().numpy().T, weights.coupling(1))
 
 
 def test_reading_leaves_the_module_and_the_random_numbers_as_they_were() -> None:

@@ -192,3 +192,14 @@ def test_a_code_without_a_compiled_branch_is_refused(what: str) -> None:
     settle(engine, p.circuit, p.x, plan(2, 5))
     with pytest.raises(NotAvailable, match=f"the cpu engine has no {what} of code 9: use --engine reference"):
         settle(engine, circuit, p.x, plan(2, 5))
+
+
+@every_type
+def test_a_softmax_of_large_sums(dtype: type) -> None:
+    """(u + b) − peak, in that order: u + (b − peak) is off by more than an exponential bears."""
+    p = problem((6, 5, 4, 3), A.TANH, A.LINEAR, C.CROSS_ENTROPY, batch=9, dtype=dtype)
+    p.weights.coupling(3)[:] = np.random.default_rng(1).normal(scale=1e10, size=(4, 3))
+    p.weights.bias(3)[:] = np.random.default_rng(2).normal(scale=1e10, size=3)
+    got, wanted = (settle(create(name), p.circuit, p.x, plan(3, 4)) for name in ("cpu", "reference"))
+    np.testing.assert_array_equal(got.code, wanted.code)
+    np.testing.assert_allclose(got.states[-1], wanted.states[-1], rtol=0, atol=CLOSE[dtype])

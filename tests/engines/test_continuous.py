@@ -138,6 +138,18 @@ def test_settling(kind: int, form: Form, dtype: type) -> None:
     assert_same_counts(got, wanted, 1e-12)
 
 
+@every_type
+def test_a_softmax_of_large_sums(dtype: type) -> None:
+    """(u + b) − peak, in that order: u + (b − peak) is off by more than an exponential bears."""
+    p = drawn(4, dtype)
+    p.weights.coupling(3)[:] = 1e8 * np.random.default_rng(1).random((5, 3))
+    p.weights.bias(3)[:] = [1e10, -1e10, 1e9]
+    p.weights.bias(2)[:] = 20.0  # states of 1
+    plan = ContinuousPlan(named("rk4"), FixedStep(1e-4), 0.0, 5)
+    got, wanted = both(p, plan, 1e-3)
+    assert_same(got, wanted, CLOSE[dtype])
+
+
 @pytest.mark.parametrize("threads", [1, 2])
 def test_blocks_and_threads(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
     p = drawn(2, np.float64, 11)

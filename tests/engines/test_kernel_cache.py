@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from numba.core.caching import CompileResultCacheImpl
 
@@ -91,6 +92,31 @@ def test_one_kernels_code_is_not_taken_for_anothers(only_temporary: Path) -> Non
     assert sum(again.stats.cache_hits.values()) < 2
 
 
+def test_a_change_of_any_compiled_source_compiles_anew(
+    only_temporary: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kernel holds the code of functions of other files, which numba doesn't look at."""
+    compiled()(4.0)
+    monkeypatch.setattr(kernel_cache, "sources_stamp", lambda: "another")
+    assert [hits(compiled()), hits(compiled())] == [0, 1]
+
+
+def test_what_is_compiled_is_stamped(tmp_path: Path) -> None:
+    def stamp() -> str:
+        kernel_cache.sources_stamp.cache_clear()
+        return kernel_cache.sources_stamp(tmp_path)
+
+    inlined, other = tmp_path / "deep" / "inlined.py", tmp_path / "other.py"
+    inlined.parent.mkdir()
+    inlined.write_text("from numba import njit")
+    other.write_text("import json")
+    first = stamp()
+    other.write_text("import csv")
+    assert stamp() == first
+    inlined.write_text("from numba import njit  ")
+    assert stamp() != first
+
+
 def test_where_nothing_can_be_saved_it_goes_on(only_temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
@@ -98,6 +124,18 @@ def test_where_nothing_can_be_saved_it_goes_on(only_temporary: Path, monkeypatch
     monkeypatch.setattr(kernel_cache._SealedFile, "_save_data", full)
     assert hits(compiled()) == 0
     assert hits(compiled()) == 0
+
+
+def test_a_kernel_has_its_own_options_whoever_calls_it_first() -> None:
+    """Sums in the order written and divisions by 0 without an error, also under a caller that may reorder."""
+
+    def quotient(x: float, y: float, z: float) -> float:
+        return ((x + y) - x) / z
+
+    inner = njit()(quotient)
+    outer: Any = njit(fastmath=True)(lambda x, y, z: inner(x, y, z))
+    assert outer(1e20, 1.0, 1.0) == quotient(1e20, 1.0, 1.0) == 0.0
+    assert np.isinf(outer(0.0, 1.0, 0.0))
 
 
 def test_every_cached_kernel_goes_through_it() -> None:

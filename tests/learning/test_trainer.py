@@ -15,6 +15,7 @@ from neuroep.catalogue import load_model
 from neuroep.circuit import Circuit
 from neuroep.data import load_data, order, targets
 from neuroep.engines import Engine, create
+from neuroep.equilibrium import ResultCode
 from neuroep.errors import BadInput, Diverged
 from neuroep.hardware.device import Ideal, Mounted
 from neuroep.learning.trainer import Epoch, Progress, Samples, Trainer, accuracy
@@ -282,6 +283,22 @@ def test_an_accuracy_of_states_that_are_not_finite_is_refused(name: str) -> None
     samples = Samples(p.x, p.targets, np.zeros(600, np.int64))
     with np.errstate(all="ignore"), pytest.raises(Diverged, match="sample 530"):
         accuracy(create(name), p.circuit, samples, plan(2, 20, 1e-6), 0, Ledger.empty(p.sizes))
+
+
+@pytest.mark.parametrize("cost", Cost)
+@pytest.mark.parametrize("name", ["reference", "cpu"])
+@pytest.mark.parametrize("size", [np.inf, -np.inf, np.nan, 3e38, -3e38])
+def test_output_sums_beyond_the_floats_diverge_under_every_cost(name: str, cost: Cost, size: float) -> None:
+    """A softmax of them has a sum of 0 to divide by."""
+    p = problem((4, 5, 3), cost=cost, dtype=np.float32)
+    circuit = p.circuit
+    circuit.up[-15:] = size
+    circuit.biases[-3:] = np.array([size, 0.0, -size])
+    with np.errstate(all="ignore"):
+        found = settle(create(name, 1) if name == "cpu" else create(name), circuit, p.x, plan(2, 5))
+    finite = np.all([np.isfinite(layer).all(axis=1) for layer in found.states], axis=0)
+    assert ((found.code == ResultCode.DIVERGED) | finite).all()
+    assert np.isfinite(size) or (found.code == ResultCode.DIVERGED).all()
 
 
 def test_a_cost_beyond_the_floats_is_divergence() -> None:
