@@ -48,6 +48,8 @@ def _hardware(device: str | Path | DeviceSpec | Device) -> Device:
 class Chip:
     """One piece of hardware with one network.
 
+    Several threads may hold it: its reads and trainings wait for each other, as they would for the one piece.
+
     Parameters
     ----------
     device : str, Path, DeviceSpec or Device
