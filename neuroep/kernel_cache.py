@@ -9,6 +9,7 @@ functions that it calls.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import pickle
@@ -16,7 +17,6 @@ import stat
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,7 +28,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 _InFolder: Any = CompileResultCacheImpl._locator_classes[0]
 
 
-@cache
+@functools.cache
 def sources_stamp(folder: Path = Path(__file__).parent) -> str:
     """Return a digest of all files below a folder that name numba or this module: whose code may be in a kernel."""
     digest = hashlib.sha256()

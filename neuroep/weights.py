@@ -18,6 +18,8 @@ from neuroep import checks
 from neuroep.errors import BadInput
 
 FloatArray = NDArray[np.floating]
+#: What engines, devices and files hold weights in.
+FLOAT_TYPES = ("float32", "float64")
 
 
 def coupling_start(sizes: Sequence[int], k: int) -> int:
@@ -136,21 +138,23 @@ class Weights(NamedTuple):
         return Weights(self.sizes, self.couplings.astype(dtype), self.biases.astype(dtype))
 
 
-def fitting(weights: Weights, sizes: Sequence[int], where: str = "weights", half: bool = False) -> Weights:
+def fitting(
+    weights: Weights, sizes: Sequence[int], where: str = "weights", types: Sequence[str] = FLOAT_TYPES
+) -> Weights:
     """Return weights as engines and devices take them: of these layer sizes, finite, contiguous, of one float type.
 
     Raises
     ------
     BadInput
-        If they are of other sizes, buffers of another length, or neither float32 nor float64 (nor float16 if `half`).
+        If they are of other sizes, buffers of another length, or of none of the types.
     """
     checks.instance(weights, Weights, where)
     if tuple(checks.several(weights.sizes, f"{where}.sizes")) != tuple(sizes):
         raise BadInput(f"layer sizes {checks.shown(weights.sizes)}", where, f"{tuple(sizes)}, those of the network")
-    types = {np.asarray(part).dtype.name for part in weights[1:]}
-    if len(types) > 1 or not types <= {"float32", "float64", *(("float16",) if half else ())}:
-        raise BadInput(f"type {' and '.join(sorted(types))}", where, "all float32 or all float64")
+    given = {np.asarray(part).dtype.name for part in weights[1:]}
+    if len(given) > 1 or not given <= set(types):
+        raise BadInput(f"type {' and '.join(sorted(given))}", where, " or ".join(f"all {name}" for name in types))
     lengths = int(coupling_offsets(sizes)[-1]), int(unit_offsets(sizes)[-1])
     named = zip(("couplings", "biases"), weights[1:], lengths, strict=True)
-    dtype = types.pop()
+    dtype = given.pop()
     return Weights(tuple(sizes), *(checks.array(part, f"{where}.{name}", (n,), dtype) for name, part, n in named))

@@ -554,8 +554,8 @@ DEFECTS = [
     Defect(
         "an engine's buffers serve several threads at once",
         "engines/cpu.py",
-        "with self._workers.turn(), one_blas_thread(self._others):",
-        "with one_blas_thread(self._others):",
+        "with self._workers.turn(), one_blas_thread(self._others), self._blas",
+        "with one_blas_thread(self._others), self._blas",
         "engines/test_workers.py",
     ),
     Defect(

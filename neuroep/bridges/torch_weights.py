@@ -17,7 +17,7 @@ from neuroep.bridges.torch_forward import Layer, Trace, is_activation, require_s
 from neuroep.bridges.torch_tensors import plain_torch, torch_threads
 from neuroep.errors import BadInput
 from neuroep.network import Activation, Cost, Network
-from neuroep.weights import FloatArray, Weights, fitting
+from neuroep.weights import FLOAT_TYPES, FloatArray, Weights, fitting
 
 _TRANSPARENT = (nn.Identity, nn.Flatten, nn.Dropout, nn.AlphaDropout, nn.Sequential)
 _DTYPES = (torch.float32, torch.float64)
@@ -60,9 +60,10 @@ def to_torch(network: Network, weights: Weights) -> nn.Sequential:
     Raises
     ------
     BadInput
-        If the weights' sizes aren't the network's, or they are of no floating-point type that torch has.
+        If the weights' sizes aren't the network's, or they are of another type than float16, float32
+        and float64.
     """
-    weights = fitting(weights, checks.instance(network, Network, "network").sizes, half=True)
+    weights = fitting(weights, checks.instance(network, Network, "network").sizes, types=("float16", *FLOAT_TYPES))
     modules: list[nn.Module] = []
     for k in range(1, network.depth + 1):
         modules.append(_linear(weights.coupling(k), weights.bias(k)))

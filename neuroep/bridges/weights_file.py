@@ -21,11 +21,10 @@ from neuroep import checks
 from neuroep.disk import load_tensors, save_tensors
 from neuroep.errors import BadInput, UnknownName
 from neuroep.network import Network
-from neuroep.weights import FloatArray, Weights, coupling_offsets, unit_offsets
+from neuroep.weights import FLOAT_TYPES, FloatArray, Weights, coupling_offsets, unit_offsets
 
 #: What every file of weights says of itself.
 METADATA = {"layout": "in,out"}  # a single key: safetensors orders several by chance
-_DTYPES = ("float32", "float64")
 
 
 def tensors_of(weights: Weights, job: str = "") -> dict[str, FloatArray]:
@@ -138,8 +137,8 @@ def _check_tensors(tensors: Mapping[str, FloatArray], where: str) -> None:
 
 
 def _check_tensor(where: str, tensor: NDArray[np.generic], dimensions: int) -> None:
-    if tensor.dtype.name not in _DTYPES:
-        raise BadInput(f"type {tensor.dtype.name}", where, " or ".join(_DTYPES))
+    if tensor.dtype.name not in FLOAT_TYPES:
+        raise BadInput(f"type {tensor.dtype.name}", where, " or ".join(FLOAT_TYPES))
     if tensor.ndim != dimensions or 0 in tensor.shape:
         raise BadInput(f"shape {tensor.shape}", where, f"{dimensions} dimension(s), none of them empty")
     if not np.isfinite(tensor).all():

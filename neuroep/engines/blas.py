@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import ctypes
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -45,6 +46,18 @@ class Blas(NamedTuple):
     sgemm: int
     dgemm: int
     set_threads: Callable[[int], int] | None
+
+    @contextmanager
+    def one_thread(self) -> Iterator[None]:
+        """Hold the calling thread to one BLAS thread inside the block, where this library can."""
+        if self.set_threads is None:
+            yield
+            return
+        before = self.set_threads(1)
+        try:
+            yield
+        finally:
+            self.set_threads(before)
 
     def gemm(self, dtype: DTypeLike) -> int:
         """Return the address for a floating-point type."""

@@ -99,13 +99,8 @@ class CpuEngine:
     @contextmanager
     def session(self) -> Iterator[None]:
         """Hold BLAS to one thread while a block of work lasts, and other users of this engine off its buffers."""
-        with self._workers.turn(), one_blas_thread(self._others):
-            before = self._blas.set_threads(1) if self._blas.set_threads is not None else 0
-            try:
-                yield
-            finally:
-                if self._blas.set_threads is not None:
-                    self._blas.set_threads(before)
+        with self._workers.turn(), one_blas_thread(self._others), self._blas.one_thread():
+            yield
 
     def _blocks(self, rows: int, work: int) -> tuple[tuple[int, int], ...]:
         """Return the ends of the blocks of some rows, the same for any number of threads."""

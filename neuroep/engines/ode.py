@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import nullcontext
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
@@ -13,7 +13,7 @@ from neuroep import checks
 from neuroep.circuit import Circuit
 from neuroep.engines import ode_kernels
 from neuroep.engines.base import refuse_unknown
-from neuroep.engines.blas import Blas, find_blas
+from neuroep.engines.blas import find_blas
 from neuroep.engines.ode_control import Method
 from neuroep.engines.ode_flow import Equation, Samples, Scratch
 from neuroep.engines.ode_kernels import Results
@@ -79,32 +79,19 @@ def settle_continuous(
 
     def block(lo: int, hi: int) -> None:
         scratch = _scratch(circuit, equation, begin, hi - lo, plan.solver.stages)
-        with _single_blas(blas):
+        with blas.one_thread():
             ode_kernels.integrate_block(
                 circuit, equation, method, samples, scratch, results, plan.rest, plan.steps, plan.end_seconds,
                 first_row, eps, blas.gemm(begin.dtype), lo, hi,
             )  # fmt: skip
 
     ends = [*range(0, len(x), BLOCK), len(x)]
-    with ThreadPoolExecutor(threads) as pool:
+    others = nullcontext() if blas.set_threads is not None else one_blas_thread(ThreadpoolController())
+    with others, ThreadPoolExecutor(threads) as pool:
         list(pool.map(block, ends[:-1], ends[1:]))
     with np.errstate(over="ignore", invalid="ignore"):
         found = package(flow, results.variables, results.residual, results.tried, results.code)
     return Settled(found, None, results.variables, results.seconds, results.refused)
-
-
-@contextmanager
-def _single_blas(blas: Blas) -> Iterator[None]:
-    """Hold the calling thread to one BLAS thread: the threads are shared out by blocks."""
-    if blas.set_threads is None:
-        with one_blas_thread(ThreadpoolController()):
-            yield
-        return
-    before = blas.set_threads(1)
-    try:
-        yield
-    finally:
-        blas.set_threads(before)
 
 
 def _equation(flow: Flow, plan: ContinuousPlan) -> Equation:

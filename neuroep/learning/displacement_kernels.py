@@ -14,6 +14,7 @@ import numpy as np
 from neuroep.circuit import Circuit
 from neuroep.engines import blas
 from neuroep.engines.kernels import swap_rows
+from neuroep.engines.ode_flow import readout_lines
 from neuroep.engines.read_kernels import IntArray, count_read
 from neuroep.equilibrium import ResultCode
 from neuroep.kernel_cache import njit
@@ -104,24 +105,6 @@ def nudge_output(cost: int, n: int, beta: float, a: FloatArray, y: FloatArray, r
             rise[j] = halved
 
 
-@njit(cache=True)
-def send_error(
-    active: int, n: int, bias: FloatArray, targets: FloatArray, beta: FloatArray, ids: IntArray,
-    lines: FloatArray,
-) -> None:  # fmt: skip
-    """Lines hold the read-out's weighted sums and become β(y − softmax(sums + b))."""
-    for r in range(active):
-        row, base = ids[r], r * n
-        peak, norm = lines[base] + bias[0], lines.dtype.type(0.0)
-        for j in range(n):
-            peak = max(peak, lines[base + j] + bias[j])
-        for j in range(n):
-            lines[base + j] = math.exp(lines[base + j] + bias[j] - peak)
-            norm += lines[base + j]
-        for j in range(n):
-            lines[base + j] = beta[row] * (targets[row, j] - lines[base + j] / norm)
-
-
 @njit(cache=True, nogil=True)
 def settle_rows(
     circuit: Circuit, order: IntArray, sweeps: int, tolerance: float, targets: FloatArray, beta: FloatArray,
@@ -164,7 +147,7 @@ def settle_rows(
                             shifted[r * n + j] = states[base + j] + here[r * n + j]
                     weights = circuit.up[weight_starts[k + 1] :]
                     blas.product_up(gemm, active, n, above, shifted, weights, 1.0, 0.0, lines)
-                    send_error(active, above, circuit.biases[units[k + 1] :], targets, beta, ids, lines)
+                    readout_lines(active, above, circuit.biases[units[k + 1] :], targets, beta, ids, 0, lines)
                     count_read(circuit, counts, k + 1, True, active)
                     counts[_NEURON, k + 1] += active
                 else:

@@ -18,7 +18,7 @@ from neuroep.network import Activation, chain, initial_weights
 from neuroep.rng import stream
 
 FORKED = """
-import os, sys, time
+import os, signal, time
 import numpy as np
 {work}
 before = work()
@@ -30,18 +30,23 @@ if child == 0:
         print(error, flush=True)
     os._exit(0)
 began = time.monotonic()
-while time.monotonic() - began < 60.0 and os.waitpid(child, os.WNOHANG)[0] == 0:
+while os.waitpid(child, os.WNOHANG)[0] == 0:
+    if time.monotonic() - began > 60.0:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        break
     time.sleep(0.05)
 """
 
 SETTLE = """
 from neuroep import Chip
+from neuroep.engines import create
 from neuroep.learning.trainer import Samples
 from neuroep.network import Activation, chain, initial_weights
 from neuroep.rng import stream
 network = chain((200, 256, 10), Activation.TANH)
 chip = Chip("ideal", network)
-chip._engine = __import__("neuroep.engines", fromlist=["create"]).create("cpu", 2)
+chip._engine = create("cpu", 2)
 chip.program(initial_weights(network, stream(0, "w")), stream(0, "m"))
 samples = Samples(np.random.default_rng(0).random((600, 200)).astype("f"), None, np.zeros(600, int))
 work = lambda: chip.evaluate(samples)

@@ -295,7 +295,7 @@ def test_output_sums_beyond_the_floats_diverge_under_every_cost(name: str, cost:
     circuit.up[-15:] = size
     circuit.biases[-3:] = np.array([size, 0.0, -size])
     with np.errstate(all="ignore"):
-        found = settle(create(name, 1) if name == "cpu" else create(name), circuit, p.x, plan(2, 5))
+        found = settle(create(name), circuit, p.x, plan(2, 5))
     finite = np.all([np.isfinite(layer).all(axis=1) for layer in found.states], axis=0)
     assert ((found.code == ResultCode.DIVERGED) | finite).all()
     assert np.isfinite(size) or (found.code == ResultCode.DIVERGED).all()
