@@ -1,7 +1,5 @@
 """`python -m neuroep`."""
 
-import sys
+from neuroep.cli import script
 
-from neuroep.cli import main
-
-sys.exit(main())
+script()

@@ -489,6 +489,13 @@ DEFECTS = [
         "cli/test_stopping.py",
     ),
     Defect(
+        "Ctrl-C while a finished process ends kills it",
+        "commands/stopping.py",
+        "signal.SIG_IGN if forever else handler",
+        "handler",
+        "cli/test_stopping.py",
+    ),
+    Defect(
         "a nohup doesn't outlive its terminal",
         "commands/stopping.py",
         "if number is not None and signal.getsignal(number) is usual:",

@@ -33,7 +33,8 @@ def stops(forever: bool) -> Iterator[None]:
     Parameters
     ----------
     forever : bool
-        Keep this up once stopped, until the process has ended; else handlers are always put back.
+        The process ends with the command: once stopped, keep this up; once done, nothing is left to stop and signals
+        are ignored. Else handlers are always put back.
     """
     asked: list[int] = []
 
@@ -55,7 +56,7 @@ def stops(forever: bool) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             if not (asked and forever):
-                signal.signal(number, handler)
+                signal.signal(number, signal.SIG_IGN if forever else handler)
 
 
 def report(stop: KeyboardInterrupt, goes_on: bool) -> int:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,23 @@ def test_a_run_under_nohup_outlives_its_terminal() -> None:
     assert process.returncode == 143
 
 
+@pytest.mark.parametrize("number", NUMBERS)
+def test_what_is_done_can_no_longer_be_stopped(number: signal.Signals) -> None:
+    code = START.replace("sys.exit(main())", "status = main(); signal.raise_signal(NUMBER); sys.exit(status)")
+    code = code.replace("BEFORE", "").replace("NUMBER", str(int(number)))
+    done = subprocess.run([sys.executable, "-c", code, "models"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_process_ends_with_its_command_and_all_of_its_output() -> None:
+    code = "import atexit, sys; from neuroep.cli import script; atexit.register(lambda: print('late')); script()"
+    done = subprocess.run([sys.executable, "-c", code, "models", "--json"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, call("models", "--json").out)
+    wrong = [sys.executable, "-c", code, "models", "no-such"]
+    done = subprocess.run(wrong, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", call("models", "no-such").err)
+
+
 def test_handlers_are_put_back() -> None:
     before = [signal.getsignal(number) for number in NUMBERS]
     assert call("models").status == 0
@@ -97,7 +115,7 @@ def test_others_handlers_and_threads_are_left_alone() -> None:
     seen: list[int] = []
     before = signal.signal(signal.SIGTERM, lambda number, _: seen.append(number))
     try:
-        with stops(forever=False):
+        with suppress(Stopped), stops(forever=False):
             signal.raise_signal(signal.SIGTERM)
     finally:
         signal.signal(signal.SIGTERM, before)
