@@ -13,7 +13,7 @@ from neuroep.device_fidelity import DeviceFidelity, Subject, measure, refuse_unm
 from neuroep.disk import to_json, write_atomic
 from neuroep.engines import create
 from neuroep.errors import BadInput, Diverged
-from neuroep.experiment import HARDWARE, IDEAL, Experiment, Job, materials
+from neuroep.experiment import IDEAL, Experiment, Job, materials
 from neuroep.fields import settle
 from neuroep.hardware.device import Ideal
 from neuroep.hardware.effects import effects_of, without
@@ -99,7 +99,7 @@ class Study:
 
     def present(self) -> tuple[str, ...]:
         """Return the effects that the device has."""
-        return effects_of(self.device.build() or Ideal()) if self.device.kind in HARDWARE else ()
+        return effects_of(self.device.build() or Ideal()) if self.device.is_hardware else ()
 
     def variants(self) -> list[Variant]:
         """Return all forms of the device, the ideal one last; effects in the registry's order."""

@@ -202,7 +202,7 @@ class Chip:
             If settling or the weights leave the finite range.
         """
         self._programmed()
-        checks.instance(recipe, Recipe, "recipe")
+        checks.instance(recipe, Recipe, "recipe").refuse_idle()
         if on_epoch is not None and not callable(on_epoch):
             raise BadInput(checks.shown(on_epoch), "on_epoch", "a function of an Epoch")
         if isinstance(self.device, Analog) and self.device.programming != recipe.programming:

@@ -22,14 +22,12 @@ from neuroep.hardware.effects import without
 from neuroep.learning.rig import refuse
 from neuroep.learning.trainer import Samples
 from neuroep.network import Network, initial_weights
-from neuroep.recipe import Recipe, Training
+from neuroep.recipe import Programming, Recipe, Training
 from neuroep.rng import stream
 from neuroep.specs import DeviceSpec, ModelSpec
 from neuroep.weights import Weights
 
 IDEAL = "ideal"
-#: Kinds of profile that model what hardware does to a weight; the others only price.
-HARDWARE = ("quantized", "crossbar")
 
 
 class Job(NamedTuple):
@@ -98,9 +96,9 @@ class Experiment:
                 raise BadInput(f"{kind} {doubled[0]} is named twice", f"--{kind}", "each once")
         if not self.seeds:
             raise BadInput(f"seeds {self.seeds}", "--seed", "one or more whole numbers from 0")
-        if any(spec.name == IDEAL and spec.kind in HARDWARE for spec in self.devices):
+        if any(spec.name == IDEAL and spec.is_hardware for spec in self.devices):
             raise BadInput("a hardware profile is called 'ideal', as no hardware is", "--device", "another file name")
-        if self.without and not any(spec.kind in HARDWARE for spec in self.devices):
+        if self.without and not any(spec.is_hardware for spec in self.devices):
             raise BadInput("no hardware to free of effects", "--without", "with a hardware profile as --device")
         checks.one_of(self.engine, NAMES, "engine", "--engine")
         checks.count(self.threads, "--threads", noun="threads")
@@ -117,7 +115,7 @@ class Experiment:
 
     def trained_on(self, spec: DeviceSpec) -> str:
         """Return the name under which a profile's training runs: its own, or ideal if it only has prices."""
-        return spec.name if spec.kind in HARDWARE else IDEAL
+        return spec.name if spec.is_hardware else IDEAL
 
     def jobs(self) -> list[Job]:
         """Return every training, seed by seed, the ideal device first."""
@@ -179,6 +177,8 @@ class Experiment:
             if built is not None:
                 without(built, self.without)
             spec.core_map(network)
+        if IDEAL in names and self.recipe(IDEAL).programming != Programming():
+            raise BadInput("settings of hardware on exact weights", "on.ideal.programming", "left out")
         for name in names:
             refuse(engine, self.hardware(name), network, self.recipe(name))
 

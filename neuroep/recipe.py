@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Literal
 
@@ -283,6 +284,16 @@ class Programming:
             raise BadInput(f"every {self.average_every}", "programming.average_every", "0 for never, or 1 or more")
 
 
+#: Settings that only some estimators or methods read: the field that chooses, and the choices.
+OWN_SETTINGS: Mapping[str, tuple[str, tuple[StrEnum, ...]]] = {
+    "points": ("estimator", (Estimator.HOLOMORPHIC,)),
+    "least_pulses": ("method", (Method.ACCUMULATED,)),
+    "transfer_every": ("method", (Method.TRANSFER,)),
+    "transfer_gain": ("method", (Method.TRANSFER,)),
+    "trains": ("method", (Method.OPPOSITE, Method.NET)),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """How EP trains a network, on hardware how that is programmed, and how its backprop twin is trained."""
@@ -308,6 +319,22 @@ class Recipe:
             )
         if self.programming.method.by_states:
             self._check_states()
+
+    def refuse_idle(self) -> None:
+        """Refuse settings of estimators and methods that aren't chosen.
+
+        Raises
+        ------
+        BadInput
+            Naming the first, and what would read it.
+        """
+        for prefix, part in (("phases", self.phases), ("programming", self.programming)):
+            for field in (field for field in fields(part) if field.name in OWN_SETTINGS):
+                chooser, users = OWN_SETTINGS[field.name]
+                choice, given = getattr(part, chooser), getattr(part, field.name)
+                if given != field.default and choice not in users:
+                    allowed = f"left out, or {chooser} {' or '.join(repr(user.value) for user in users)}"
+                    raise BadInput(f"without effect with {chooser} {choice.value!r}", f"{prefix}.{field.name}", allowed)
 
     def _check_states(self) -> None:
         """Refuse what pulse trains of states can't carry."""

@@ -663,6 +663,34 @@ DEFECTS = [
         "EXACT",
         "learning/test_device_fidelity.py",
     ),
+    Defect(
+        "settings of a method that isn't chosen have no effect",
+        "specs/model.py",
+        "        found.refuse_idle()",
+        "        pass",
+        "cli/test_idle.py",
+    ),
+    Defect(
+        "a method takes over what only another one reads",
+        "specs/model.py",
+        "if key not in idle}",
+        "if key not in ()}",
+        "cli/test_idle.py",
+    ),
+    Defect(
+        "a kind that nobody builds trains as ideal",
+        "specs/device.py",
+        "return self.kind not in PRICED",
+        'return self.kind in ("quantized", "crossbar")',
+        "cli/test_idle.py",
+    ),
+    Defect(
+        "scaled displacements run on the CPU whatever engine was asked for",
+        "engines/base.py",
+        "    if not engine.on_host:",
+        "    if False:",
+        "cli/test_idle.py",
+    ),
 ]
 
 

@@ -95,6 +95,18 @@ def refuse_unknown(circuit: Circuit, engine: str) -> None:
             raise NotAvailable(f"the {engine} engine has no {what} of code {missing[0]}: use --engine reference")
 
 
+def refuse_off_host(engine: Engine, what: str) -> None:
+    """Refuse what runs in numpy, or in numba on the CPU, where another processor was asked for.
+
+    Raises
+    ------
+    NotAvailable
+        Naming the engine.
+    """
+    if not engine.on_host:
+        raise NotAvailable(f"{what} don't run on the {engine.name} engine: use --engine cpu")
+
+
 class Engine(Protocol):
     """Settles circuits and forms contrasts.
 
@@ -105,6 +117,11 @@ class Engine(Protocol):
     @property
     def name(self) -> str:
         """The engine's name."""
+        ...
+
+    @property
+    def on_host(self) -> bool:
+        """Whether it works on the host's processors and memory, as numpy does."""
         ...
 
     def session(self) -> AbstractContextManager[object]:

@@ -79,6 +79,7 @@ class CpuEngine:
     """
 
     name = "cpu"
+    on_host = True
 
     def __init__(self, threads: int | None = None) -> None:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -63,6 +63,7 @@ class CudaEngine:
     """
 
     name = "cuda"
+    on_host = False
 
     def __init__(self, tile: Tile | None = None, products: Tile = PRODUCTS, resident: bool | None = None) -> None:
         reason = cuda_available()

@@ -63,6 +63,7 @@ class ReferenceEngine:
 
     recorder: Recorder | None = None
     name: str = "reference"
+    on_host: bool = True
 
     def session(self) -> AbstractContextManager[object]:
         """See Engine; numpy needs nothing."""

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Protocol
 from neuroep import checks
 from neuroep.circuit import Circuit
 from neuroep.engines import Accumulation, Engine
+from neuroep.engines.base import refuse_off_host
 from neuroep.equilibrium import Equilibrium
 from neuroep.learning.complex_states import check_holomorphic
 from neuroep.learning.displaced_phases import accumulate_displacements, displacement_gradients, settle_displaced_phases
@@ -137,10 +138,20 @@ def reading(engine: Engine, circuit: Circuit, phases: Phases, seed: int) -> Read
     ------
     BadInput
         If the circuit's can't be read so.
+    NotAvailable
+        If the engine can't.
     """
+    _refuse_off_host(engine, phases)
     if phases.estimator is Estimator.HOLOMORPHIC:
         return Holomorphic(engine, circuit, phases)
     return (Displaced if phases.scaled else Difference)(engine, circuit, phases, seed)
+
+
+def _refuse_off_host(engine: Engine, phases: Phases) -> None:
+    if phases.estimator is Estimator.HOLOMORPHIC:
+        refuse_off_host(engine, "the holomorphic estimator's phases")
+    if phases.scaled:
+        refuse_off_host(engine, "scaled displacements")
 
 
 def ep_gradients(
@@ -164,7 +175,10 @@ def ep_gradients(
     ------
     BadInput
         If inputs or targets don't fit the circuit, or its gradient can't be read so, or isn't finite at this depth.
+    NotAvailable
+        If the engine can't read it so.
     """
+    _refuse_off_host(engine, phases)
     inputs, outputs, dtype = int(circuit.sizes[0]), int(circuit.sizes[-1]), circuit.up.dtype
     x = checks.array(x, "x", ("batch", inputs), dtype)
     targets = checks.array(targets, "targets", (len(x), outputs), dtype)

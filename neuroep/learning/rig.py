@@ -42,6 +42,7 @@ def refuse(engine: Engine, device: Device, network: Network, recipe: Recipe) -> 
     weights = initial_weights(small, stream(0, "weights"))
     zeros = np.zeros((1, 1), dtype=np.float32)
     try:
+        recipe.refuse_idle()
         if isinstance(device, Limited):
             device.check_sizes(network)
         mounted = device.mount(small, weights, stream(0, "mount", device.name))

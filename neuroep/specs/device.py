@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import msgspec
 from msgspec import Meta
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from neuroep.network import Network
 
 Kind = Literal["ideal", "quantized", "crossbar", "cost-only"]
+#: Kinds without a model of what hardware does to a weight; all others are trained on.
+PRICED = ("ideal", "cost-only")
 
 
 class DeviceTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -92,6 +94,11 @@ class DeviceSpec:
     def kind(self) -> Kind:
         """ideal, quantized, crossbar, or cost-only: prices without a model of its weights."""
         return self.table.kind
+
+    @property
+    def is_hardware(self) -> bool:
+        """Whether it models what hardware does to a weight, so that trainings run on it."""
+        return self.kind not in PRICED
 
     @property
     def citation(self) -> tuple[str, ...]:
@@ -176,7 +183,9 @@ class DeviceSpec:
             from neuroep.hardware.device import Ideal
 
             return Ideal(name=self.name)
-        return None
+        if self.kind == "cost-only":
+            return None
+        raise BadInput(f"nothing builds a device of kind {self.kind!r}", "kind", ", ".join(get_args(Kind)))
 
     def _number(self, key: str) -> float:
         return self.numbers[key].si(RULES[key].dimension).value

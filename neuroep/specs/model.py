@@ -12,7 +12,7 @@ from msgspec import Meta
 
 from neuroep.errors import BadInput, UnknownName
 from neuroep.network import Activation, Cost, Coupling, Layer, Network
-from neuroep.recipe import Phases, Programming, Recipe, Scale, Training
+from neuroep.recipe import OWN_SETTINGS, Phases, Programming, Recipe, Scale, Training
 from neuroep.specs.device import DeviceSpec
 from neuroep.specs.reading import Table, at, convert, name_of, read_toml, refuse_unknown_keys
 
@@ -212,7 +212,9 @@ class ModelSpec:
         BadInput
             If a key or a value can't be used.
         """
-        return self._recipe() if device is None else self._recipe(f"{ANY}{device.kind}", device.name)
+        found = self._recipe() if device is None else self._recipe(f"{ANY}{device.kind}", device.name)
+        found.refuse_idle()
+        return found
 
     def overridden(self, name: str) -> Recipe:
         """Return the recipe with one table of overrides alone: of a device, or of a kind (``any-crossbar``)."""
@@ -233,7 +235,7 @@ class ModelSpec:
         over: dict[str, Table] = {part: {} for part in PARTS}
         for name in (name for name in names if name in self.table.on):
             refuse_unknown_keys(self.table.on[name], PARTS, self.path, f"on.{name}")
-            over = {part: over[part] | self.table.on[name].get(part, {}) for part in PARTS}
+            over = {part: _laid_over(over[part], self.table.on[name].get(part, {})) for part in PARTS}
         return f"on.{names[-1]}" if names else "on", over
 
     def _training(self, over: tuple[str, Table]) -> Training:
@@ -248,7 +250,13 @@ class ModelSpec:
     def _merged(self, kind: type[T], base: tuple[str, Table], over: tuple[str, Table]) -> T:
         (base_key, base_table), (over_key, over_table) = base, over
         plain = convert(base_table, kind, self.path, base_key)
-        return convert(base_table | over_table, kind, self.path, over_key) if over_table else plain
+        return convert(_laid_over(base_table, over_table), kind, self.path, over_key) if over_table else plain
+
+
+def _laid_over(base: Table, over: Table) -> Table:
+    """Return both, `over` first; where that chooses another estimator or method, what only the old one reads goes."""
+    idle = {key for key, (chooser, users) in OWN_SETTINGS.items() if chooser in over and over[chooser] not in users}
+    return {key: value for key, value in base.items() if key not in idle} | over
 
 
 def read_model(path: str | Path) -> ModelSpec:
