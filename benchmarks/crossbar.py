@@ -19,9 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from neuroep.catalogue import load_device, load_model
 from neuroep.engines import create
-from neuroep.estimate import sample_batch
 from neuroep.hardware.device import Device, Ideal, Update, by_states, programmed
 from neuroep.learning.readings import Difference
 from neuroep.learning.state_products import state_update
@@ -31,6 +29,8 @@ from neuroep.network import initial_weights
 from neuroep.recipe import Method, Programming, Recipe, Trains
 from neuroep.rng import stream
 from neuroep.specs import ModelSpec
+from neuroep.specs.catalogue import load_device, load_model
+from neuroep.studies.estimate import sample_batch
 from neuroep.weights import Weights
 
 

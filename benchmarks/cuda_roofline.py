@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 
-from neuroep.catalogue import load_model
-from neuroep.engines.cuda_roofline import H100, predict_step
-from neuroep.learning.phases import plans
+from neuroep.engines.cuda.roofline import H100, predict_step
+from neuroep.learning.methods.phases import plans
 from neuroep.network import Cost
 from neuroep.recipe import Estimator
+from neuroep.specs.catalogue import load_model
 
 MODELS = ("digits-mlp", "parity", "fashion-mlp", "fashion-deep")
 

@@ -22,21 +22,21 @@ import msgspec
 import numpy as np
 
 from neuroep.bridges import torch_backprop
-from neuroep.catalogue import load_device, load_model
 from neuroep.circuit import Circuit
 from neuroep.data import load_data
 from neuroep.engines import create
 from neuroep.errors import BadInput, Diverged
-from neuroep.experiment import Materials, materials
-from neuroep.hardware.crossbar import Crossbar
+from neuroep.hardware.crossbar.device import Crossbar
+from neuroep.hardware.crossbar.two_arrays import TwoArrays
 from neuroep.hardware.device import Device, Ideal, programmed
 from neuroep.hardware.effects import without
-from neuroep.hardware.two_arrays import TwoArrays
 from neuroep.learning.trainer import Progress, Trainer
 from neuroep.network import Network
 from neuroep.physics.hopfield import coupling_down, coupling_up
 from neuroep.recipe import Recipe, Training
 from neuroep.rng import stream
+from neuroep.specs.catalogue import load_device, load_model
+from neuroep.studies.experiment import Materials, materials
 from neuroep.weights import FloatArray
 
 

@@ -23,15 +23,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from neuroep.catalogue import load_device, load_model
 from neuroep.data import load_data
 from neuroep.engines import create
-from neuroep.experiment import Materials, materials
-from neuroep.hardware.crossbar import Crossbar
+from neuroep.hardware.cells.law import Column, Law, LawCode
+from neuroep.hardware.crossbar.device import Crossbar
+from neuroep.hardware.crossbar.pulsing import Array
+from neuroep.hardware.crossbar.state_trains import StatePulser
 from neuroep.hardware.device import Mounted, Products, StateUpdate, programmed
-from neuroep.hardware.law import Column, Law, LawCode
-from neuroep.hardware.pulsing import Array
-from neuroep.hardware.state_trains import StatePulser
 from neuroep.learning.readings import Difference
 from neuroep.learning.state_products import state_update
 from neuroep.learning.trainer import Progress, Trainer
@@ -39,6 +37,8 @@ from neuroep.ledger import Event, Ledger, Phase
 from neuroep.network import Network
 from neuroep.recipe import Method, Recipe, Trains
 from neuroep.rng import stream
+from neuroep.specs.catalogue import load_device, load_model
+from neuroep.studies.experiment import Materials, materials
 from neuroep.weights import FloatArray
 
 DRAWS = 20

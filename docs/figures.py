@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 from neuroep.disk import read_json
-from neuroep.figures import accuracy_energy_figure
-from neuroep.plotting import panels, style
+from neuroep.report.figures import accuracy_energy_figure
+from neuroep.report.plotting import panels, style
 
 AXES = {
     "width": "Units of each of two hidden layers",

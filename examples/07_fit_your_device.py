@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from neuroep.fit_figure import write_fit_figure
-from neuroep.hardware.fitting import Fit, fit
-from neuroep.hardware.pulse_data import read_pulses
-from neuroep.hardware.steps import SoftBounds
+from neuroep.hardware.cells.steps import SoftBounds
+from neuroep.hardware.fitting.pulse_data import read_pulses
+from neuroep.hardware.fitting.selection import Fit, fit
+from neuroep.report.fit_figure import write_fit_figure
 from neuroep.rng import stream
 from neuroep.specs.profile_text import profile_text
 

@@ -13,8 +13,8 @@ import sys
 from pathlib import Path
 
 import neuroep
-from neuroep.life import lives
-from neuroep.life_figure import write_life_figure
+from neuroep.report.life_figure import write_life_figure
+from neuroep.studies.life import lives
 
 
 def main(folder: Path) -> None:

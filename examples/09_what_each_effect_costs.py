@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 import neuroep
-from neuroep.ablation_figure import write_ablation_figure
+from neuroep.report.ablation_figure import write_ablation_figure
 
 
 def main(folder: Path) -> None:

@@ -20,18 +20,18 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import neuroep
-from neuroep.device_fidelity import EXACT, exact_gradient
 from neuroep.engines import create
-from neuroep.estimate import sample_batch
-from neuroep.fidelity import slope
-from neuroep.hardware.crossbar import Crossbar
-from neuroep.hardware.steps import ConstantStep
-from neuroep.hardware.wires import Ends
-from neuroep.hardware.wiring import Wires
+from neuroep.hardware.cells.steps import ConstantStep
+from neuroep.hardware.crossbar.device import Crossbar
+from neuroep.hardware.crossbar.wires import Ends
+from neuroep.hardware.crossbar.wiring import Wires
 from neuroep.learning.readings import ep_gradients
 from neuroep.network import initial_weights
 from neuroep.recipe import Programming, Reads
 from neuroep.rng import stream
+from neuroep.studies.device_fidelity import EXACT, exact_gradient
+from neuroep.studies.estimate import sample_batch
+from neuroep.studies.fidelity import slope
 
 READS = (1, 4, 16, 64)
 OHM = (0.1, 0.3, 1.0, 3.0, 10.0)

@@ -16,7 +16,7 @@ __version__ = "0.1.0"
 #: Public name → module that has it; imported at first use, so that `import neuroep` stays fast.
 _HOMES = {
     "BadInput": "neuroep.errors",
-    "Chip": "neuroep.chip",
+    "Chip": "neuroep.studies.chip",
     "NeuroepError": "neuroep.errors",
     "Network": "neuroep.network",
     "Weights": "neuroep.weights",
@@ -25,8 +25,8 @@ _HOMES = {
     "estimate_cost": "neuroep.api",
     "from_torch": "neuroep.bridges.torch_weights",
     "load_data": "neuroep.data",
-    "load_device": "neuroep.catalogue",
-    "load_model": "neuroep.catalogue",
+    "load_device": "neuroep.specs.catalogue",
+    "load_model": "neuroep.specs.catalogue",
     "load_weights": "neuroep.bridges.weights_file",
     "save_weights": "neuroep.bridges.weights_file",
     "to_torch": "neuroep.bridges.torch_weights",
@@ -56,11 +56,11 @@ if TYPE_CHECKING:
     from neuroep.api import ablate, ep_gradients, estimate_cost, train
     from neuroep.bridges.torch_weights import from_torch, to_torch
     from neuroep.bridges.weights_file import load_weights, save_weights
-    from neuroep.catalogue import load_device, load_model
-    from neuroep.chip import Chip
     from neuroep.data import load_data
     from neuroep.errors import BadInput, NeuroepError
     from neuroep.network import Network
+    from neuroep.specs.catalogue import load_device, load_model
+    from neuroep.studies.chip import Chip
     from neuroep.weights import Weights
 
 

@@ -8,21 +8,21 @@ from pathlib import Path
 from typing import Any
 
 from neuroep import checks
-from neuroep.ablation import Study
-from neuroep.ablation import ablate as _ablate
-from neuroep.catalogue import load_device, load_model
 from neuroep.engines import create
-from neuroep.estimate import Estimate
-from neuroep.estimate import estimate_cost as _estimate
-from neuroep.experiment import Experiment, Job
 from neuroep.hardware.device import Ideal
-from neuroep.jobs import Outcome, run_job
 from neuroep.learning.readings import ep_gradients as _gradients
 from neuroep.network import Network
 from neuroep.recipe import WINDOW, Phases
+from neuroep.report.store import RunFolder
 from neuroep.rng import stream
 from neuroep.specs import DeviceSpec, ModelSpec
-from neuroep.store import RunFolder
+from neuroep.specs.catalogue import load_device, load_model
+from neuroep.studies.ablation import Study
+from neuroep.studies.ablation import ablate as _ablate
+from neuroep.studies.estimate import Estimate
+from neuroep.studies.estimate import estimate_cost as _estimate
+from neuroep.studies.experiment import Experiment, Job
+from neuroep.studies.jobs import Outcome, run_job
 from neuroep.weights import FloatArray, Weights, fitting
 
 

@@ -215,8 +215,9 @@ class Programming:
         steps (mixed-precision training, Nandakumar et al. 2020). ``transfer``: a second array takes the stochastic
         pulses and is moved to the weights row by row through a digital buffer (Tiki-Taka, Gokmen & Haensch 2020;
         version 2, Gokmen 2021). ``opposite`` and ``net`` form no gradient: pulse trains on rows and columns carry the
-        states of each sample, and where they coincide a device is pulsed (:mod:`neuroep.hardware.state_trains`):
-        ``opposite`` sends the products of both phases in opposite directions, ``net`` their difference.
+        states of each sample, and where they coincide a device is pulsed
+        (:mod:`neuroep.hardware.crossbar.state_trains`): ``opposite`` sends the products of both phases in opposite
+        directions, ``net`` their difference.
     most_pulses : int
         Longest train of one update; with ``opposite`` and ``net``, most slots of one train of one sample.
     least_pulses : int

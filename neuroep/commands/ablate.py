@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from neuroep.commands.console import Reporter, names_in, say, show_json, show_table
 
 if TYPE_CHECKING:
-    from neuroep.summary import Spread
+    from neuroep.report.summary import Spread
 
 
 def add(commands: Any) -> None:
@@ -36,9 +36,9 @@ def add(commands: Any) -> None:
 
 def act(options: argparse.Namespace) -> int:
     """Carry out the command."""
-    from neuroep.ablation import Study, ablate
-    from neuroep.catalogue import load_device, load_model
     from neuroep.recipe import WINDOW
+    from neuroep.specs.catalogue import load_device, load_model
+    from neuroep.studies.ablation import Study, ablate
 
     model, device = load_model(options.model), load_device(options.device)
     study = Study(
@@ -66,8 +66,8 @@ def act(options: argparse.Namespace) -> int:
 
 def show(found: dict[str, Any]) -> None:
     """Print a line a variant, those first whose effect costs most."""
-    from neuroep.ablation_summary import variant_summaries
-    from neuroep.summary import percent
+    from neuroep.report.ablation_summary import variant_summaries
+    from neuroep.report.summary import percent
 
     lines = variant_summaries(found)
     rows = [

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from neuroep.commands.console import say, show_json, show_table
 
 if TYPE_CHECKING:
-    from neuroep.scaling import Figure
-    from neuroep.timing import StepTime
+    from neuroep.bench.scaling import Figure
+    from neuroep.bench.timing import StepTime
 
 NAMES = ("step", "settling", "threads", "growth", "memory", "cuda", "all")
 MODELS = ("fashion-mlp", "fashion-deep")
@@ -36,8 +36,8 @@ def add(commands: Any) -> None:
 
 def act(options: argparse.Namespace) -> int:
     """Carry out the command."""
+    from neuroep.bench.timing import machine
     from neuroep.errors import BadInput, UnknownName
-    from neuroep.timing import machine
 
     if options.name not in NAMES:
         raise UnknownName("benchmark", options.name, NAMES)
@@ -62,7 +62,7 @@ def act(options: argparse.Namespace) -> int:
     if figures:
         show_figures(figures)
     if "cuda" in wanted:
-        from neuroep.engines.cuda_check import cuda_available
+        from neuroep.engines.cuda.check import cuda_available
 
         say(f"nothing measured on a GPU: {reason}" if (reason := cuda_available()) else "measured on this GPU")
     say(f"{host['cpu']}, {host['cores']} cores, torch {host['versions']['torch']}, numba {host['versions']['numba']}")
@@ -72,8 +72,8 @@ def act(options: argparse.Namespace) -> int:
 def _steps(options: argparse.Namespace) -> Iterator[StepTime]:
     import os
 
-    from neuroep.catalogue import load_model
-    from neuroep.timing import step_times
+    from neuroep.bench.timing import step_times
+    from neuroep.specs.catalogue import load_model
 
     threads = options.threads or [1, 2][: os.cpu_count() or 1]
     models = [load_model(name) for name in options.model or MODELS]
@@ -83,7 +83,7 @@ def _steps(options: argparse.Namespace) -> Iterator[StepTime]:
 
 
 def _measures() -> dict[str, Callable[[], Iterator[Figure]]]:
-    from neuroep import gpu_timing, scaling
+    from neuroep.bench import gpu_timing, scaling
 
     return {
         "settling": scaling.settling_rate,

@@ -31,10 +31,10 @@ def add(commands: Any) -> None:
 
 def act(options: argparse.Namespace) -> int:
     """Carry out the command."""
-    from neuroep.catalogue import load_device, load_model
     from neuroep.errors import BadInput
-    from neuroep.estimate import sample_batch
-    from neuroep.fidelity import SMALL_BETA, check
+    from neuroep.specs.catalogue import load_device, load_model
+    from neuroep.studies.estimate import sample_batch
+    from neuroep.studies.fidelity import SMALL_BETA, check
 
     off = names_in(options.without)
     if options.samples < 1:

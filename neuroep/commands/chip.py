@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from neuroep.commands.console import say, show_table
 
 if TYPE_CHECKING:
-    from neuroep.hardware.chip import Chip
-    from neuroep.hardware.loihi_cores import CoreMap
-    from neuroep.hardware.loihi_learning import Legality, Product
+    from neuroep.hardware.loihi.chip import Chip
+    from neuroep.hardware.loihi.cores import CoreMap
+    from neuroep.hardware.loihi.learning import Legality, Product
 
 
 def rule_object(chip: Chip) -> dict[str, Any]:

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress as Bars
 
-    from neuroep.experiment import Job
-    from neuroep.jobs import Outcome
     from neuroep.learning.trainer import Epoch
+    from neuroep.studies.experiment import Job
+    from neuroep.studies.jobs import Outcome
 
 
 def console(stderr: bool = False) -> Console:
@@ -58,7 +58,7 @@ def show_json(value: Mapping[str, Any]) -> None:
 
 def estimate(found: Mapping[str, float] | None, unit: str) -> str:
     """Return a banded figure as people read it, or a dash."""
-    from neuroep.summary import band, si_band
+    from neuroep.report.summary import band, si_band
 
     return si_band(band(found), unit)
 

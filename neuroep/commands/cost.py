@@ -9,9 +9,9 @@ from neuroep.commands.chip import map_object, rule_object, show_map, show_rule
 from neuroep.commands.console import add_without, estimate, names_in, say, show_json, show_table, without_note
 
 if TYPE_CHECKING:
-    from neuroep.estimate import Estimate
     from neuroep.network import Network
     from neuroep.specs import DeviceSpec
+    from neuroep.studies.estimate import Estimate
 
 
 def add(commands: Any) -> None:
@@ -30,9 +30,9 @@ def add(commands: Any) -> None:
 
 def act(options: argparse.Namespace) -> int:
     """Carry out the command."""
-    from neuroep.catalogue import load_device, load_model
     from neuroep.errors import BadInput
-    from neuroep.estimate import estimate_cost
+    from neuroep.specs.catalogue import load_device, load_model
+    from neuroep.studies.estimate import estimate_cost
 
     if options.seed < 0:
         raise BadInput(f"seed {options.seed}", "--seed", "a whole number from 0")

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from neuroep.commands.console import say, show_json, show_table
 
 if TYPE_CHECKING:
-    from neuroep.hardware.fitting import Fit, Ranking
-    from neuroep.hardware.pulse_data import PulseData
+    from neuroep.hardware.fitting.pulse_data import PulseData
+    from neuroep.hardware.fitting.selection import Fit, Ranking
     from neuroep.specs.levels import Levels
 
 #: What --plot can write.
@@ -47,8 +47,8 @@ def add(commands: Any) -> None:
 def act_fit(options: argparse.Namespace) -> int:
     """Carry out `device fit`."""
     from neuroep.errors import UnknownName
-    from neuroep.hardware.fitting import MODELS, rank
-    from neuroep.hardware.pulse_data import read_pulses
+    from neuroep.hardware.fitting.pulse_data import read_pulses
+    from neuroep.hardware.fitting.selection import MODELS, rank
 
     wanted = None if options.model is None else options.model.removesuffix("-step")
     if wanted is not None and wanted not in MODELS:
@@ -59,7 +59,7 @@ def act_fit(options: argparse.Namespace) -> int:
     if options.out is not None:
         write(options.out, text)
     if options.plot is not None:
-        from neuroep.fit_figure import write_fit_figure
+        from neuroep.report.fit_figure import write_fit_figure
 
         write_fit_figure(fits, data, options.plot)
     chosen, ranked = fits[0], sorted(fits, key=lambda one: one.aicc)

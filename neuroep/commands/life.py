@@ -33,11 +33,11 @@ def add(commands: Any) -> None:
 
 def act(options: argparse.Namespace) -> int:
     """Carry out the command."""
-    from neuroep.catalogue import load_device, load_model
     from neuroep.disk import make_folder, to_json, write_atomic
-    from neuroep.life import lives
-    from neuroep.life_figure import write_life_figure
-    from neuroep.ownership import default_out
+    from neuroep.report.life_figure import write_life_figure
+    from neuroep.report.ownership import default_out
+    from neuroep.specs.catalogue import load_device, load_model
+    from neuroep.studies.life import lives
 
     model, device = load_model(options.model), load_device(options.device)
     seeds = tuple(options.seed or [0])
@@ -59,8 +59,8 @@ def act(options: argparse.Namespace) -> int:
 def check_out(out: Path, asked: dict[str, Any], seeds: tuple[int, ...], force: bool) -> None:
     """Refuse, before anything is computed, to write over files that aren't this life's."""
     from neuroep.errors import BadInput
-    from neuroep.ownership import refuse_taken
-    from neuroep.store import first_difference
+    from neuroep.report.ownership import refuse_taken
+    from neuroep.report.store import first_difference
 
     stored = refuse_taken(out, FILES, {*asked, "rows"}, force)
     if stored is None or force:

@@ -24,7 +24,7 @@ def add(commands: Any) -> None:
 
 def act_models(options: argparse.Namespace) -> int:
     """Carry out `models`."""
-    from neuroep.catalogue import load_model, names
+    from neuroep.specs.catalogue import load_model, names
 
     if options.name is None:
         specs = [load_model(name) for name in names("models")]
@@ -43,7 +43,7 @@ def act_models(options: argparse.Namespace) -> int:
 
 def act_devices(options: argparse.Namespace) -> int:
     """Carry out `devices`."""
-    from neuroep.catalogue import load_device, names
+    from neuroep.specs.catalogue import load_device, names
 
     if options.name is None:
         specs = [load_device(name) for name in names("devices")]
@@ -82,7 +82,7 @@ def model_object(spec: ModelSpec) -> dict[str, Any]:
 
 def recipes_on(spec: ModelSpec) -> dict[str, Recipe]:
     """Return the recipe of every device that has a table, with what holds for its kind, and of kinds themselves."""
-    from neuroep.catalogue import load_device, names
+    from neuroep.specs.catalogue import load_device, names
 
     shipped = names("devices")
     return {name: spec.recipe(load_device(name)) if name in shipped else spec.overridden(name) for name in spec.devices}

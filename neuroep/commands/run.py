@@ -29,10 +29,10 @@ def add(commands: Any) -> None:
 
 def act(options: argparse.Namespace) -> int:
     """Carry out the command."""
-    from neuroep.catalogue import load_device, load_model
-    from neuroep.experiment import Experiment
-    from neuroep.ownership import default_out
-    from neuroep.run import run
+    from neuroep.report.ownership import default_out
+    from neuroep.specs.catalogue import load_device, load_model
+    from neuroep.studies.experiment import Experiment
+    from neuroep.studies.run import run
 
     model = load_model(options.model)
     experiment = Experiment(
@@ -59,7 +59,7 @@ def act(options: argparse.Namespace) -> int:
 
 def show_result(result: dict[str, Any]) -> None:
     """Print a run's table: one line per method and device, mean ± standard deviation over seeds."""
-    from neuroep.summary import percent, plain_spread, remarks, si_band, summary_rows
+    from neuroep.report.summary import percent, plain_spread, remarks, si_band, summary_rows
 
     rows = [
         (

@@ -10,8 +10,8 @@ from neuroep.commands.console import say, show_json, show_table
 
 if TYPE_CHECKING:
     from neuroep.circuit import Circuit
-    from neuroep.settling import PhaseSettled
     from neuroep.solvers.plan import ContinuousPlan
+    from neuroep.studies.settling import PhaseSettled
 
 #: What --plot can write.
 FORMATS = (".png", ".svg", ".pdf")
@@ -51,12 +51,12 @@ def act(options: argparse.Namespace) -> int:
 
     import numpy as np
 
-    from neuroep.catalogue import load_device, load_model
-    from neuroep.estimate import sample_batch
     from neuroep.hardware.device import Ideal
     from neuroep.network import initial_weights
     from neuroep.rng import noise_key, stream
-    from neuroep.settling import draw, settle_phases
+    from neuroep.specs.catalogue import load_device, load_model
+    from neuroep.studies.estimate import sample_batch
+    from neuroep.studies.settling import draw, settle_phases
 
     check(options)
     model = load_model(options.model)

@@ -25,10 +25,10 @@ def create(name: str = "auto", threads: int | None = None) -> Engine:
 
         return ReferenceEngine()
     if name == "cuda":
-        from neuroep.engines.cuda import CudaEngine
+        from neuroep.engines.cuda.engine import CudaEngine
 
         return CudaEngine()
-    from neuroep.engines.cpu import CpuEngine
+    from neuroep.engines.cpu.engine import CpuEngine
 
     return CpuEngine(threads)
 

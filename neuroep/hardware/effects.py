@@ -7,13 +7,13 @@ from dataclasses import replace
 from typing import Generic, NamedTuple, TypeVar
 
 from neuroep.errors import BadInput, UnknownName
-from neuroep.hardware.crossbar import Crossbar
+from neuroep.hardware.cells.steps import ConstantStep
+from neuroep.hardware.crossbar.device import Crossbar
+from neuroep.hardware.crossbar.placing import Encoding
+from neuroep.hardware.crossbar.two_arrays import TwoArrays
+from neuroep.hardware.crossbar.wiring import Wires
 from neuroep.hardware.device import Device
-from neuroep.hardware.placing import Encoding
-from neuroep.hardware.steps import ConstantStep
-from neuroep.hardware.synapse import QuantizedSynapse
-from neuroep.hardware.two_arrays import TwoArrays
-from neuroep.hardware.wiring import Wires
+from neuroep.hardware.loihi.synapse import QuantizedSynapse
 
 FINEST_BITS = 16
 """The widest mantissa a quantized synapse has."""

@@ -10,8 +10,8 @@ from neuroep.engines import Plans
 from neuroep.engines.reference import ReferenceEngine
 from neuroep.errors import BadInput
 from neuroep.hardware.device import lower
-from neuroep.learning.estimators import scheme
-from neuroep.learning.phases import QUIET, plans, settle_phases
+from neuroep.learning.methods.estimators import scheme
+from neuroep.learning.methods.phases import QUIET, plans, settle_phases
 from neuroep.ledger import Ledger
 from neuroep.network import Network
 from neuroep.recipe import Phases

@@ -9,19 +9,23 @@ from neuroep.circuit import Circuit
 from neuroep.engines import Accumulation, Engine
 from neuroep.engines.base import refuse_off_host
 from neuroep.equilibrium import Equilibrium
-from neuroep.learning.complex_states import check_holomorphic
-from neuroep.learning.displaced_phases import accumulate_displacements, displacement_gradients, settle_displaced_phases
-from neuroep.learning.displacement import refuse_hardware
-from neuroep.learning.estimators import Scheme, scheme
-from neuroep.learning.holomorphic import (
+from neuroep.learning.methods.complex_states import check_holomorphic
+from neuroep.learning.methods.displaced_phases import (
+    accumulate_displacements,
+    displacement_gradients,
+    settle_displaced_phases,
+)
+from neuroep.learning.methods.displacement import refuse_hardware
+from neuroep.learning.methods.estimators import Scheme, scheme
+from neuroep.learning.methods.holomorphic import (
     accumulate_holomorphic,
     circle,
     holomorphic_gradients,
     settle_holomorphic_phases,
 )
-from neuroep.learning.phases import accumulate_gradient, plans, settle_phases, step_keys
-from neuroep.learning.phases import ep_gradients as difference_gradients
-from neuroep.learning.reach import refuse_faint
+from neuroep.learning.methods.phases import accumulate_gradient, plans, settle_phases, step_keys
+from neuroep.learning.methods.phases import ep_gradients as difference_gradients
+from neuroep.learning.methods.reach import refuse_faint
 from neuroep.ledger import Ledger
 from neuroep.recipe import Estimator, Phases
 from neuroep.rng import stream

@@ -19,7 +19,7 @@ import numpy as np
 from neuroep.circuit import Circuit
 from neuroep.equilibrium import Equilibrium
 from neuroep.hardware.device import Products, StateUpdate
-from neuroep.learning.estimators import Scheme
+from neuroep.learning.methods.estimators import Scheme
 from neuroep.physics import hopfield
 from neuroep.recipe import Method
 from neuroep.weights import FloatArray

@@ -16,7 +16,7 @@ from neuroep.engines import Accumulation, Engine, Plan, Plans
 from neuroep.equilibrium import ResultCode
 from neuroep.errors import BadInput, Diverged
 from neuroep.hardware.device import Device, Mounted, Update, by_states
-from neuroep.learning.phases import plans, step_keys
+from neuroep.learning.methods.phases import plans, step_keys
 from neuroep.learning.readings import reading
 from neuroep.learning.state_products import state_update
 from neuroep.ledger import Ledger, Phase

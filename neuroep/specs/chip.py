@@ -12,7 +12,7 @@ from neuroep.specs.numbers import Rule, checked_numbers
 from neuroep.specs.reading import Table, at, refuse_unknown_keys
 
 if TYPE_CHECKING:
-    from neuroep.hardware.chip import Chip
+    from neuroep.hardware.loihi.chip import Chip
 
 CHIP_RULES = {
     "cores": Rule("number", 1, 1e6, whole=True),
@@ -36,8 +36,8 @@ def chip_numbers(table: Table, path: Path) -> dict[str, Quantity]:
 
 def build_chip(name: str, rule: str, numbers: Mapping[str, Quantity]) -> Chip:
     """Return the chip of a profile from its checked numbers."""
-    from neuroep.hardware.chip import Chip
-    from neuroep.hardware.loihi_cores import Limits
+    from neuroep.hardware.loihi.chip import Chip
+    from neuroep.hardware.loihi.cores import Limits
 
     value = {key: int(numbers[f"chip.{key}"].si(limits.dimension).value) for key, limits in CHIP_RULES.items()}
     limits = Limits(value["compartments"], value["axons"], value["synapse_memory"], value["cores"])

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from neuroep import checks
 from neuroep.errors import BadInput
-from neuroep.hardware.retention_models import MODELS as RETENTIONS
+from neuroep.hardware.retention.models import MODELS as RETENTIONS
 from neuroep.quantities import Quantity
 from neuroep.specs.nonlinearity import LARGEST_LABEL, SMALLEST_LABEL, slope_of
 from neuroep.specs.numbers import Rule, check_order, checked_numbers
 from neuroep.specs.reading import Table, at, refuse_unknown_keys, word
 
 if TYPE_CHECKING:
-    from neuroep.hardware.crossbar import Crossbar
-    from neuroep.hardware.steps import StepModel
-    from neuroep.hardware.two_arrays import TwoArrays
+    from neuroep.hardware.cells.steps import StepModel
+    from neuroep.hardware.crossbar.device import Crossbar
+    from neuroep.hardware.crossbar.two_arrays import TwoArrays
 
 _SHARE = Rule("number", 0.0, 1.0)
 _SPREAD = Rule("number", 0.0, 100.0)
@@ -151,13 +151,13 @@ def build_crossbar(
     name: str, tables: Mapping[str, Table], numbers: Mapping[str, Quantity], path: Path
 ) -> Crossbar | TwoArrays:
     """Return the hardware model of checked tables."""
-    from neuroep.hardware.cells import Spread
-    from neuroep.hardware.crossbar import Crossbar
-    from neuroep.hardware.periphery import Periphery
-    from neuroep.hardware.placing import Encoding
-    from neuroep.hardware.two_arrays import TwoArrays
-    from neuroep.hardware.wires import Ends
-    from neuroep.hardware.wiring import Wires
+    from neuroep.hardware.cells.arrays import Spread
+    from neuroep.hardware.crossbar.device import Crossbar
+    from neuroep.hardware.crossbar.periphery import Periphery
+    from neuroep.hardware.crossbar.placing import Encoding
+    from neuroep.hardware.crossbar.two_arrays import TwoArrays
+    from neuroep.hardware.crossbar.wires import Ends
+    from neuroep.hardware.crossbar.wiring import Wires
 
     def number(key: str, default: float = 0.0) -> float:
         return numbers[key].si(rule(key).dimension).value if key in numbers else default
@@ -197,7 +197,7 @@ def words(tables: Mapping[str, Table], path: Path) -> dict[str, str]:
 
 
 def _cell(tables: Mapping[str, Table], number: Any, chosen: Any, path: Path) -> StepModel:
-    from neuroep.hardware import steps
+    from neuroep.hardware.cells import steps
 
     shape = _choice(tables, "cell.step", path)
     common = {key: number(f"cell.{key}") for key in (*REQUIRED["cell"], *OPTIONAL["cell"])}

@@ -28,9 +28,9 @@ from neuroep.specs.numbers import (
 from neuroep.specs.reading import at, convert, name_of, read_toml
 
 if TYPE_CHECKING:
-    from neuroep.hardware.chip import Chip
     from neuroep.hardware.device import Device
-    from neuroep.hardware.loihi_cores import CoreMap
+    from neuroep.hardware.loihi.chip import Chip
+    from neuroep.hardware.loihi.cores import CoreMap
     from neuroep.network import Network
 
 Kind = Literal["ideal", "quantized", "crossbar", "cost-only"]
@@ -163,7 +163,7 @@ class DeviceSpec:
 
     def _build(self) -> Device | None:
         if self.kind == "quantized":
-            from neuroep.hardware.synapse import QuantizedSynapse
+            from neuroep.hardware.loihi.synapse import QuantizedSynapse
 
             table = self.table.synapse or {}
             return QuantizedSynapse(

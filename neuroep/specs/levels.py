@@ -6,7 +6,7 @@ import math
 from typing import NamedTuple
 
 from neuroep.errors import BadInput
-from neuroep.hardware.steps import LinearStep
+from neuroep.hardware.cells.steps import LinearStep
 from neuroep.specs.nonlinearity import exponent_of, slope_of
 
 

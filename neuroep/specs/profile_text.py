@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from neuroep.errors import BadInput
-from neuroep.hardware.fitting import Fit
-from neuroep.hardware.pulse_data import PulseData
-from neuroep.hardware.steps import ExpStep, PiecewiseStep, StepModel
+from neuroep.hardware.cells.steps import ExpStep, PiecewiseStep, StepModel
+from neuroep.hardware.fitting.pulse_data import PulseData
+from neuroep.hardware.fitting.selection import Fit
 from neuroep.quantities import UNITS
 from neuroep.specs.crossbar import rule
 from neuroep.specs.device import read_device

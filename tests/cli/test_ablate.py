@@ -12,12 +12,12 @@ import pytest
 from calling import Called, call
 
 import neuroep
-from neuroep.ablation import Study, ablate
-from neuroep.ablation_summary import variant_summaries
 from neuroep.commands.ablate import show
 from neuroep.data import load_data
 from neuroep.hardware.effects import effects_of
-from neuroep.run import Silent
+from neuroep.report.ablation_summary import variant_summaries
+from neuroep.studies.ablation import Study, ablate
+from neuroep.studies.run import Silent
 
 ARGV = ("ablate", "digits-mlp", "--device", "rram-sb", "--epochs", "2", "--effects", "write-noise,read-noise")
 NAMES = ["everything on", "without read-noise", "without write-noise", "ideal"]

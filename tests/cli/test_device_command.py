@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from calling import call, contents
 
-from neuroep.hardware.crossbar import Crossbar
-from neuroep.hardware.pulse_data import read_pulses
-from neuroep.hardware.steps import SoftBounds
+from neuroep.hardware.cells.steps import SoftBounds
+from neuroep.hardware.crossbar.device import Crossbar
+from neuroep.hardware.fitting.pulse_data import read_pulses
 from neuroep.quantities import Quantity
 from neuroep.specs import read_device
 

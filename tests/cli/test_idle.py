@@ -14,8 +14,6 @@ import numpy as np
 import pytest
 from calling import call
 
-from neuroep.catalogue import load_device, load_model, names
-from neuroep.chip import Chip
 from neuroep.engines import Engine, create
 from neuroep.errors import BadInput, NotAvailable
 from neuroep.hardware.device import Ideal
@@ -25,6 +23,8 @@ from neuroep.network import initial_weights
 from neuroep.recipe import Estimator, Method, Phases, Programming, Trains
 from neuroep.rng import stream
 from neuroep.specs import DeviceSpec, read_model
+from neuroep.specs.catalogue import load_device, load_model, names
+from neuroep.studies.chip import Chip
 
 SETTINGS: tuple[tuple[str, Any, set[str]], ...] = (
     ("points", 6, {"holomorphic"}),

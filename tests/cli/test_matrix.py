@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from calling import Called, call, edited, save_npz
 
-from neuroep.catalogue import load_device
 from neuroep.learning.trainer import Trainer
+from neuroep.specs.catalogue import load_device
 
 ESTIMATORS = ("one-sided", "random-sign", "centered", "holomorphic", "continual", "continual-symmetric")
 WAYS = [(name, False) for name in ESTIMATORS] + [(name, True) for name in ESTIMATORS[:3]]

@@ -9,7 +9,7 @@ import pytest
 from calling import call, edited, save_npz
 
 from neuroep import load_device, load_model
-from neuroep.catalogue import folder, names
+from neuroep.specs.catalogue import folder, names
 
 JSON = {
     "models": ["models"],

@@ -144,7 +144,7 @@ def test_a_truncated_file_of_a_run_is_named(file: str, tmp_path: Path) -> None:
 
 
 def test_two_runs_cannot_share_a_folder_at_once(tmp_path: Path) -> None:
-    from neuroep.store import RunFolder
+    from neuroep.report.store import RunFolder
 
     with RunFolder(tmp_path / "o").open({}):
         refused = call(*QUICK, "--no-backprop", "--out", "o")

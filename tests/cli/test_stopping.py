@@ -50,7 +50,7 @@ def test_the_last_epoch_told_is_kept(number: signal.Signals, status: int, tmp_pa
     assert all("epoch" in line for line in epochs)
     told = max([5, *(int(line.split("epoch ")[1].split("/")[0]) for line in epochs)])
 
-    from neuroep.store import RunFolder
+    from neuroep.report.store import RunFolder
 
     saved = RunFolder(tmp_path / "o").load_checkpoint("ep-ideal-0")
     assert saved is not None
@@ -67,7 +67,7 @@ def test_a_second_one_ends_it_at_once_and_loses_nothing(tmp_path: Path) -> None:
     assert "Traceback" not in rest
     assert rest.splitlines()[-1] == "neuroep: stopped at once"
 
-    from neuroep.store import RunFolder
+    from neuroep.report.store import RunFolder
 
     saved = RunFolder(tmp_path / "o").load_checkpoint("ep-ideal-0")
     assert saved is not None

@@ -14,8 +14,8 @@ import pytest
 from calling import call
 
 from neuroep import data
-from neuroep.catalogue import load_device, names
 from neuroep.errors import LONGEST, BadInput, Diverged, UnknownName, printable
+from neuroep.specs.catalogue import load_device, names
 
 ESCAPE = "\x1b[31m"
 NAME = "a\x1b[31m\x07\n\u2028b"

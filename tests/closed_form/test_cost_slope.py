@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from neuroep.engines import create
-from neuroep.fidelity import slope
 from neuroep.hardware.device import lower
 from neuroep.network import Activation, chain
 from neuroep.recipe import Phases
 from neuroep.rng import stream
+from neuroep.studies.fidelity import slope
 from neuroep.weights import FloatArray, Weights
 
 SIZES, GAMMA = (5, 4, 3), 0.7

@@ -9,8 +9,8 @@ import pytest
 from problems import Problem, plan, problem, settle
 
 from neuroep.engines import Engine, create
-from neuroep.learning.estimators import scheme
-from neuroep.learning.phases import ep_gradients
+from neuroep.learning.methods.estimators import scheme
+from neuroep.learning.methods.phases import ep_gradients
 from neuroep.network import Activation, Cost
 from neuroep.physics.costs import cost as cost_of
 from neuroep.recipe import Estimator, Phases

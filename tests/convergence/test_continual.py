@@ -10,18 +10,18 @@ import pytest
 from problems import Problem, problem, settle
 from problems import plan as sweeps_of
 
-from neuroep.catalogue import load_device, load_model
 from neuroep.data import load_data, order, targets
 from neuroep.engines import Engine, create
 from neuroep.errors import BadInput, Diverged
 from neuroep.hardware.device import Device, Ideal
-from neuroep.learning.continual import Continual, ContinualTrainer
-from neuroep.learning.phases import ep_gradients, plans
+from neuroep.learning.methods.continual import Continual, ContinualTrainer
+from neuroep.learning.methods.phases import ep_gradients, plans
 from neuroep.learning.trainer import Progress, Samples, accuracy
 from neuroep.ledger import Event, Ledger, Phase
 from neuroep.network import Activation, Cost, initial_weights
 from neuroep.recipe import Estimator, Order, Phases, Training
 from neuroep.rng import stream
+from neuroep.specs.catalogue import load_device, load_model
 from neuroep.weights import FloatArray
 
 RATES = (1e-3, 5e-4, 2.5e-4)

@@ -10,14 +10,14 @@ from test_bias_in_beta import by_finite_differences, flat, smooth
 from neuroep.engines import Accumulation, Engine, create
 from neuroep.equilibrium import ResultCode
 from neuroep.errors import BadInput
-from neuroep.learning.complex_states import settle_complex
-from neuroep.learning.holomorphic import (
+from neuroep.learning.methods.complex_states import settle_complex
+from neuroep.learning.methods.holomorphic import (
     accumulate_holomorphic,
     circle,
     holomorphic_gradients,
     settle_holomorphic_phases,
 )
-from neuroep.learning.phases import ep_gradients, plans
+from neuroep.learning.methods.phases import ep_gradients, plans
 from neuroep.ledger import Event, Ledger, Phase
 from neuroep.network import Activation, Cost
 from neuroep.recipe import Phases

@@ -12,15 +12,15 @@ from neuroep.bridges.torch_backprop import gradients
 from neuroep.engines import Accumulation, Engine, Nudge, create
 from neuroep.equilibrium import ResultCode
 from neuroep.errors import BadInput
-from neuroep.learning.displaced_phases import (
+from neuroep.learning.methods.displaced_phases import (
     accumulate_displacements,
     compiled_displacements,
     displacement_gradients,
 )
-from neuroep.learning.displacement import Displacements, displaced, output_displaced, settle_displacements
-from neuroep.learning.displacement_kernels import nudge_output
-from neuroep.learning.estimators import scheme
-from neuroep.learning.phases import ep_gradients
+from neuroep.learning.methods.displacement import Displacements, displaced, output_displaced, settle_displacements
+from neuroep.learning.methods.displacement_kernels import nudge_output
+from neuroep.learning.methods.estimators import scheme
+from neuroep.learning.methods.phases import ep_gradients
 from neuroep.ledger import Event, Ledger, Phase
 from neuroep.network import Activation, Cost
 from neuroep.physics.activations import activate

@@ -10,7 +10,7 @@ from flows import linear_system, with_taus
 from problems import Problem, problem
 from scipy.linalg import expm, solve_continuous_lyapunov
 
-from neuroep.engines import ode
+from neuroep.engines.cpu import ode
 from neuroep.errors import BadInput
 from neuroep.network import Activation
 from neuroep.rng import counter_normal, noise_key

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from neuroep.catalogue import load_device
 from neuroep.cost.energy import price
 from neuroep.ledger import Event, Ledger, Phase
 from neuroep.quantities import Band
+from neuroep.specs.catalogue import load_device
 
 
 def test_event_energies_of_sana_fe() -> None:

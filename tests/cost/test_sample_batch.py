@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from neuroep import estimate
-from neuroep.catalogue import load_model
 from neuroep.errors import BadInput, MissingData
-from neuroep.estimate import estimate_cost, sample_batch
 from neuroep.network import Network
 from neuroep.specs import ModelSpec
+from neuroep.specs.catalogue import load_model
+from neuroep.studies import estimate
+from neuroep.studies.estimate import estimate_cost, sample_batch
 
 DIGITS = load_model("digits-mlp")
 
@@ -38,7 +38,7 @@ def test_data_of_another_width_are_refused(inputs: int) -> None:
 def test_an_estimate_refuses_them(tmp_path: Path) -> None:
     path = tmp_path / "wide.toml"
     path.write_text('summary = "w"\ndata = "digits"\nlayers = [{ size = 65 }, { size = 4 }, { size = 10 }]\n')
-    from neuroep.catalogue import load_device
+    from neuroep.specs.catalogue import load_device
 
     with pytest.raises(BadInput, match="64 inputs a sample; allowed: 65"):
         estimate_cost(load_model(path), load_device("ecram"))

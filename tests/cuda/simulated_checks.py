@@ -21,11 +21,11 @@ from problems import Problem, plan, problem, settle, settle_nudged
 from neuroep.circuit import Circuit
 from neuroep.engines import Accumulation, Engine, create
 from neuroep.engines.base import Nudge
-from neuroep.engines.cuda import CudaEngine
-from neuroep.engines.cuda_tiles import SETTLING, Tile
+from neuroep.engines.cuda.engine import CudaEngine
+from neuroep.engines.cuda.tiles import SETTLING, Tile
 from neuroep.equilibrium import Equilibrium, ResultCode
 from neuroep.errors import BadInput, NotAvailable
-from neuroep.learning.phases import ep_gradients
+from neuroep.learning.methods.phases import ep_gradients
 from neuroep.ledger import Ledger, Phase
 from neuroep.network import Activation, Cost
 from neuroep.recipe import Estimator, Order, Phases

@@ -6,7 +6,7 @@ import importlib.metadata
 
 import pytest
 
-from neuroep.engines import cuda_check
+from neuroep.engines.cuda import check as cuda_check
 from neuroep.errors import NotAvailable
 
 
@@ -41,7 +41,7 @@ def test_a_simulated_gpu_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_engine_says_why_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    from neuroep.engines import cuda
+    from neuroep.engines.cuda import engine as cuda
 
     monkeypatch.setattr(cuda, "cuda_available", lambda: "no NVIDIA driver (looked for libcuda)")
     with pytest.raises(NotAvailable) as caught:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from neuroep.catalogue import load_model
-from neuroep.engines.cuda_report import ARCHITECTURES, Variant, compile_variant, unavailable, variants
-from neuroep.engines.cuda_roofline import REGISTERS
-from neuroep.engines.cuda_tiles import SETTLING, SHARED_BYTES, choose, state_bytes, static_bytes
+from neuroep.engines.cuda.report import ARCHITECTURES, Variant, compile_variant, unavailable, variants
+from neuroep.engines.cuda.roofline import REGISTERS
+from neuroep.engines.cuda.tiles import SETTLING, SHARED_BYTES, choose, state_bytes, static_bytes
+from neuroep.specs.catalogue import load_model
 
 REASON = unavailable()
 needs_compilers = pytest.mark.skipif(REASON is not None, reason=f"no compilers for kernels: {REASON}")

@@ -7,8 +7,8 @@ import pytest
 from problems import plan, problem, settle, settle_nudged
 
 from neuroep.engines import create
-from neuroep.engines.cuda_check import cuda_available, simulated
-from neuroep.learning.phases import ep_gradients
+from neuroep.engines.cuda.check import cuda_available, simulated
+from neuroep.learning.methods.phases import ep_gradients
 from neuroep.network import Activation, Cost
 from neuroep.recipe import Order, Phases
 
@@ -23,7 +23,7 @@ every_type = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("cost", [Cost.MSE, Cost.CROSS_ENTROPY])
 def test_both_phases_at_full_size(sizes: tuple[int, ...], cost: Cost, dtype: type) -> None:
     """Sizes of the models, and a layer too wide for shared memory in float64."""
-    from neuroep.engines.cuda import CudaEngine
+    from neuroep.engines.cuda.engine import CudaEngine
 
     p = problem(sizes, Activation.HARD_SIGMOID, cost=cost, feedback=0.3, batch=70, dtype=dtype)
     depth, outputs = p.network.depth, []
@@ -37,7 +37,7 @@ def test_both_phases_at_full_size(sizes: tuple[int, ...], cost: Cost, dtype: typ
 
 @every_type
 def test_gradients(dtype: type) -> None:
-    from neuroep.engines.cuda import CudaEngine
+    from neuroep.engines.cuda.engine import CudaEngine
 
     p = problem((784, 512, 256, 10), Activation.TANH, feedback=0.5, batch=64, dtype=dtype)
     phases = Phases(beta=0.3, free_sweeps=10, nudged_sweeps=6)
@@ -52,7 +52,7 @@ def test_torch_tensors_are_used_where_they_are() -> None:
         pytest.skip("torch sees no GPU")
     from numba import cuda
 
-    from neuroep.engines.cuda import CudaEngine
+    from neuroep.engines.cuda.engine import CudaEngine
 
     out = torch.ones(1000, device="cuda")
     CudaEngine().add(out, torch.full((1000,), 2.0, device="cuda"), 0.5)

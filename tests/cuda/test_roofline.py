@@ -7,7 +7,7 @@ import pytest
 from problems import plan, problem, settle, settle_nudged
 
 from neuroep.engines import Plan, create
-from neuroep.engines.cuda_roofline import H100, predict_step, reads
+from neuroep.engines.cuda.roofline import H100, predict_step, reads
 from neuroep.ledger import Event, Ledger, Phase
 from neuroep.network import Activation, Cost
 from neuroep.recipe import Order

@@ -10,10 +10,10 @@ import pytest
 from numpy.typing import NDArray
 
 import neuroep
-from neuroep.catalogue import load_model
 from neuroep.data import Dataset, load_data
 from neuroep.errors import BadInput, Remark, UnknownName
-from neuroep.experiment import Experiment
+from neuroep.specs.catalogue import load_model
+from neuroep.studies.experiment import Experiment
 
 preprocessing = pytest.importorskip("sklearn.preprocessing")
 

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 from neuroep import BadInput, Chip, load_device, load_model
-from neuroep.hardware.aging import aged, written
-from neuroep.hardware.crossbar import Crossbar
-from neuroep.hardware.retention_models import MODELS
+from neuroep.hardware.crossbar.device import Crossbar
+from neuroep.hardware.retention.aging import aged, written
+from neuroep.hardware.retention.models import MODELS
 from neuroep.learning.trainer import Samples
-from neuroep.life import clipped, recovered
 from neuroep.network import initial_weights
 from neuroep.rng import stream
 from neuroep.specs.crossbar import CHOICES
+from neuroep.studies.life import clipped, recovered
 
 NETWORK = load_model("digits-mlp").network()
 WEIGHTS = initial_weights(NETWORK, stream(0, "weights"))

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 
 from neuroep.errors import BadInput
-from neuroep.hardware.cells import Spread
-from neuroep.hardware.crossbar import Crossbar
+from neuroep.hardware.cells.arrays import Spread
+from neuroep.hardware.cells.steps import ConstantStep, ExpStep, LinearStep, SoftBounds, StepModel
+from neuroep.hardware.crossbar.device import Crossbar
+from neuroep.hardware.crossbar.periphery import Periphery
+from neuroep.hardware.crossbar.placing import Encoding
+from neuroep.hardware.crossbar.pulse_kernels import Column
+from neuroep.hardware.crossbar.wires import Ends, reads
+from neuroep.hardware.crossbar.wiring import Wires
 from neuroep.hardware.device import Update
-from neuroep.hardware.periphery import Periphery
-from neuroep.hardware.placing import Encoding
-from neuroep.hardware.pulse_kernels import Column
-from neuroep.hardware.steps import ConstantStep, ExpStep, LinearStep, SoftBounds, StepModel
-from neuroep.hardware.wires import Ends, reads
-from neuroep.hardware.wiring import Wires
 from neuroep.ledger import Event, Ledger, Phase
 from neuroep.network import Activation, Network, chain
 from neuroep.recipe import Method, Programming

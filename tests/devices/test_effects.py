@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from neuroep.errors import BadInput, UnknownName
-from neuroep.hardware.cells import Spread
-from neuroep.hardware.crossbar import Crossbar
+from neuroep.hardware.cells.arrays import Spread
+from neuroep.hardware.cells.steps import LinearStep
+from neuroep.hardware.crossbar.device import Crossbar
+from neuroep.hardware.crossbar.periphery import Periphery
+from neuroep.hardware.crossbar.wiring import Wires
 from neuroep.hardware.effects import effects_of, without
-from neuroep.hardware.periphery import Periphery
-from neuroep.hardware.steps import LinearStep
-from neuroep.hardware.wiring import Wires
 
 CELL = LinearStep(dw_min=0.01, w_min=-1.0, w_max=1.0, gamma_up=0.1, gamma_down=0.1)
 BARE = Crossbar(name="bare", g_min_siemens=1e-6, g_max_siemens=1e-5, cell=CELL)

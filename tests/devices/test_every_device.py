@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 
 from neuroep.errors import BadInput, Diverged
-from neuroep.hardware.cells import Spread
-from neuroep.hardware.crossbar import Crossbar
+from neuroep.hardware.cells.arrays import Spread
+from neuroep.hardware.cells.steps import ExpStep, LinearStep
+from neuroep.hardware.crossbar.device import Crossbar
+from neuroep.hardware.crossbar.periphery import Periphery
+from neuroep.hardware.crossbar.placing import Encoding
+from neuroep.hardware.crossbar.two_arrays import CLOCK, TwoArrays
+from neuroep.hardware.crossbar.wires import Ends
+from neuroep.hardware.crossbar.wiring import Wires
 from neuroep.hardware.device import Device, Update
-from neuroep.hardware.periphery import Periphery
-from neuroep.hardware.placing import Encoding
-from neuroep.hardware.steps import ExpStep, LinearStep
-from neuroep.hardware.synapse import QuantizedSynapse
-from neuroep.hardware.two_arrays import CLOCK, TwoArrays
-from neuroep.hardware.wires import Ends
-from neuroep.hardware.wiring import Wires
+from neuroep.hardware.loihi.synapse import QuantizedSynapse
 from neuroep.ledger import Event, Ledger, Phase
 from neuroep.network import Network
 from neuroep.recipe import Method, Programming

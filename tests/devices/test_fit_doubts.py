@@ -10,11 +10,19 @@ import numpy as np
 import pytest
 
 from neuroep.errors import BadInput
-from neuroep.hardware.curves import collect, paths
-from neuroep.hardware.fitting import MODELS, fit, rank
-from neuroep.hardware.pulse_data import PulseData, Trace
-from neuroep.hardware.step_families import FAMILIES
-from neuroep.hardware.steps import ConstantStep, ExpStep, LinearStep, PiecewiseStep, PowStep, SoftBounds, StepModel
+from neuroep.hardware.cells.steps import (
+    ConstantStep,
+    ExpStep,
+    LinearStep,
+    PiecewiseStep,
+    PowStep,
+    SoftBounds,
+    StepModel,
+)
+from neuroep.hardware.fitting.curves import collect, paths
+from neuroep.hardware.fitting.pulse_data import PulseData, Trace
+from neuroep.hardware.fitting.selection import MODELS, fit, rank
+from neuroep.hardware.fitting.step_families import FAMILIES
 from neuroep.rng import stream
 from neuroep.specs.crossbar import rule
 from neuroep.specs.device import read_device

@@ -10,10 +10,18 @@ import numpy as np
 import pytest
 
 from neuroep.errors import BadInput, UnknownName
-from neuroep.hardware.fitting import Fit, fit
-from neuroep.hardware.pulse_data import PulseData, Trace
-from neuroep.hardware.step_presets import PRESETS
-from neuroep.hardware.steps import ConstantStep, ExpStep, LinearStep, PiecewiseStep, PowStep, SoftBounds, StepModel
+from neuroep.hardware.cells.step_presets import PRESETS
+from neuroep.hardware.cells.steps import (
+    ConstantStep,
+    ExpStep,
+    LinearStep,
+    PiecewiseStep,
+    PowStep,
+    SoftBounds,
+    StepModel,
+)
+from neuroep.hardware.fitting.pulse_data import PulseData, Trace
+from neuroep.hardware.fitting.selection import Fit, fit
 from neuroep.rng import stream
 from neuroep.specs.levels import from_levels
 from neuroep.specs.nonlinearity import slope_of

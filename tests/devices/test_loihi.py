@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from neuroep.errors import BadInput, UnknownName
-from neuroep.hardware.loihi import (
+from neuroep.hardware.loihi.neurons import (
     LIF,
     LIFState,
     arrivals,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from neuroep.errors import BadInput
-from neuroep.hardware.loihi_cores import LayerCores, axon_bits, core_map
+from neuroep.hardware.loihi.cores import LayerCores, axon_bits, core_map
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from neuroep.errors import BadInput, UnknownName
-from neuroep.hardware.loihi_learning import Factor, Product, check_rule, ep_rule, parse_rule
-from neuroep.hardware.loihi_traces import apply_rule, decayed_trace, lifted, spiked_trace, write_back
+from neuroep.hardware.loihi.learning import Factor, Product, check_rule, ep_rule, parse_rule
+from neuroep.hardware.loihi.traces import apply_rule, decayed_trace, lifted, spiked_trace, write_back
 from neuroep.rng import stream
 
 

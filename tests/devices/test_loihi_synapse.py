@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from neuroep.errors import BadInput, UnknownName
-from neuroep.hardware.chip import Chip
 from neuroep.hardware.device import Update
-from neuroep.hardware.loihi_cores import Limits
-from neuroep.hardware.loihi_traces import write_back
-from neuroep.hardware.synapse import QuantizedSynapse
+from neuroep.hardware.loihi.chip import Chip
+from neuroep.hardware.loihi.cores import Limits
+from neuroep.hardware.loihi.synapse import QuantizedSynapse
+from neuroep.hardware.loihi.traces import write_back
 from neuroep.ledger import Ledger
 from neuroep.network import Cost, Network, chain
 from neuroep.rng import stream

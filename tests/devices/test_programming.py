@@ -7,11 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neuroep.hardware import pulse_kernels as kernels
-from neuroep.hardware.cells import Spread, draw_devices, law_of, symmetry_points
+from neuroep.hardware.cells.arrays import Spread, draw_devices, law_of, symmetry_points
+from neuroep.hardware.cells.steps import (
+    ConstantStep,
+    ExpStep,
+    LinearStep,
+    PiecewiseStep,
+    PowStep,
+    SoftBounds,
+    StepModel,
+)
+from neuroep.hardware.crossbar import pulse_kernels as kernels
+from neuroep.hardware.crossbar.pulse_kernels import Column
 from neuroep.hardware.programming import stochastic_round
-from neuroep.hardware.pulse_kernels import Column
-from neuroep.hardware.steps import ConstantStep, ExpStep, LinearStep, PiecewiseStep, PowStep, SoftBounds, StepModel
 from neuroep.rng import stream
 from neuroep.weights import FloatArray
 

@@ -9,7 +9,7 @@ import pytest
 
 from neuroep.errors import BadInput
 from neuroep.hardware.fitting import fit
-from neuroep.hardware.pulse_data import read_pulses
+from neuroep.hardware.fitting.pulse_data import read_pulses
 
 N = 50
 RISE, FALL = 1.0 + 9.0 * np.arange(N + 1) / N, 10.0 - 9.0 * np.arange(N + 1) / N

@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import foldnorm
 
 from neuroep.errors import BadInput, UnknownName
-from neuroep.hardware.retention_models import MODELS, retention
+from neuroep.hardware.retention.models import MODELS, retention
 from neuroep.rng import stream
 
 N = 100_000

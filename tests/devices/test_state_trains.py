@@ -10,14 +10,9 @@ import pytest
 from numba import njit
 
 from neuroep.errors import BadInput, Diverged
-from neuroep.hardware import meeting_kernels as kernels
-from neuroep.hardware.cells import Spread
-from neuroep.hardware.crossbar import Crossbar
-from neuroep.hardware.device import Ideal, Mounted, Products, StateUpdate, programmed
-from neuroep.hardware.law import Column
-from neuroep.hardware.placing import Encoding
-from neuroep.hardware.state_trains import StatePulser, TrainPlan
-from neuroep.hardware.steps import (
+from neuroep.hardware.cells.arrays import Spread
+from neuroep.hardware.cells.law import Column
+from neuroep.hardware.cells.steps import (
     ConstantStep,
     ExpStep,
     LinearStep,
@@ -26,6 +21,11 @@ from neuroep.hardware.steps import (
     SoftBounds,
     StepModel,
 )
+from neuroep.hardware.crossbar import meeting_kernels as kernels
+from neuroep.hardware.crossbar.device import Crossbar
+from neuroep.hardware.crossbar.placing import Encoding
+from neuroep.hardware.crossbar.state_trains import StatePulser, TrainPlan
+from neuroep.hardware.device import Ideal, Mounted, Products, StateUpdate, programmed
 from neuroep.ledger import Event, Ledger, Phase
 from neuroep.network import chain
 from neuroep.recipe import Method, Programming, Trains

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from neuroep.errors import BadInput, UnknownName
-from neuroep.hardware.step_presets import PRESETS, preset
-from neuroep.hardware.steps import (
+from neuroep.hardware.cells.step_presets import PRESETS, preset
+from neuroep.hardware.cells.steps import (
     ConstantStep,
     ExpStep,
     LinearStep,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from neuroep.errors import BadInput
 from neuroep.hardware.device import Update
-from neuroep.hardware.synapse import QuantizedSynapse
+from neuroep.hardware.loihi.synapse import QuantizedSynapse
 from neuroep.ledger import Event, Ledger, Phase
 from neuroep.network import Network, chain, initial_weights
 from neuroep.recipe import Programming, Reads

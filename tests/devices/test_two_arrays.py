@@ -10,17 +10,17 @@ import pytest
 
 from neuroep import Chip, load_device, load_model
 from neuroep.errors import BadInput
-from neuroep.hardware.aging import aged, written
-from neuroep.hardware.crossbar import Crossbar
+from neuroep.hardware.cells.law import Column
+from neuroep.hardware.cells.steps import ConstantStep
+from neuroep.hardware.crossbar.device import Crossbar
+from neuroep.hardware.crossbar.placing import Encoding
+from neuroep.hardware.crossbar.two_arrays import TwoArrays
+from neuroep.hardware.crossbar.wires import Ends, reads
+from neuroep.hardware.crossbar.wiring import Wires
 from neuroep.hardware.device import Update
 from neuroep.hardware.effects import effects_of, without
-from neuroep.hardware.law import Column
-from neuroep.hardware.placing import Encoding
-from neuroep.hardware.steps import ConstantStep
-from neuroep.hardware.synapse import QuantizedSynapse
-from neuroep.hardware.two_arrays import TwoArrays
-from neuroep.hardware.wires import Ends, reads
-from neuroep.hardware.wiring import Wires
+from neuroep.hardware.loihi.synapse import QuantizedSynapse
+from neuroep.hardware.retention.aging import aged, written
 from neuroep.learning.trainer import Samples
 from neuroep.ledger import Event, Ledger, Phase
 from neuroep.network import Network, chain, initial_weights

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from neuroep import load_device
 from neuroep.errors import BadInput
-from neuroep.hardware.crossbar import Crossbar
-from neuroep.hardware.wires import Ends, effective_conductances, reads
-from neuroep.hardware.wiring import Wires, attenuation
+from neuroep.hardware.crossbar.device import Crossbar
+from neuroep.hardware.crossbar.wires import Ends, effective_conductances, reads
+from neuroep.hardware.crossbar.wiring import Wires, attenuation
 from neuroep.network import chain
 from neuroep.rng import stream
 

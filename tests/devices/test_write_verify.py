@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from neuroep.errors import BadInput
-from neuroep.hardware.step_presets import PRESETS
-from neuroep.hardware.steps import ConstantStep
-from neuroep.hardware.write_verify import write_verify
+from neuroep.hardware.cells.step_presets import PRESETS
+from neuroep.hardware.cells.steps import ConstantStep
+from neuroep.hardware.cells.write_verify import write_verify
 from neuroep.rng import stream
 
 PLAIN = ConstantStep(dw_min=1 / 64, w_min=-1.0, w_max=1.0)  # a power of two: sums of steps are exact

@@ -14,7 +14,7 @@ from neuroep.circuit import Circuit
 from neuroep.engines import Accumulation, Engine, Plan, create
 from neuroep.equilibrium import Equilibrium
 from neuroep.errors import NotAvailable
-from neuroep.learning.phases import ep_gradients
+from neuroep.learning.methods.phases import ep_gradients
 from neuroep.ledger import Ledger
 from neuroep.network import Activation, Cost
 from neuroep.recipe import Estimator, Order, Phases
@@ -136,8 +136,8 @@ def test_hardware_effects_are_really_there(hardware: str) -> None:
 @pytest.fixture
 def _many_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     """Share even the smallest work among threads, in blocks of at most 4 samples."""
-    monkeypatch.setattr("neuroep.engines.cpu.PARALLEL_WORK", 1)
-    monkeypatch.setattr("neuroep.engines.cpu.BLOCK", 4)
+    monkeypatch.setattr("neuroep.engines.cpu.engine.PARALLEL_WORK", 1)
+    monkeypatch.setattr("neuroep.engines.cpu.engine.BLOCK", 4)
 
 
 @every_type

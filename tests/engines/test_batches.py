@@ -63,7 +63,7 @@ def test_in_blocks_of_any_size(
 ) -> None:
     p, rows = drawn(hidden, output, cost), np.arange(13)
     whole = through(create("cpu", 1), p, rows)
-    monkeypatch.setattr("neuroep.engines.cpu.BLOCK", block)
+    monkeypatch.setattr("neuroep.engines.cpu.engine.BLOCK", block)
     assert_rows(through(create("cpu", 1), p, rows), whole, rows)
 
 
@@ -72,7 +72,7 @@ def test_noise_belongs_to_the_row_and_not_to_its_block(monkeypatch: pytest.Monke
     circuit = p.circuit._replace(noise_up=np.full(4, 0.1), noise_down=np.full(4, 0.1))
     outputs = []
     for block in (128, 5, 1):
-        monkeypatch.setattr("neuroep.engines.cpu.BLOCK", block)
+        monkeypatch.setattr("neuroep.engines.cpu.engine.BLOCK", block)
         outputs.append(settle(create("cpu", 1), circuit, p.x, plan(3, 6), key=5).output)
     np.testing.assert_allclose(outputs[1], outputs[0], rtol=0, atol=1e-12)
     np.testing.assert_allclose(outputs[2], outputs[0], rtol=0, atol=1e-12)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numba import njit
 
-from neuroep.engines import blas
+from neuroep.engines.cpu import blas
 from neuroep.rng import stream
 
 CLOSE = {np.float32: 1e-5, np.float64: 1e-13}

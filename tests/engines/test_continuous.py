@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from problems import Problem, problem
 
-from neuroep.engines import ode
+from neuroep.engines.cpu import ode
 from neuroep.equilibrium import ResultCode
 from neuroep.errors import BadInput
 from neuroep.network import Activation, Cost

@@ -78,8 +78,8 @@ def test_engines_agree(reads: dict[str, int], averaged: int, managed: int, cost:
 @pytest.mark.parametrize("reads", READS, ids=lambda reads: "-".join(reads) or "states")
 def test_phases_and_blocks(monkeypatch: pytest.MonkeyPatch, reads: dict[str, int], threads: int) -> None:
     """One call for all phases, in blocks of 4 on either number of threads, is the reference's three calls."""
-    monkeypatch.setattr("neuroep.engines.cpu.PARALLEL_WORK", 1)
-    monkeypatch.setattr("neuroep.engines.cpu.BLOCK", 4)
+    monkeypatch.setattr("neuroep.engines.cpu.engine.PARALLEL_WORK", 1)
+    monkeypatch.setattr("neuroep.engines.cpu.engine.BLOCK", 4)
     p = problem(SIZES, feedback=0.5, batch=11)
     circuit = real(p, True, averaged=2, managed=1, tile_rows=5, tile_columns=3, dac_bits=6, adc_bits=7, **reads)
     nudge = Nudge(np.tile(p.targets, (2, 1)), np.repeat([0.3, -0.3], 11))

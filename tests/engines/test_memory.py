@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from neuroep.scaling import memory
+from neuroep.bench.scaling import memory
 
 
 def test_peak_memory_is_flat_in_the_number_of_sweeps() -> None:

@@ -12,22 +12,22 @@ import pytest
 from problems import cosine, plan, problem, settle
 
 from neuroep.bridges.torch_backprop import gradients
-from neuroep.device_fidelity import EXACT, Subject, exact_gradient, measure, refuse_unmeasurable
 from neuroep.engines import Engine, create
 from neuroep.errors import BadInput
-from neuroep.hardware.crossbar import Crossbar
+from neuroep.hardware.cells.law import Column
+from neuroep.hardware.cells.steps import ConstantStep
+from neuroep.hardware.crossbar.device import Crossbar
+from neuroep.hardware.crossbar.periphery import Periphery
+from neuroep.hardware.crossbar.placing import Encoding
+from neuroep.hardware.crossbar.two_arrays import TwoArrays
 from neuroep.hardware.device import Device, Ideal, Mounted
-from neuroep.hardware.law import Column
-from neuroep.hardware.periphery import Periphery
-from neuroep.hardware.placing import Encoding
-from neuroep.hardware.steps import ConstantStep
-from neuroep.hardware.synapse import QuantizedSynapse
-from neuroep.hardware.two_arrays import TwoArrays
+from neuroep.hardware.loihi.synapse import QuantizedSynapse
 from neuroep.learning.readings import ep_gradients
 from neuroep.learning.trainer import Samples
 from neuroep.physics.costs import cost
 from neuroep.recipe import Phases, Recipe, Training
 from neuroep.rng import stream
+from neuroep.studies.device_fidelity import EXACT, Subject, exact_gradient, measure, refuse_unmeasurable
 from neuroep.weights import FloatArray, Weights
 
 PROBLEM = problem((6, 5, 4, 3), batch=8, dtype=np.float32)

@@ -11,16 +11,16 @@ from problems import problem
 
 from neuroep.engines import create
 from neuroep.errors import BadInput
-from neuroep.hardware.crossbar import Crossbar
+from neuroep.hardware.cells.steps import ConstantStep
+from neuroep.hardware.crossbar.device import Crossbar
+from neuroep.hardware.crossbar.periphery import Periphery
+from neuroep.hardware.crossbar.placing import Encoding
 from neuroep.hardware.device import Ideal
-from neuroep.hardware.periphery import Periphery
-from neuroep.hardware.placing import Encoding
-from neuroep.hardware.steps import ConstantStep
-from neuroep.learning.reach import refuse_faint
+from neuroep.learning.methods.reach import refuse_faint
 from neuroep.learning.readings import ep_gradients, reading
-from neuroep.learning.rig import refuse
 from neuroep.network import Activation, Cost, chain
 from neuroep.recipe import Estimator, Phases, Recipe, Training
+from neuroep.studies.rig import refuse
 from neuroep.weights import FloatArray
 
 EPS = {np.float32: 2.0**-23, np.float64: 2.0**-52}

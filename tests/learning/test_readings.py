@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 import neuroep
-from neuroep.catalogue import load_model
 from neuroep.engines import create
 from neuroep.errors import BadInput
 from neuroep.hardware.device import Ideal
@@ -16,6 +15,7 @@ from neuroep.learning.readings import ep_gradients
 from neuroep.network import Activation, chain, initial_weights
 from neuroep.recipe import Estimator, Phases
 from neuroep.rng import stream
+from neuroep.specs.catalogue import load_model
 
 NEW = ("holomorphic", "continual", "continual-symmetric")
 

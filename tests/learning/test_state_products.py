@@ -8,13 +8,12 @@ import numpy as np
 import pytest
 from problems import Problem, problem
 
-from neuroep.catalogue import load_device
 from neuroep.engines import Accumulation, create
 from neuroep.errors import BadInput
-from neuroep.hardware.crossbar import Crossbar
+from neuroep.hardware.cells.steps import ConstantStep
+from neuroep.hardware.crossbar.device import Crossbar
+from neuroep.hardware.crossbar.placing import Encoding
 from neuroep.hardware.device import Ideal, Products
-from neuroep.hardware.placing import Encoding
-from neuroep.hardware.steps import ConstantStep
 from neuroep.learning.readings import Difference
 from neuroep.learning.state_products import state_update
 from neuroep.learning.trainer import Progress, Samples, Trainer
@@ -22,6 +21,7 @@ from neuroep.ledger import Event, Ledger, Phase
 from neuroep.network import Cost
 from neuroep.recipe import Estimator, Method, Phases, Programming, Reads, Recipe, Training, Trains
 from neuroep.rng import stream
+from neuroep.specs.catalogue import load_device
 from neuroep.weights import FloatArray, Weights
 
 DIFFERENCES = [e for e in Estimator if e.is_difference]

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from problems import Problem, plan, problem, settle
 
-from neuroep.catalogue import load_model
 from neuroep.circuit import Circuit
 from neuroep.data import load_data, order, targets
 from neuroep.engines import Engine, create
@@ -25,6 +24,7 @@ from neuroep.physics.costs import cost as cost_of
 from neuroep.physics.costs import predicted_labels
 from neuroep.recipe import Estimator, Phases, Training
 from neuroep.rng import stream
+from neuroep.specs.catalogue import load_model
 
 PHASES = Phases(beta=0.3, free_sweeps=8, nudged_sweeps=5)
 

@@ -25,7 +25,7 @@ WAYS = ("folder", "editable", "wheel")
 
 PROBE = """
 import json, neuroep
-from neuroep import catalogue
+from neuroep.specs import catalogue
 from neuroep.data import load_data
 from importlib.metadata import version
 print(json.dumps({

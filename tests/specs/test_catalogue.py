@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from neuroep import catalogue
 from neuroep.errors import BadInput, UnknownName
+from neuroep.specs import catalogue
 
 DEVICES = [
     "cpu-server", "digital-45nm", "digital-7nm", "ecram", "gpu-h100", "ideal", "loihi1", "loihi1-sanafe", "loihi2",
@@ -71,7 +71,7 @@ def test_unknown_kind() -> None:
 
 
 def test_an_installation_without_its_files_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(catalogue, "__file__", str(tmp_path / "neuroep" / "catalogue.py"))
+    monkeypatch.setattr(catalogue, "__file__", str(tmp_path / "neuroep" / "specs" / "catalogue.py"))
     with pytest.raises(BadInput, match="shipped models are missing"):
         catalogue.names("models")
 
@@ -79,5 +79,5 @@ def test_an_installation_without_its_files_says_so(tmp_path: Path, monkeypatch: 
 def test_the_installed_place_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for place in (tmp_path / "neuroep" / "_catalogue" / "models", tmp_path / "models"):
         place.mkdir(parents=True)
-    monkeypatch.setattr(catalogue, "__file__", str(tmp_path / "neuroep" / "catalogue.py"))
+    monkeypatch.setattr(catalogue, "__file__", str(tmp_path / "neuroep" / "specs" / "catalogue.py"))
     assert catalogue.folder("models") == tmp_path / "neuroep" / "_catalogue" / "models"

@@ -8,21 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from neuroep import catalogue
 from neuroep.errors import BadInput
-from neuroep.hardware.cells import Spread
-from neuroep.hardware.chip import Chip
-from neuroep.hardware.crossbar import Crossbar
+from neuroep.hardware.cells.arrays import Spread
+from neuroep.hardware.cells.steps import LinearStep
+from neuroep.hardware.crossbar.device import Crossbar
+from neuroep.hardware.crossbar.periphery import Periphery
+from neuroep.hardware.crossbar.placing import Encoding
+from neuroep.hardware.crossbar.wires import Ends
+from neuroep.hardware.crossbar.wiring import Wires
 from neuroep.hardware.device import Ideal
-from neuroep.hardware.loihi_cores import Limits
-from neuroep.hardware.periphery import Periphery
-from neuroep.hardware.placing import Encoding
-from neuroep.hardware.steps import LinearStep
-from neuroep.hardware.synapse import QuantizedSynapse
-from neuroep.hardware.wires import Ends
-from neuroep.hardware.wiring import Wires
+from neuroep.hardware.loihi.chip import Chip
+from neuroep.hardware.loihi.cores import Limits
+from neuroep.hardware.loihi.synapse import QuantizedSynapse
 from neuroep.quantities import Band
-from neuroep.specs import read_device
+from neuroep.specs import catalogue, read_device
 
 
 def inline(value: float, unit: str, extra: str = "") -> str:

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from neuroep import catalogue
 from neuroep.errors import BadInput, UnknownName
 from neuroep.network import Activation, Cost
 from neuroep.recipe import Estimator, Method, Order
-from neuroep.specs import read_model
+from neuroep.specs import catalogue, read_model
 from neuroep.specs.model import KINDS
 
 GOOD = """

@@ -6,9 +6,9 @@ from dataclasses import asdict
 
 import pytest
 
-from neuroep import catalogue
-from neuroep.hardware.crossbar import Crossbar
-from neuroep.hardware.step_presets import preset
+from neuroep.hardware.cells.step_presets import preset
+from neuroep.hardware.crossbar.device import Crossbar
+from neuroep.specs import catalogue
 
 PRESETS = ("ecram", "rram-es", "rram-sb", "rram-om", "rram-hfo2")
 

@@ -13,10 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from neuroep import catalogue
 from neuroep.errors import BadInput
-from neuroep.hardware.loihi_learning import parse_rule
-from neuroep.specs import DeviceSpec, ModelSpec, read_device, read_model
+from neuroep.hardware.loihi.learning import parse_rule
+from neuroep.specs import DeviceSpec, ModelSpec, catalogue, read_device, read_model
 from neuroep.specs.reading import read_toml
 
 READERS = [read_model, read_device]

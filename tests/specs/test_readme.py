@@ -10,10 +10,10 @@ from typing import Literal
 import msgspec
 import pytest
 
-from neuroep import catalogue
 from neuroep.prices import PRICED_EVENTS
 from neuroep.quantities import UNITS, Quantity
 from neuroep.recipe import Estimator, Method, Order, Phases, Programming, Reads, Training, Trains
+from neuroep.specs import catalogue
 from neuroep.specs.chip import CHIP_RULES, RULE_KEY
 from neuroep.specs.crossbar import CHOICES, LABELS, OPTIONAL, REQUIRED, SHAPES
 from neuroep.specs.model import ACTIVATIONS, COSTS, LayerTable, Measured, ModelTable

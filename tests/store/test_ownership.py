@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from neuroep.errors import BadInput
-from neuroep.ownership import MARK, refuse_taken
-from neuroep.store import RunFolder
+from neuroep.report.ownership import MARK, refuse_taken
+from neuroep.report.store import RunFolder
 
 SPEC: dict[str, Any] = {"model": "xor", "network": {}, "recipes": {}, "devices": {}, "data": {}, "seeds": [0]}
 W = {"w": np.ones(2, dtype=np.float32)}

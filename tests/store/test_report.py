@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from neuroep.errors import BadInput
-from neuroep.figures import accuracy_energy_figure, energy_figure, learning_figure, split_figure
-from neuroep.report import render, write_report
-from neuroep.summary import Band, Spread, percent, plain_spread, si, si_band, spread, summary_rows
+from neuroep.report.figures import accuracy_energy_figure, energy_figure, learning_figure, split_figure
+from neuroep.report.page import render, write_report
+from neuroep.report.summary import Band, Spread, percent, plain_spread, si, si_band, spread, summary_rows
 
 VOID = {"meta", "br"}
 

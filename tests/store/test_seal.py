@@ -13,7 +13,7 @@ from safetensors import safe_open
 from neuroep.disk import save_tensors
 from neuroep.errors import BadInput
 from neuroep.ledger import Phase
-from neuroep.store import RunFolder
+from neuroep.report.store import RunFolder
 
 SPEC: dict[str, Any] = {"model": "xor", "seeds": [0], "recipes": {"ideal": {"training": {"epochs": 12, "rate": 0.1}}}}
 JOB = "ep-ideal-0"

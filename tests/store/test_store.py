@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from neuroep.errors import BadInput
-from neuroep.store import RunFolder, first_difference, job_name, versions
+from neuroep.report.store import RunFolder, first_difference, job_name, versions
 
 SPEC: dict[str, Any] = {"model": "xor", "seeds": (0, 1), "training": {"epochs": 3, "rate": 0.1}}
 W = np.array([[0.1, -2.0]], dtype=np.float32)
@@ -101,7 +101,7 @@ def test_one_run_at_a_time(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="no file locks of this kind on Windows")
 def test_killed_run_leaves_no_lock(tmp_path: Path) -> None:
     code = (
-        "import os, signal, sys; from neuroep.store import RunFolder; "
+        "import os, signal, sys; from neuroep.report.store import RunFolder; "
         "run = RunFolder(sys.argv[1]).open({'model': 'xor'}); os.kill(os.getpid(), signal.SIGKILL)"
     )
     assert subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False).returncode == -9

@@ -1,0 +1,1 @@
+"""Crossbars of analog cells: wires, converters, reads, and pulses that move weights."""

@@ -1,0 +1,399 @@
+"""Analog crossbars: each weight is one conductance or a pair of them, moved by pulses, read with noise.
+
+In units of the step model's weight a device is at h, its conductance G = g_min + (h − w_min)/(w_max − w_min)·(g_max −
+g_min). What a weight is depends on the encoding (:class:`~neuroep.hardware.crossbar.placing.Encoding`):
+
+    pair                       w = scale · (h⁺ − h⁻)
+    reference, column, offset  w = scale · (h − r)
+
+with scale · full = headroom · max |W_k| at mounting, where `full` is what the nominal device can surely express: the
+range of the pair, or the distance of its reference to the nearer bound. Biases are digital and exact. The same
+conductances are read upward and downward; wire resistance alone can make the two reads differ.
+
+An update is sent open loop, as pulses worth one nominal step each; what they do is the device's affair
+(:mod:`neuroep.hardware.crossbar.pulse_kernels`). See :mod:`neuroep.hardware.crossbar.pulsing` for how requests become
+pulses, and :mod:`neuroep.hardware.crossbar.two_arrays` for a crossbar a direction.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from neuroep import checks
+from neuroep.errors import BadInput
+from neuroep.fields import settle
+from neuroep.hardware.cells.arrays import Spread, law_of, nominal_step
+from neuroep.hardware.cells.law import Column, Law
+from neuroep.hardware.cells.steps import StepModel
+from neuroep.hardware.crossbar.periphery import Periphery
+from neuroep.hardware.crossbar.placing import Encoding, Placing
+from neuroep.hardware.crossbar.wiring import Wires, attenuation, refuse_oversized_arrays
+from neuroep.hardware.device import Mounted, StateUpdate, Update, lower, update_biases
+from neuroep.hardware.programming import Chance, check_finite, check_range, full_scales, saved
+from neuroep.hardware.retention.models import retention
+from neuroep.ledger import Ledger
+from neuroep.network import Network
+from neuroep.recipe import Method, Programming
+from neuroep.weights import FloatArray, Weights, coupling_offsets, fitting
+
+if TYPE_CHECKING:
+    from neuroep.hardware.crossbar.pulsing import Array
+
+ATTENUATIONS = "plus_up", "plus_down", "minus_up", "minus_down"
+"""State of resistive wires: effective over true conductance of each cell, by array and read."""
+State = dict[str, NDArray[np.generic]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Crossbar:
+    """Arrays of pulsed devices with converters, noise and wires.
+
+    Attributes
+    ----------
+    name : str
+        The profile's name.
+    g_min_siemens, g_max_siemens : float
+        Conductance range, 0 <= g_min < g_max.
+    cell : StepModel
+        The nominal device; its numbers are single ones.
+    encoding : Encoding
+        What a weight is made of.
+    headroom : float
+        How many times the largest weight at mounting a coupling can hold, >= 1.
+    spread : Spread
+        From device to device.
+    stuck_share : float
+        Share of devices that never move.
+    stuck_range : float
+        Largest magnitude of the weight at which they stay, in units of the step model's weight.
+    programming_spread : float
+        Standard deviation of the error of a device at mounting, as a fraction of w_max − w_min.
+    read_noise : float
+        Standard deviation of the noise of one device in one read, as a fraction of w_max − w_min.
+    periphery : Periphery
+        Converters.
+    wires : Wires
+        Resistance of the lines.
+    one_sided : bool
+        Whether pulses only go up (PCM); pairs that have both grown are reset and written anew. Encoding pair alone.
+    exact_steps : bool
+        Whether requests that aren't whole pulses are served by broken ones: no granularity.
+    programming : Programming
+        How updates are sent, from the recipe.
+    retention : str
+        What becomes of programmed conductances: a name of :data:`neuroep.hardware.retention.models.MODELS`.
+
+    Raises
+    ------
+    BadInput
+        If a value is out of range.
+    """
+
+    name: str
+    g_min_siemens: float
+    g_max_siemens: float
+    cell: StepModel
+    encoding: Encoding = Encoding.PAIR
+    headroom: float = 1.0
+    spread: Spread = field(default_factory=Spread)
+    stuck_share: float = 0.0
+    stuck_range: float = np.inf
+    programming_spread: float = 0.0
+    read_noise: float = 0.0
+    periphery: Periphery = field(default_factory=Periphery)
+    wires: Wires = field(default_factory=Wires)
+    one_sided: bool = False
+    exact_steps: bool = False
+    programming: Programming = field(default_factory=Programming)
+    retention: str = "none"
+
+    def __post_init__(self) -> None:
+        settle(self, f"{self.name}: ")
+        check_range(self.g_min_siemens, 0.0, 1e3, f"{self.name}: g_min_siemens")
+        check_range(self.g_max_siemens, self.g_min_siemens, 1e3, f"{self.name}: g_max_siemens")
+        if self.g_max_siemens == self.g_min_siemens:
+            raise BadInput("an empty range", f"{self.name}: g_max_siemens", f"more than {self.g_min_siemens:g}")
+        check_range(self.headroom, 1.0, 1e6, f"{self.name}: headroom")
+        if self.retention != "none":
+            retention(self.retention)
+        for key in ("stuck_share", "programming_spread", "read_noise"):
+            check_range(getattr(self, key), 0.0, 1.0, f"{self.name}: {key}")
+        check_range(self.stuck_range, 0.0, np.inf, f"{self.name}: stuck_range")
+        if self.one_sided and not self.paired:
+            raise BadInput("pulses up alone", f"{self.name}: encoding", Encoding.PAIR.value)
+        if self.programming.method is Method.TRANSFER and self.one_sided:
+            raise BadInput("a second array of one-sided devices", f"{self.name}: programming.method", "another method")
+        if self.programming.average_every:
+            raise BadInput("a mean of one array", f"{self.name}: programming.average_every", "0, or two arrays")
+        if self.programming.method.by_states and self.exact_steps:
+            raise BadInput("coincidences without whole pulses", f"{self.name}: programming.method", "another method")
+        self._check_steps()
+
+    def _check_steps(self) -> None:
+        """Refuse cells whose pulses can't be counted on: a step that is no number, or nothing where weights stand."""
+        weights = np.linspace(self._bound("w_min"), self._bound("w_max"), 65)[:, None]
+        with np.errstate(all="ignore"):
+            steps = [self.cell.step(weights, direction) for direction in (1, -1)]
+            finite = bool(np.isfinite(steps).all())
+            nominal = self.step if np.size(steps[0][0]) == 1 else 1.0  # a cell of several devices can't be mounted
+        if not finite:
+            raise BadInput("a step that isn't finite", f"{self.name}: cell", "finite steps over w_min to w_max")
+        if not nominal > 0.0:
+            raise BadInput(
+                f"a pulse moves a weight of 0 by {nominal:g}", f"{self.name}: cell", "parameters that give a step there"
+            )
+
+    @property
+    def paired(self) -> bool:
+        """Whether a weight has two pulsed devices."""
+        return self.encoding is Encoding.PAIR
+
+    @property
+    def span(self) -> float:
+        """w_max − w_min of the nominal device."""
+        return self._bound("w_max") - self._bound("w_min")
+
+    @property
+    def centre(self) -> float:
+        """Where the nominal device stands for a weight of 0: its symmetry point, or the middle of its range."""
+        return self.placing.centre
+
+    @property
+    def placing(self) -> Placing:
+        """How weights get onto fresh devices."""
+        error = self.programming_spread * self.span
+        return Placing(self.cell, self.spread, self.stuck_share, self.stuck_range, self.encoding, self.one_sided, error)
+
+    @property
+    def full(self) -> float:
+        """Largest difference of a weight's devices that is counted on."""
+        if self.paired:
+            return self.span
+        return min(self._bound("w_max") - self.centre, self.centre - self._bound("w_min"))
+
+    def _bound(self, key: str) -> float:
+        return float(np.asarray(getattr(self.cell, key)))
+
+    def check_sizes(self, network: Network) -> None:
+        """Refuse networks whose arrays are too large for their wires to be solved."""
+        if self.wires.resistive:
+            for rows, columns in pairwise(network.sizes):
+                refuse_oversized_arrays(rows, columns, self.periphery.tile_rows, self.periphery.tile_columns)
+
+    def mount(self, network: Network, weights: Weights, rng: np.random.Generator) -> Mounted:
+        """Draw fresh devices and program every weight closed loop, with errors, clipped to each device's range.
+
+        State, in the weights' float type and the layout of `Weights.couplings`: ``devices`` (n, 8), and ``against``
+        (n, 8) for pairs, else (n, 1); ``full_scale`` float64 (L,); with an accumulator ``residual`` (n,); with a second
+        array ``fast`` and ``fast_against`` like the first, ``buffer`` (n,) and ``clock`` (1,); with resistive wires
+        `ATTENUATIONS`, each (n,) float64, and ``updates`` (1,).
+        """
+        weights, rng = fitting(weights, network.sizes), checks.randomness(rng)
+        full_scale = full_scales(weights, self.headroom)
+        per_weight = np.repeat(full_scale / self.full, np.diff(coupling_offsets(weights.sizes)))
+        target, dtype = weights.couplings / per_weight, weights.couplings.dtype
+        count = len(target)
+        state: State = {"full_scale": full_scale}
+        state["devices"], state["against"] = self.placing.fresh(target, network, dtype, rng)
+        if self.programming.method is Method.ACCUMULATED:
+            state["residual"] = np.zeros(count, dtype)
+        if self.programming.method is Method.TRANSFER:
+            state["fast"], state["fast_against"] = self.placing.fresh(np.zeros(count), network, dtype, rng)
+            state["buffer"], state["clock"] = np.zeros(count, dtype), np.zeros(1, np.int64)
+        if self.wires.resistive:
+            state |= {key: np.ones(count) for key in ATTENUATIONS}
+            state["updates"] = np.zeros(1, np.int64)
+        mounted = self.restore(network, weights, state)
+        if self.wires.resistive:
+            self.refresh(mounted, solve=True)
+        return mounted
+
+    def restore(self, network: Network, weights: Weights, state: State) -> Mounted:
+        """Take the devices from `state`, the biases and the float type from `weights`."""
+        kept, count = self._kept(weights, state), len(weights.couplings)
+        up = np.empty(count, weights.couplings.dtype)
+        down = np.empty_like(up) if self.wires.resistive else up
+        full_scale = cast(FloatArray, kept["full_scale"])
+        cell_noise = self.read_noise * self.span * (np.sqrt(2.0) if self.paired else 1.0) * full_scale / self.full
+        circuit = lower(network, up, down, weights.biases.copy())
+        mounted = Mounted(self.periphery.attached(circuit, network, full_scale, cell_noise), kept)
+        self.refresh(mounted)
+        return mounted
+
+    def _kept(self, weights: Weights, state: State) -> State:
+        count, dtype = len(weights.couplings), weights.couplings.dtype
+        other = (count, len(Column)) if self.paired else (count, 1)
+        shapes: dict[str, tuple[int, ...]] = {"devices": (count, len(Column)), "against": other}
+        if self.programming.method is Method.ACCUMULATED:
+            shapes["residual"] = (count,)
+        if self.programming.method is Method.TRANSFER:
+            shapes |= {"fast": shapes["devices"], "fast_against": other, "buffer": (count,)}
+        kept = {key: saved(state, key, shape, dtype) for key, shape in shapes.items()}
+        kept["full_scale"] = saved(state, "full_scale", (weights.depth,), np.float64)
+        if "buffer" in kept:
+            kept["clock"] = saved(state, "clock", (1,), np.int64)
+        if self.wires.resistive:
+            kept |= {key: saved(state, key, (count,), np.float64) for key in ATTENUATIONS}
+            kept["updates"] = saved(state, "updates", (1,), np.int64)
+        return kept
+
+    def program(self, mounted: Mounted, update: Update, rng: np.random.Generator, ledger: Ledger) -> None:
+        """Send each device its pulses; count pulses up and down, devices written and pulse times.
+
+        A pulse time (`PULSE_SLOT`) is shared by every device of both arrays of a coupling, each with a selector of its
+        own; pulses up and pulses down take turns. So a coupling takes as many as its longest train up plus its longest
+        train down. Hardware that programs row by row takes up to n_{k−1} times as many.
+
+        Raises
+        ------
+        Diverged
+            If the update isn't finite; nothing has been written then.
+        """
+        self.pulse(mounted, update.decayed(mounted.circuit.up, self.programming.decay), Chance(rng, rng), ledger)
+
+    def pulse(self, mounted: Mounted, update: Update, chance: Chance, ledger: Ledger) -> None:
+        """Do as :meth:`program` with an update that has its decay in it."""
+        from neuroep.hardware.crossbar.pulsing import Pulser  # compiles: not before it is needed
+
+        if self.programming.method.by_states:
+            raise BadInput(f"method {self.programming.method.value!r} without states", self.name, "another method")
+        check_finite(update.direction)
+        pulser = Pulser(
+            self.law(mounted.circuit.up.dtype), self.step, self.programming, self.one_sided, self.exact_steps
+        )
+        for k, array in enumerate(self._arrays(mounted, ledger.sizes), start=1):
+            pulser.program(array, update, k, chance, ledger)
+        update_biases(mounted.circuit, update.direction.biases, update.rates)
+        self._rewire(mounted)
+
+    def program_states(self, mounted: Mounted, update: StateUpdate, rng: np.random.Generator, ledger: Ledger) -> None:
+        """Send the states of all samples as pulse trains: see :mod:`neuroep.hardware.crossbar.state_trains`.
+
+        Pulse times are those of all trains one after the other: two of them can't share an array. Couplings work in
+        parallel.
+
+        Raises
+        ------
+        Diverged
+            If states or rates aren't finite; nothing has been written then.
+        """
+        from neuroep.hardware.crossbar.state_trains import StatePulser  # compiles
+
+        pulser = StatePulser(self.law(mounted.circuit.up.dtype), self.step, self.programming, self.one_sided)
+        arrays = self._arrays(mounted, ledger.sizes)
+        plans = [pulser.plan(array, update, k) for k, array in enumerate(arrays, start=1)]
+        for k, (array, plan) in enumerate(zip(arrays, plans, strict=True), start=1):
+            pulser.send(array, plan, k, rng, ledger)
+        update_biases(mounted.circuit, update.biases, update.rates)
+        self._rewire(mounted)
+
+    def _arrays(self, mounted: Mounted, sizes: tuple[int, ...]) -> list[Array]:
+        starts, full_scale = coupling_offsets(sizes), cast(FloatArray, mounted.state["full_scale"])
+        return [
+            self._array(mounted, slice(starts[k - 1], starts[k]), float(full_scale[k - 1] / self.full))
+            for k in range(1, len(sizes))
+        ]
+
+    def _rewire(self, mounted: Mounted) -> None:
+        if self.wires.resistive:
+            updates = cast(NDArray[np.int64], mounted.state["updates"])
+            updates[0] += 1
+            self.refresh(mounted, solve=bool(updates[0] % self.wires.refresh == 0))
+
+    def rewrite(self, mounted: Mounted, difference: FloatArray, rng: np.random.Generator) -> None:
+        """Program the devices that are there closed loop, as at mounting, to differences in units of the step model."""
+        devices, against = (cast(FloatArray, mounted.state[key]) for key in ("devices", "against"))
+        self.placing.place(devices, against, difference, rng)
+        self.refresh(mounted, solve=True)
+
+    def direct(self, mounted: Mounted, ledger: Ledger) -> Weights | None:
+        """Return None: conductances only change by :meth:`program`."""
+        return None
+
+    @property
+    def step(self) -> float:
+        """What one pulse is taken for, in units of the step model's weight."""
+        middle = 0.5 * (self._bound("w_min") + self._bound("w_max"))
+        return nominal_step(self.cell, middle if self.one_sided else self.centre)
+
+    def law(self, dtype: DTypeLike) -> Law:
+        """Return the step model as kernels take it."""
+        return law_of(self.cell, dtype)
+
+    def conductances(self, mounted: Mounted) -> tuple[FloatArray, FloatArray]:
+        """Return the conductances in siemens of devices and of what they are read against, in the layout of weights."""
+        devices, against = (cast(FloatArray, mounted.state[key]) for key in ("devices", "against"))
+        other = _shown(against) if self.paired else against[:, 0]
+        return self._siemens(_shown(devices)), self._siemens(other)
+
+    def refresh(self, mounted: Mounted, solve: bool = False) -> None:
+        """Write what all conductances now mean into the circuit's buffers; `solve` the wires anew, too."""
+        devices, against = (cast(FloatArray, mounted.state[key]) for key in ("devices", "against"))
+        plus, minus = _shown(devices), _shown(against) if self.paired else against[:, 0]
+        sizes = [int(n) for n in mounted.circuit.sizes]
+        starts, full_scale = coupling_offsets(sizes), cast(FloatArray, mounted.state["full_scale"])
+        for k in range(1, len(sizes)):
+            part = slice(starts[k - 1], starts[k])
+            scale = plus.dtype.type(full_scale[k - 1] / self.full)  # as kernels have it, for bit-identical weights
+            if not self.wires.resistive:
+                # in the weights' type, as pulses write them: restored weights are the same to the bit
+                mounted.circuit.up[part] = plus.dtype.type(scale) * (plus[part] - minus[part])
+                continue
+            seen = [self._seen(mounted, name, h[part], (sizes[k - 1], sizes[k]), solve, part)
+                    for name, h in (("plus", plus), ("minus", minus))]  # fmt: skip
+            siemens = self.span / (self.g_max_siemens - self.g_min_siemens)
+            mounted.circuit.up[part] = scale * siemens * (seen[0][0] - seen[1][0])
+            mounted.circuit.down[part] = scale * siemens * (seen[0][1] - seen[1][1])
+
+    def _seen(
+        self, mounted: Mounted, name: str, h: FloatArray, shape: tuple[int, int], solve: bool, part: slice
+    ) -> tuple[FloatArray, FloatArray]:
+        """Effective conductances of one array, upward and downward."""
+        conductances = np.maximum(self._siemens(h).astype(np.float64), 0.0)
+        keys = f"{name}_up", f"{name}_down"
+        if solve:
+            tiles = self.periphery.tile_rows, self.periphery.tile_columns
+            found = attenuation(self.wires, conductances.reshape(shape), *tiles)
+            for key, factors in zip(keys, found, strict=True):
+                mounted.state[key][part] = factors.ravel()
+        up, down = (cast(FloatArray, mounted.state[key])[part] for key in keys)
+        return conductances * up, conductances * down
+
+    def _siemens(self, h: FloatArray) -> FloatArray:
+        per_unit = (self.g_max_siemens - self.g_min_siemens) / self.span
+        siemens: FloatArray = self.g_min_siemens + per_unit * (h - self._bound("w_min"))
+        return siemens
+
+    def _array(self, mounted: Mounted, part: slice, scale: float) -> Array:
+        from neuroep.hardware.crossbar.pulsing import Array
+
+        state = {key: value[part] for key, value in mounted.state.items() if len(value) == len(mounted.circuit.up)}
+        return Array(cast(dict[str, FloatArray], state), mounted.circuit.up[part], scale, mounted.state.get("clock"))
+
+    def written(self, network: Network, weights: Weights, rng: np.random.Generator, seed: int) -> Mounted:
+        """Program weights by write-verify: see :func:`neuroep.hardware.retention.aging.written`."""
+        from neuroep.hardware.retention import aging  # which builds on this module
+
+        return aging.written(self, network, weights, rng, seed)
+
+    def aged(self, network: Network, mounted: Mounted, seconds: float, seed: int) -> Mounted:
+        """Return a copy at an age, as `retention` has it: see :func:`neuroep.hardware.retention.aging.aged`."""
+        from neuroep.hardware.retention import aging  # which builds on this module
+
+        return aging.aged(self, network, mounted, seconds, seed)
+
+    def programmed_by(self, programming: Programming) -> Crossbar:
+        """Return the same hardware, programmed in another way."""
+        headroom = self.headroom if programming.headroom is None else programming.headroom
+        periphery = replace(self.periphery, averaged=programming.averaged_reads, reads=programming.reads)
+        return replace(self, programming=programming, headroom=headroom, periphery=periphery)
+
+
+def _shown(devices: FloatArray) -> FloatArray:
+    shown: FloatArray = devices[:, Column.VALUE] + devices[:, Column.SHOWN]
+    return shown

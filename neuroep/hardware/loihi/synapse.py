@@ -1,0 +1,223 @@
+"""Quantized synapses: integer mantissas with one power-of-two exponent per coupling, as on Loihi.
+
+A weight is w = m · 2^e · unit, with m a two's-complement integer of `weight_bits` bits, e the exponent its coupling
+shares, and `unit` one number for the whole network: what a weight of 1 on the chip means in the network's own
+dimensionless weights, free because thresholds and biases scale along. At mounting the coupling with the coarsest
+resolution gets the largest exponent and fixes `unit`, so that `headroom` times its largest weight is the largest
+mantissa; every other coupling takes the smallest exponent in range that still fits it in the same way.
+
+Loihi's weights of mixed sign are −256..254 in steps of 2 with exponents −8..7 (Davies et al. 2018): `weight_bits` 8
+here, the factor 2 being part of `unit`. With rounding ``"loihi"`` a request becomes a whole number of 2^−7 of the
+chip's own mantissa, is added in the 15-bit accumulator, which saturates, and is rounded away at random when the weight
+is written back (:mod:`neuroep.hardware.loihi.traces`); with the others a request has full float resolution. On the
+chip, exponents below −1 also cut off low bits of what a spike adds; that isn't modelled.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuroep.errors import BadInput, UnknownName
+from neuroep.fields import settle
+from neuroep.hardware.device import Mounted, Update, lower, update_biases
+from neuroep.hardware.loihi.chip import Chip
+from neuroep.hardware.loihi.neurons import SIGN_MODES, WEIGHT_WIDTHS, mantissa_step
+from neuroep.hardware.loihi.traces import DRAWS, FRACTION_BITS, fit_accumulator, lifted, write_back
+from neuroep.hardware.programming import check_finite, check_range, check_whole, full_scales, saved, stochastic_round
+from neuroep.ledger import Event, Ledger, Phase
+from neuroep.network import Network
+from neuroep.recipe import Programming
+from neuroep.weights import FloatArray, Weights, coupling_offsets, fitting
+
+ROUNDINGS = ("stochastic", "nearest", "loihi")
+
+
+@dataclass(frozen=True, slots=True)
+class QuantizedSynapse:
+    """A digital neuromorphic chip whose synapses hold small integers.
+
+    Attributes
+    ----------
+    name : str
+        The profile's name.
+    weight_bits : int
+        Bits of a mantissa, sign included, 2 to 16 (15 without one); with ``"loihi"`` 2 to 6 or 8.
+    rounding : str
+        ``"stochastic"`` (unbiased), ``"nearest"`` (requests under half a step are lost) or ``"loihi"`` (unbiased above
+        2^−8 of the chip's mantissa, under which requests are lost). Mounting always rounds to nearest.
+    headroom : float
+        How many times the largest weight at mounting a coupling can hold, >= 1.
+    min_exponent, max_exponent : int
+        Range of the exponents, within −128 to 127; with ``"loihi"`` −8 to 7.
+    sign_mode : str
+        ``"mixed"``, ``"excitatory"`` (0 and above) or ``"inhibitory"`` (0 and below); weights of the other sign
+        become 0.
+    draws : str
+        With ``"loihi"``, one random number for each ``"element"`` or for the whole ``"matrix"`` of a coupling.
+    trace_bits : int
+        Bits of the traces of which the contrast is formed, 1 to 16, or 0 for the states themselves.
+    chip : Chip, optional
+        Cores and learning rule; a network that doesn't fit isn't mounted.
+
+    Raises
+    ------
+    BadInput
+        If a value is out of range.
+    """
+
+    name: str
+    weight_bits: int
+    rounding: str
+    headroom: float
+    min_exponent: int
+    max_exponent: int
+    sign_mode: str = "mixed"
+    draws: str = "element"
+    trace_bits: int = 0
+    chip: Chip | None = None
+
+    def __post_init__(self) -> None:
+        settle(self, f"{self.name}: ")
+        for key, known in (("rounding", ROUNDINGS), ("sign_mode", SIGN_MODES), ("draws", DRAWS)):
+            if getattr(self, key) not in known:
+                raise UnknownName(key, getattr(self, key), known, f"{self.name}: {key}")
+        check_whole(self.weight_bits, 2, 16 if self.sign_mode == "mixed" else 15, f"{self.name}: weight_bits")
+        check_whole(self.trace_bits, 0, 16, f"{self.name}: trace_bits")
+        check_range(self.headroom, 1.0, 1e6, f"{self.name}: headroom")
+        check_whole(self.min_exponent, -128, 127, f"{self.name}: min_exponent")
+        check_whole(self.max_exponent, self.min_exponent, 127, f"{self.name}: max_exponent")
+        if self.rounding == "loihi":
+            self._check_loihi()
+
+    def _check_loihi(self) -> None:
+        if self.weight_bits not in WEIGHT_WIDTHS:
+            allowed = ", ".join(str(width) for width in WEIGHT_WIDTHS if width >= 2)
+            raise BadInput(f"{self.weight_bits} bits with rounding 'loihi'", f"{self.name}: weight_bits", allowed)
+        check_whole(self.min_exponent, -8, 7, f"{self.name}: min_exponent with rounding 'loihi'")
+        check_whole(self.max_exponent, -8, 7, f"{self.name}: max_exponent with rounding 'loihi'")
+
+    @property
+    def lowest(self) -> int:
+        """The smallest mantissa."""
+        return {"mixed": -(1 << (self.weight_bits - 1)), "excitatory": 0, "inhibitory": -(1 << self.weight_bits)}[
+            self.sign_mode
+        ]
+
+    @property
+    def highest(self) -> int:
+        """The largest mantissa."""
+        return {"mixed": (1 << (self.weight_bits - 1)) - 1, "excitatory": (1 << self.weight_bits) - 1, "inhibitory": 0}[
+            self.sign_mode
+        ]
+
+    def mount(self, network: Network, weights: Weights, rng: np.random.Generator) -> Mounted:
+        """Choose unit and exponents, and round every weight to its nearest mantissa.
+
+        State: ``mantissas`` int16 in the layout of `Weights.couplings`, ``exponents`` int8 of shape (L,), ``unit``
+        float64 of shape (1,).
+
+        Raises
+        ------
+        BadInput
+            If a weight isn't finite, or the network doesn't fit the chip.
+        """
+        weights = fitting(weights, network.sizes)
+        if self.chip is not None:
+            self.chip.place(network, self.weight_bits)
+        finest = full_scales(weights, self.headroom) / (self.highest or -self.lowest)
+        unit = np.ldexp(finest.max(), -self.max_exponent)
+        exponents = np.maximum(np.ceil(np.log2(finest / unit)), self.min_exponent).astype(np.int8)
+        starts, mantissas = coupling_offsets(weights.sizes), np.empty(weights.couplings.shape, dtype=np.int16)
+        for k, exponent in enumerate(exponents, start=1):
+            part = slice(starts[k - 1], starts[k])
+            codes = np.rint(weights.couplings[part] / np.ldexp(unit, exponent))
+            mantissas[part] = np.clip(codes, self.lowest, self.highest)
+        state = {"mantissas": mantissas, "exponents": exponents, "unit": np.asarray([unit])}
+        return self.restore(network, weights, cast(dict[str, NDArray[np.generic]], state))
+
+    def restore(self, network: Network, weights: Weights, state: dict[str, NDArray[np.generic]]) -> Mounted:
+        """Take mantissas, exponents and unit from `state`, the biases and the float type from `weights`."""
+        mantissas = cast(NDArray[np.int16], saved(state, "mantissas", weights.couplings.shape, np.int16))
+        if mantissas.min() < self.lowest or mantissas.max() > self.highest:
+            raise BadInput("a mantissa is out of range", "saved hardware state", f"{self.lowest} to {self.highest}")
+        kept: dict[str, NDArray[np.generic]] = {
+            "mantissas": mantissas,
+            "exponents": saved(state, "exponents", (weights.depth,), np.int8),
+            "unit": saved(state, "unit", (1,), np.float64),
+        }
+        couplings = mantissas.astype(weights.couplings.dtype)
+        starts = coupling_offsets(weights.sizes)
+        for k, step in enumerate(_steps(kept), start=1):
+            couplings[starts[k - 1] : starts[k]] *= step
+        circuit = lower(network, couplings, couplings, weights.biases.copy())
+        return Mounted(circuit._replace(trace_bits=self.trace_bits), kept)
+
+    def program(self, mounted: Mounted, update: Update, rng: np.random.Generator, ledger: Ledger) -> None:
+        """Add the rounded change to every mantissa, clipped at the range; count the synapses that changed.
+
+        Raises
+        ------
+        Diverged
+            If the update isn't finite; nothing has been written then.
+        """
+        check_finite(update.direction)
+        circuit, starts = mounted.circuit, coupling_offsets(ledger.sizes)
+        mantissas = cast(NDArray[np.int16], mounted.state["mantissas"])
+        for k, step in enumerate(_steps(mounted.state), start=1):
+            part = slice(starts[k - 1], starts[k])
+            codes, weights = mantissas[part], circuit.up[part]
+            request = update.delta(k).ravel().astype(weights.dtype, copy=False) / step
+            target = self._moved(codes, request, rng)
+            changed = int(np.count_nonzero(target != codes))
+            codes[...] = target
+            np.multiply(target, step, out=weights)
+            ledger.add(Phase.UPDATE, Event.WRITE, k, changed)
+        update_biases(circuit, update.direction.biases, update.rates)
+
+    def direct(self, mounted: Mounted, ledger: Ledger) -> Weights | None:
+        """Return None: integers only change by :meth:`program`."""
+        return None
+
+    def programmed_by(self, programming: Programming) -> QuantizedSynapse:
+        """Return the same chip with the recipe's headroom; how it rounds is the profile's affair.
+
+        Raises
+        ------
+        BadInput
+            If the recipe asks for what only arrays of devices do: anything but a headroom.
+        """
+        plain = Programming(headroom=programming.headroom)
+        for field in fields(Programming):
+            given, usual = getattr(programming, field.name), getattr(plain, field.name)
+            if given != usual:
+                shown = f"'{given}'" if isinstance(given, str) else f"{given:g}"
+                raise BadInput(f"{shown} on integer synapses", f"programming.{field.name}", f"{usual}, or left out")
+        return self if programming.headroom is None else replace(self, headroom=programming.headroom)
+
+    def _moved(self, codes: NDArray[np.int16], request: FloatArray, rng: np.random.Generator) -> FloatArray:
+        reach = float(2**self.weight_bits)  # beyond it every code clips; keeps the sum exact
+        request = np.clip(request, -reach, reach)
+        if self.rounding == "loihi":
+            return self._written_back(codes, request, rng)
+        change = stochastic_round(request, rng) if self.rounding == "stochastic" else np.rint(request)
+        moved: FloatArray = np.clip(codes + change, self.lowest, self.highest)
+        return moved
+
+    def _written_back(self, codes: NDArray[np.int16], request: FloatArray, rng: np.random.Generator) -> FloatArray:
+        """As the learning engine does it, in the chip's mantissas, of which a code is `step`."""
+        step = mantissa_step(self.sign_mode, self.weight_bits)
+        asked = np.rint(request * (step << FRACTION_BITS)).astype(np.int64)
+        total = fit_accumulator(lifted(codes.astype(np.int64) * step) + fit_accumulator(asked))
+        mantissas = write_back(total, self.sign_mode, rng, self.draws, self.weight_bits)
+        moved: FloatArray = (mantissas // step).astype(request.dtype)
+        return moved
+
+
+def _steps(state: dict[str, NDArray[np.generic]]) -> list[float]:
+    """Weight of one mantissa step, per coupling."""
+    unit = float(cast(NDArray[np.float64], state["unit"])[0])
+    return [float(np.ldexp(unit, int(e))) for e in cast(NDArray[np.int8], state["exponents"])]

@@ -1,0 +1,94 @@
+"""The shipped models and devices, and users' own beside them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from neuroep import checks
+from neuroep.errors import BadInput, UnknownName
+from neuroep.specs import DeviceSpec, ModelSpec, read_device, read_model
+
+Kind = Literal["devices", "models"]
+KINDS = ("devices", "models")
+
+
+def folder(kind: Kind) -> Path:
+    """Return where the shipped files of a kind are: inside the installed package, else in the repository.
+
+    Raises
+    ------
+    UnknownName
+        If there is no such kind.
+    BadInput
+        If the installation has lost them.
+    """
+    if kind not in KINDS:
+        raise UnknownName("catalogue", kind, KINDS)
+    package = Path(__file__).resolve().parents[1]
+    for place in (package / "_catalogue" / kind, package.parent / kind):
+        if place.is_dir():
+            return place
+    raise BadInput(f"the shipped {kind} are missing", str(package), "a complete installation of neuroep")
+
+
+def names(kind: Kind) -> list[str]:
+    """Return the names of the shipped models or devices, sorted."""
+    return sorted(path.stem for path in folder(kind).glob("*.toml"))
+
+
+def find(kind: Kind, name_or_path: str | Path) -> Path:
+    """Return the file of a shipped name, or of a path to a user's own TOML file.
+
+    Parameters
+    ----------
+    kind : {"devices", "models"}
+        Which catalogue.
+    name_or_path : str or Path
+        A shipped name comes first. Anything that ends in ``.toml``, holds a folder separator or is an
+        existing file is a path; ``~`` is the home folder.
+
+    Returns
+    -------
+    Path
+        The file; one given as a path need not exist, and reading it says so.
+
+    Raises
+    ------
+    UnknownName
+        If it is neither.
+    """
+    if not isinstance(name_or_path, str):
+        name_or_path = checks.path(name_or_path, kind.removesuffix("s"))
+    text = os.fspath(name_or_path)
+    known = names(kind)
+    if text in known:
+        return folder(kind) / f"{text}.toml"
+    if text.endswith(".toml") or os.path.basename(text) != text:
+        return checks.path(text, kind.removesuffix("s"))
+    if os.path.lexists(text) if text and "\0" not in text else False:
+        return Path(text)
+    raise UnknownName(kind.removesuffix("s"), text, known)
+
+
+def load_model(name_or_path: str | Path) -> ModelSpec:
+    """Read a model by its shipped name or by the path of a TOML file.
+
+    Raises
+    ------
+    BadInput
+        If there is none, or the file can't be used.
+    """
+    return read_model(find("models", name_or_path))
+
+
+def load_device(name_or_path: str | Path) -> DeviceSpec:
+    """Read a device by its shipped name or by the path of a TOML file.
+
+    Raises
+    ------
+    BadInput
+        If there is none, or the file can't be used.
+    """
+    return read_device(find("devices", name_or_path))

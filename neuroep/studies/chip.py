@@ -1,0 +1,234 @@
+"""A chip and its life: weights are programmed onto it, it ages, and it is fine-tuned where it is.
+
+>>> chip = Chip("rram-hfo2", network)  # doctest: +SKIP
+>>> chip.program(weights, stream(0, "mount", "rram-hfo2"))  # doctest: +SKIP
+>>> chip.age(3600.0)  # doctest: +SKIP
+>>> chip.evaluate(samples)  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuroep import checks
+from neuroep.data import order
+from neuroep.engines import create
+from neuroep.errors import BadInput
+from neuroep.hardware.crossbar.two_arrays import Analog
+from neuroep.hardware.device import Device, Ideal, Mounted, effective_weights, programmed
+from neuroep.learning.methods.continual import trainer_for
+from neuroep.learning.methods.phases import plans
+from neuroep.learning.trainer import Epoch, Progress, Samples, accuracy
+from neuroep.ledger import Ledger
+from neuroep.network import Network
+from neuroep.recipe import Phases, Programming, Recipe
+from neuroep.rng import stream
+from neuroep.specs import DeviceSpec
+from neuroep.specs.catalogue import load_device
+from neuroep.weights import Weights, fitting
+
+
+def _hardware(device: str | Path | DeviceSpec | Device) -> Device:
+    """Return a device model from its name, its file, its profile or itself."""
+    spec = load_device(device) if isinstance(device, str | Path) else device
+    if isinstance(spec, DeviceSpec):
+        if spec.kind == "cost-only":
+            raise BadInput(f"{spec.name!r} only has prices", "device", "a profile that says what hardware does")
+        return spec.build() or Ideal()
+    if isinstance(spec, type) or not callable(getattr(spec, "mount", None)):
+        raise BadInput(f"a {type(spec).__name__}", "device", "a name, a path, a profile or a device model")
+    return spec
+
+
+class Chip:
+    """One piece of hardware with one network.
+
+    Several threads may hold it: its reads and trainings wait for each other, as they would for the one piece.
+
+    Parameters
+    ----------
+    device : str, Path, DeviceSpec or Device
+        What it is made of.
+    network : Network
+        What it computes.
+    seed : int
+        Of ageing, of the noise of reads, and of fine-tuning.
+    engine : str
+        Where it is simulated.
+    programming : Programming, optional
+        How it is to be fine-tuned: what that keeps beside the devices is made with the chip.
+
+    Attributes
+    ----------
+    ledger : Ledger
+        Events since the chip was made.
+    seconds : float
+        Its age since it was last programmed or fine-tuned.
+    """
+
+    def __init__(
+        self,
+        device: str | Path | DeviceSpec | Device,
+        network: Network,
+        seed: int = 0,
+        engine: str = "auto",
+        programming: Programming | None = None,
+    ) -> None:
+        built = _hardware(device)
+        asked = None if programming is None else checks.instance(programming, Programming, "programming")
+        self.device = built if asked is None else programmed(built, asked)
+        self.network = checks.instance(network, Network, "network")
+        self.seed, self.seconds = checks.seed(seed), 0.0
+        self.ledger = Ledger.empty(network.sizes)
+        self._engine = create(engine)
+        self._mounted: Mounted | None = None
+        self._now: Mounted | None = None
+
+    def program(self, weights: Weights, rng: np.random.Generator, verify: bool = False) -> None:
+        """Program weights onto fresh devices; the chip is then 0 s old.
+
+        Parameters
+        ----------
+        weights : Weights
+            From EP, or from a torch twin; the largest of each coupling sets its full scale.
+        rng : numpy.random.Generator
+            Draws the devices and the errors of programming.
+        verify : bool
+            Write-verify, with the programming error of the device's retention model, instead of the device's own.
+
+        Raises
+        ------
+        BadInput
+            If the weights can't be used or aren't of the network's sizes, or a device without a retention model is
+            to verify.
+        """
+        weights, rng = fitting(weights, self.network.sizes), checks.randomness(rng)
+        verify = checks.flag(verify, "verify")
+        if verify:
+            self.check_verify()
+        if verify and isinstance(self.device, Analog):
+            self._set(self.device.written(self.network, weights, rng, self.seed))
+        else:
+            self._set(self.device.mount(self.network, weights, rng))
+
+    def check_verify(self) -> None:
+        """Refuse devices whose error of write-verify isn't known.
+
+        Raises
+        ------
+        BadInput
+            If the device has no retention model.
+        """
+        if not (isinstance(self.device, Analog) and self.device.retention != "none"):
+            raise BadInput(
+                f"{self.device.name} has no published error of write-verify", "verify", "a device with `retention`"
+            )
+
+    def age(self, seconds: float) -> None:
+        """Let the chip be so old: from its programming on, whatever ages were asked for before.
+
+        Hardware without a retention model stays as it was programmed.
+
+        Raises
+        ------
+        BadInput
+            If nothing was programmed, or the age is negative or not finite.
+        """
+        seconds = checks.number(seconds, "seconds", 0.0, allowed="0 or more")
+        mounted = self._programmed()
+        if isinstance(self.device, Analog) and self.device.retention != "none":
+            self._now = self.device.aged(self.network, mounted, seconds, self.seed)
+        self.seconds = seconds
+
+    def evaluate(self, samples: Samples, phases: Phases | None = None) -> float:
+        """Return the share of samples that the free equilibrium, at the chip's age, names right.
+
+        Parameters
+        ----------
+        samples : Samples
+            Inputs and labels, (N, n_0) and (N,); targets may be None.
+        phases : Phases, optional
+            Says how the free phase settles.
+
+        Raises
+        ------
+        BadInput
+            If nothing was programmed, or the samples don't fit.
+        """
+        self._programmed()
+        assert self._now is not None
+        settled = Phases() if phases is None else checks.instance(phases, Phases, "phases")
+        plan = plans(settled, len(self.network.sizes) - 1).free
+        return accuracy(self._engine, self._now.circuit, samples, plan, self.seed, self.ledger)
+
+    def fine_tune(
+        self,
+        samples: Samples,
+        recipe: Recipe,
+        epochs: int | None = None,
+        validation: Samples | None = None,
+        on_epoch: Callable[[Epoch], None] | None = None,
+    ) -> list[Epoch]:
+        """Train the chip by EP in situ, from the state it is in; it is then 0 s old.
+
+        Parameters
+        ----------
+        samples : Samples
+            Training set.
+        recipe : Recipe
+            Phases, training and how updates are sent.
+        epochs : int, optional
+            In place of the recipe's.
+        validation : Samples, optional
+            Read after each epoch.
+        on_epoch : callable, optional
+            Called after each epoch.
+
+        Returns
+        -------
+        list of Epoch
+            One an epoch.
+
+        Raises
+        ------
+        BadInput
+            If nothing was programmed, or the samples don't fit.
+        Diverged
+            If settling or the weights leave the finite range.
+        """
+        self._programmed()
+        checks.instance(recipe, Recipe, "recipe").refuse_idle()
+        if on_epoch is not None and not callable(on_epoch):
+            raise BadInput(checks.shown(on_epoch), "on_epoch", "a function of an Epoch")
+        if isinstance(self.device, Analog) and self.device.programming != recipe.programming:
+            raise BadInput(
+                f"the recipe's method {recipe.programming.method.value!r}", "recipe.programming",
+                f"{self.device.programming.method.value!r}, for which the chip was made",
+            )  # fmt: skip
+        mounted = self._now
+        assert mounted is not None
+        training = recipe.training if epochs is None else replace(recipe.training, epochs=epochs)
+
+        def orders(epoch: int) -> Iterable[NDArray[np.int64]]:
+            return order(len(samples.x), training.batch_size, stream(self.seed, "order", epoch))
+
+        trainer = trainer_for(recipe.phases)(
+            self._engine, self.device, mounted, recipe.phases, training, samples, orders, self.seed, validation
+        )
+        progress = Progress(Progress.fresh(effective_weights(mounted.circuit)).velocity, self.ledger)
+        self._set(mounted)
+        return trainer.run(progress, on_epoch).history
+
+    def _set(self, mounted: Mounted) -> None:
+        self._mounted = self._now = mounted
+        self.seconds = 0.0
+
+    def _programmed(self) -> Mounted:
+        if self._mounted is None:
+            raise BadInput("nothing is programmed on the chip", self.device.name, "program(weights, rng) first")
+        return self._mounted

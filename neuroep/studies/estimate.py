@@ -1,0 +1,153 @@
+"""What a model costs on a device, without training it: one minibatch settled, updated and priced."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from neuroep import checks
+from neuroep.cost.energy import Bill, price
+from neuroep.cost.reuse import Access, ClockTracker, lru_reuse
+from neuroep.cost.traces import backprop_step
+from neuroep.data import Dataset, check_inputs, load_data, targets
+from neuroep.engines import create
+from neuroep.errors import MissingData
+from neuroep.hardware.device import Device, Ideal, programmed
+from neuroep.hardware.effects import without
+from neuroep.learning.access import ep_step_trace
+from neuroep.learning.methods.continual import trainer_for
+from neuroep.learning.trainer import Progress, Samples, free_outputs
+from neuroep.ledger import Phase
+from neuroep.network import Network, initial_weights
+from neuroep.rng import stream
+from neuroep.specs import DeviceSpec, ModelSpec
+from neuroep.studies.rig import refuse
+
+
+class Memory(NamedTuple):
+    """Memory traffic of one training step on one sample, in floats (BENCHMARKS: clock ARD, LRU reuse, DMC)."""
+
+    reads: int
+    writes: int
+    floats: int
+    weighted_ard: float
+    lru_weighted_ard: float
+    dmc: float
+
+
+class Estimate(NamedTuple):
+    """Cost of one model on one device.
+
+    Attributes
+    ----------
+    device : str
+        Profile.
+    inputs : str
+        Which inputs were settled: a data set's name, or uniform random ones where it isn't here.
+    batch : int
+        Samples of one training step, or of all where the recipe saves requests up for later ones.
+    bill : Bill
+        Joules and seconds a sample, by phase and event.
+    events : dict
+        Event counts of those steps and of one inference of the same samples, by phase.
+    memory : Memory
+        Of EP, where the estimator is a difference of real equilibria at fixed weights, which is what is traced;
+        `backprop_memory` of a backprop step on the same network.
+    """
+
+    device: str
+    inputs: str
+    batch: int
+    bill: Bill
+    events: dict[str, dict[str, int]]
+    memory: Memory | None
+    backprop_memory: Memory
+
+
+def sample_batch(model: ModelSpec, network: Network, batch: int, seed: int) -> tuple[str, Samples]:
+    """Return a batch of the model's data, or uniform random inputs where the data aren't here, and which.
+
+    Raises
+    ------
+    BadInput
+        If the data are here and don't fit the network.
+    """
+    try:
+        dataset: Dataset | None = load_data(model.data, seed=seed, scale=model.scale)
+    except MissingData:
+        dataset = None
+    rng = stream(seed, "batch")
+    if dataset is None:
+        checks.room(checks.whole(batch, "samples", 1) * network.sizes[0], "samples")
+        labels = rng.integers(0, max(2, network.sizes[-1]), size=batch)
+        x = rng.uniform(size=(batch, network.sizes[0])).astype(np.float32)
+        wanted = targets(labels, max(2, network.sizes[-1]), network.cost, network.sizes[-1])
+        return f"uniform random inputs ({model.data} isn't here)", Samples(x, wanted, labels)
+    check_inputs(dataset, network.sizes[0])
+    chosen = rng.choice(len(dataset.x_train), size=min(batch, len(dataset.x_train)), replace=False)
+    labels = dataset.y_train[chosen]
+    wanted = dataset.targets(labels, network.cost, network.sizes[-1])
+    return dataset.name, Samples(dataset.x_train[chosen], wanted, labels)
+
+
+def estimate_cost(
+    model: ModelSpec, device: DeviceSpec, seed: int = 0, engine: str = "auto", off: tuple[str, ...] = ()
+) -> Estimate:
+    """Settle, update and price minibatches of a model on a device, used as its recipe says.
+
+    One minibatch, or as many as it takes to see updates that a recipe saves up (`Programming.steps_to_see`).
+
+    Parameters
+    ----------
+    model, device : ModelSpec, DeviceSpec
+        From the catalogue.
+    seed : int
+        Of initial weights and the choice of samples.
+    engine : str
+        Where to settle.
+    off : tuple of str
+        Effects that hardware is freed of; profiles that only price have none.
+
+    Returns
+    -------
+    Estimate
+
+    Raises
+    ------
+    BadInput
+        If model, device, recipe and data don't go together.
+    """
+    network, recipe = model.network(), model.recipe(device)
+    runner, built = create(engine), device.build()
+    hardware: Device = Ideal() if built is None or isinstance(built, Ideal) else without(built, off)
+    hardware = programmed(hardware, recipe.programming)
+    device.core_map(network)
+    refuse(runner, hardware, network, recipe)
+    where, samples = sample_batch(model, network, recipe.programming.steps_to_see * recipe.training.batch_size, seed)
+    weights = initial_weights(network, stream(seed, "weights"))
+    mounted = hardware.mount(network, weights, stream(seed, "mount", device.name))
+    batches = np.array_split(np.arange(len(samples.x)), -(-len(samples.x) // recipe.training.batch_size))
+    trainer = trainer_for(recipe.phases)(
+        runner, hardware, mounted, recipe.phases, recipe.training, samples, lambda _: batches, seed
+    )
+    progress = Progress.fresh(weights)
+    rates, rng = tuple(-rate for rate in recipe.training.rates(network.depth, 0)), stream(seed, "program")
+    with trainer.engine.session():
+        free_outputs(trainer.engine, mounted.circuit, samples.x, trainer.plans.free, seed, progress.ledger)
+        for number, batch in enumerate(batches):
+            trainer.step(batch, (0, number), rates, rng, progress)
+    return Estimate(
+        device.name,
+        where,
+        len(samples.x),
+        price(progress.ledger, device.prices()),
+        {phase.name.lower(): progress.ledger.events(phase) for phase in Phase},
+        _memory(ep_step_trace(network, recipe.phases)) if recipe.phases.estimator.is_difference else None,
+        _memory(backprop_step(network.sizes)),
+    )
+
+
+def _memory(trace: list[Access]) -> Memory:
+    clock = ClockTracker().follow(trace)
+    return Memory(clock.reads, clock.writes, clock.floats, clock.weighted_ard, lru_reuse(trace).weighted_ard, clock.dmc)

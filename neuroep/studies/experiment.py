@@ -1,0 +1,254 @@
+"""What one run compares: a model, devices, data, seeds; and what each training takes from them."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from neuroep import checks
+from neuroep.data import Dataset, check_inputs, load_data, order
+from neuroep.engines import NAMES, create
+from neuroep.errors import BadInput, Remark, printable
+from neuroep.fields import settle
+from neuroep.hardware.device import Device, Ideal, programmed
+from neuroep.hardware.effects import without
+from neuroep.learning.trainer import Samples
+from neuroep.network import Network, initial_weights
+from neuroep.recipe import Programming, Recipe, Training
+from neuroep.rng import stream
+from neuroep.specs import DeviceSpec, ModelSpec
+from neuroep.studies.rig import refuse
+from neuroep.weights import Weights
+
+IDEAL = "ideal"
+
+
+class Job(NamedTuple):
+    """One training: a method on a device with a seed. Profiles that only price share the ideal training."""
+
+    method: str
+    device: str
+    seed: int
+
+
+class Materials(NamedTuple):
+    """What EP and its backprop twin start from alike."""
+
+    train: Samples
+    validation: Samples | None
+    test: Samples
+    weights: Weights
+    orders: Callable[[int], list[NDArray[np.int64]]]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A run's question.
+
+    Attributes
+    ----------
+    model : ModelSpec
+        Network and recipes.
+    devices : tuple of DeviceSpec
+        Besides the ideal device.
+    data : str
+        Name or path of the data set.
+    seeds : tuple of int
+        Of initial weights, data order and everything drawn on the way.
+    epochs : int, optional
+        In place of the recipes' own.
+    backprop : bool
+        Whether to train the twin.
+    engine : str
+        Where EP runs.
+    threads : int
+        For EP and for torch alike.
+    without : tuple of str
+        Effects that the hardware devices are freed of (:mod:`neuroep.hardware.effects`).
+    reference : bool
+        Whether the ideal device is trained beside the others.
+    """
+
+    model: ModelSpec
+    devices: tuple[DeviceSpec, ...]
+    data: str
+    seeds: tuple[int, ...]
+    epochs: int | None = None
+    backprop: bool = True
+    engine: str = "auto"
+    threads: int = 1
+    without: tuple[str, ...] = ()
+    reference: bool = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "seeds", tuple(checks.seed(s, "--seed") for s in checks.several(self.seeds, "--seed")))
+        settle(self, "--")
+        for kind, given in (("device", [d.name for d in self.devices]), ("seed", [str(s) for s in self.seeds])):
+            doubled = [item for item in given if given.count(item) > 1]
+            if doubled:
+                raise BadInput(f"{kind} {doubled[0]} is named twice", f"--{kind}", "each once")
+        if not self.seeds:
+            raise BadInput(f"seeds {self.seeds}", "--seed", "one or more whole numbers from 0")
+        if any(spec.name == IDEAL and spec.is_hardware for spec in self.devices):
+            raise BadInput("a hardware profile is called 'ideal', as no hardware is", "--device", "another file name")
+        if self.without and not any(spec.is_hardware for spec in self.devices):
+            raise BadInput("no hardware to free of effects", "--without", "with a hardware profile as --device")
+        checks.one_of(self.engine, NAMES, "engine", "--engine")
+        checks.count(self.threads, "--threads", noun="threads")
+        if self.threads > 1 and self.engine in ("reference", "cuda") and not self.backprop:
+            raise BadInput(f"threads with the {self.engine} engine, and no twin to use them", "--threads", "1")
+        if self.epochs is not None:
+            checks.count(self.epochs, "--epochs", noun="epochs")
+
+    def hardware(self, name: str) -> Device:
+        """Return the device model a training of that name runs on."""
+        built = next((spec.build() for spec in self.devices if self.trained_on(spec) == name), None)
+        freed = Ideal() if built is None else without(built, self.without)
+        return programmed(freed, self.recipe(name).programming)
+
+    def trained_on(self, spec: DeviceSpec) -> str:
+        """Return the name under which a profile's training runs: its own, or ideal if it only has prices."""
+        return spec.name if spec.is_hardware else IDEAL
+
+    def jobs(self) -> list[Job]:
+        """Return every training, seed by seed, the ideal device first."""
+        first = [IDEAL] if self.reference else []
+        names = dict.fromkeys([*first, *(self.trained_on(spec) for spec in self.devices)])
+        methods = [("ep", name) for name in names] + ([("backprop", IDEAL)] if self.backprop else [])
+        return [Job(method, device, seed) for seed in self.seeds for method, device in methods]
+
+    def recipe(self, device: str) -> Recipe:
+        """Return the model's recipe for a device, with the epochs asked for."""
+        spec = next((spec for spec in self.devices if self.trained_on(spec) == device), None)
+        recipe = self.model.overridden(device) if spec is None or device == IDEAL else self.model.recipe(spec)
+        if self.epochs is None:
+            return recipe
+        training, backprop = (replace(t, epochs=self.epochs) for t in (recipe.training, recipe.backprop))
+        return replace(recipe, training=training, backprop=backprop)
+
+    def dataset(self, seed: int) -> Dataset:
+        """Return the data; parity draws its secret from the seed, all else is read once."""
+        return load_data(self.data, seed=seed, scale=self.model.scale) if self.data == "parity" else self._read
+
+    @cached_property
+    def _read(self) -> Dataset:
+        return load_data(self.data, scale=self.model.scale)
+
+    def check(self, jobs: Sequence[Job] | None = None) -> None:
+        """Make sure, before anything is trained or written, that each training can be carried out on its data.
+
+        Parameters
+        ----------
+        jobs : sequence of Job, optional
+            Which trainings; all if left out.
+
+        Raises
+        ------
+        BadInput
+            If model, devices, recipes and data don't go together.
+        """
+        wanted = self.jobs() if jobs is None else jobs
+        self.check_rigs(wanted)
+        used = [self.recipe(job.device) for job in wanted]
+        trainings = [r.training if job.method == "ep" else r.backprop for job, r in zip(wanted, used, strict=True)]
+        one_each = {training.validation: training for training in trainings}  # all else of it leaves the data alike
+        for training in one_each.values():
+            materials(self.model.network(), self.dataset(self.seeds[0]), training, self.seeds[0])
+
+    def check_rigs(self, jobs: Sequence[Job] | None = None) -> None:
+        """Make sure that model, devices, recipes and engine go together, without a look at data.
+
+        Raises
+        ------
+        BadInput
+            If they don't.
+        """
+        network, engine = self.model.network(), create(self.engine, self.threads)
+        names = dict.fromkeys(job.device for job in (self.jobs() if jobs is None else jobs) if job.method == "ep")
+        for spec in (spec for spec in self.devices if self.trained_on(spec) in names):
+            built = spec.build()
+            if built is not None:
+                without(built, self.without)
+            spec.core_map(network)
+        if IDEAL in names and self.recipe(IDEAL).programming != Programming():
+            raise BadInput("settings of hardware on exact weights", "on.ideal.programming", "left out")
+        for name in names:
+            refuse(engine, self.hardware(name), network, self.recipe(name))
+
+    def spec(self, dataset: Dataset) -> dict[str, Any]:
+        """Return all that decides the outcome, as plain data."""
+        plain: dict[str, Any] = msgspec.to_builtins(
+            {
+                "model": self.model.name,
+                "network": self.model.network().as_dict(),
+                "recipes": {device: self.recipe(device) for device in dict.fromkeys(job.device for job in self.jobs())},
+                "devices": {spec.name: spec.table for spec in self.devices},
+                "data": {"name": dataset.name, "sha256": dataset.sha256} | scale_of(dataset),
+                "seeds": list(self.seeds),
+                "backprop": self.backprop,
+                "engine": create(self.engine, self.threads).name,
+            }
+        )
+        # only where given, so that stored runs of earlier versions go on
+        return plain | ({"without": sorted(set(self.without))} if self.without else {})
+
+
+def scale_of(dataset: Dataset) -> dict[str, str]:
+    """Return the key ``scale`` of a data set whose inputs are scaled; nothing else, so that stored runs go on."""
+    return {} if dataset.scale == "none" else {"scale": dataset.scale}
+
+
+def told(dataset: Dataset) -> list[str]:
+    """Return what is odd about data that are trained on nevertheless, a line each."""
+    return [f"data {dataset.name}: {remark}" for remark in dataset.remarks]
+
+
+def remark_on(dataset: Dataset) -> None:
+    """Warn of what is odd about data, before the training."""
+    for line in told(dataset):
+        warnings.warn(printable(line), Remark, stacklevel=2)
+
+
+def materials(network: Network, dataset: Dataset, training: Training, seed: int) -> Materials:
+    """Return samples, initial weights and data order of one seed, alike for every method.
+
+    Raises
+    ------
+    BadInput
+        If the data don't fit the network.
+    """
+    check_inputs(dataset, network.sizes[0])
+    train, kept = _samples(network, dataset, dataset.x_train, dataset.y_train), None
+    if training.validation:
+        train, kept = _split(train, training.validation, seed)
+    test = _samples(network, dataset, dataset.x_test, dataset.y_test)
+    weights = initial_weights(network, stream(seed, "weights"))
+
+    def orders(epoch: int) -> list[NDArray[np.int64]]:
+        return order(len(train.x), training.batch_size, stream(seed, "order", epoch))
+
+    return Materials(train, kept, test, weights, orders)
+
+
+def _samples(network: Network, dataset: Dataset, x: NDArray[np.float32], labels: NDArray[np.int64]) -> Samples:
+    return Samples(x, dataset.targets(labels, network.cost, network.sizes[-1]), labels)
+
+
+def _split(samples: Samples, share: float, seed: int) -> tuple[Samples, Samples]:
+    shuffled = stream(seed, "validation").permutation(len(samples.x))
+    kept = max(1, round(share * len(shuffled)))
+    if kept >= len(shuffled):
+        raise BadInput(f"a validation share of {share}", "training.validation", "some samples left to train on")
+    train, validation = shuffled[kept:], shuffled[:kept]
+    return _taken(samples, train), _taken(samples, validation)
+
+
+def _taken(samples: Samples, rows: NDArray[np.int64]) -> Samples:
+    return Samples(samples.x[rows], samples.targets[rows], samples.labels[rows])

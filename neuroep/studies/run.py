@@ -1,0 +1,187 @@
+"""One experiment from first sample to last figure: train, price, keep, show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from neuroep.bridges.weights_file import METADATA, tensors_of
+from neuroep.cost.energy import INFERENCE, TRAINING_STEP, Bill, price
+from neuroep.cost.reuse import ClockTracker
+from neuroep.cost.traces import backprop_step
+from neuroep.data import Dataset
+from neuroep.learning.access import ep_step_trace
+from neuroep.learning.trainer import Epoch
+from neuroep.ledger import Event, Phase
+from neuroep.report.page import write_report
+from neuroep.report.store import RunFolder, versions
+from neuroep.specs import DeviceSpec
+from neuroep.studies.experiment import IDEAL, Experiment, Job, told
+from neuroep.studies.jobs import Outcome, epochs_of, run_job
+
+
+class Listener(Protocol):
+    """Who wants to hear how a run goes on."""
+
+    def started(self, jobs: list[Job], epochs: Mapping[Job, int]) -> None:
+        """Called once, with every training and its number of epochs."""
+        ...
+
+    def epoch(self, job: Job, epoch: Epoch, epochs: int) -> None:
+        """Called after each epoch."""
+        ...
+
+    def finished(self, outcome: Outcome) -> None:
+        """Called after each training, also when it was found finished."""
+        ...
+
+
+class Silent:
+    """A listener that says nothing."""
+
+    def started(self, jobs: list[Job], epochs: Mapping[Job, int]) -> None:
+        """Say nothing."""
+
+    def epoch(self, job: Job, epoch: Epoch, epochs: int) -> None:
+        """Say nothing."""
+
+    def finished(self, outcome: Outcome) -> None:
+        """Say nothing."""
+
+
+def run(
+    experiment: Experiment, out: Path | str, fresh: bool = False, listener: Listener | None = None
+) -> dict[str, Any]:
+    """Train every job of an experiment and leave a folder that holds all of it.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        What to compare.
+    out : path
+        Folder for result.json, weights.safetensors, history.csv, report.html and checkpoints. A stopped run
+        of the same experiment goes on from its last finished epoch; a finished one may be read-only.
+    fresh : bool
+        Start anew even so.
+    listener : Listener, optional
+        Hears of progress.
+
+    Returns
+    -------
+    dict
+        As result.json holds it; docs/json.md describes it.
+
+    Raises
+    ------
+    BadInput
+        If data, model and devices don't fit, or the folder holds another run.
+    Diverged
+        If a training leaves the finite range.
+    """
+    heard = Silent() if listener is None else listener
+    experiment.check()
+    dataset = experiment.dataset(experiment.seeds[0])
+    spec = experiment.spec(dataset)
+    with RunFolder(out).open(spec, fresh) as folder:
+        jobs = experiment.jobs()
+        heard.started(jobs, {job: epochs_of(experiment, job) for job in jobs})
+        outcomes = {}
+        for job in jobs:
+            outcomes[job] = run_job(experiment, job, folder, heard.epoch)
+            heard.finished(outcomes[job])
+        result = assemble(experiment, dataset, spec, outcomes)
+        if folder.writable:  # a finished run may also be only read
+            history = history_rows(outcomes.values())
+            folder.write_weights(_tensors(outcomes.values()), METADATA)
+            folder.write_history(history)
+            folder.write_result(result)
+            write_report(result, history, folder.path)
+    return result
+
+
+def _tensors(outcomes: Iterable[Outcome]) -> dict[str, Any]:
+    tensors: dict[str, Any] = {}
+    for o in outcomes:
+        tensors |= tensors_of(o.weights, f"{o.job.method}/{o.job.device}/{o.job.seed}")
+    return tensors
+
+
+def history_rows(outcomes: Iterable[Outcome]) -> list[dict[str, Any]]:
+    """Return one flat row per epoch of every training."""
+    return [o.job._asdict() | epoch._asdict() for o in outcomes for epoch in o.history]
+
+
+def assemble(
+    experiment: Experiment, dataset: Dataset, spec: Mapping[str, Any], outcomes: Mapping[Job, Outcome]
+) -> dict[str, Any]:
+    """Return the result: rows by method, device and seed, and what each device's events cost."""
+    sizes = {"train": len(dataset.x_train), "test": len(dataset.x_test)}
+    data: dict[str, Any] = {"name": dataset.name, "sha256": dataset.sha256, "source": dataset.source} | sizes
+    data |= {"scale": dataset.scale} if dataset.scale != "none" else {}
+    reference = [None] if experiment.reference else []
+    profiles: list[DeviceSpec | None] = [*reference, *(d for d in experiment.devices if d.name != IDEAL)]
+    rows, costs, seconds = [], {}, {}
+    for profile in profiles:
+        for method in ("ep", "backprop") if experiment.backprop else ("ep",):
+            found = _outcomes(experiment, profile, method, outcomes)
+            bills = [None if profile is None else price(o.ledger, profile.prices()) for o in found]
+            ard = _weighted_ard(experiment, method, IDEAL if profile is None else profile.name)
+            rows += [_row(o, profile, bill, ard) for o, bill in zip(found, bills, strict=True)]
+            if profile is not None and bills and bills[0] is not None:
+                name = profile.name if method == "ep" else f"{profile.name} (backprop)"
+                costs[name], seconds[name] = bills[0].as_dict(), bills[0].time_as_dict()
+    caveats = {p.name: list(p.caveats) for p in profiles if p is not None and p.caveats}
+    return {
+        "model": experiment.model.name, "data": data, "versions": versions(), "spec": dict(spec), "rows": rows,
+        "costs": costs, "seconds": seconds, "caveats": caveats,
+    } | ({"remarks": told(dataset)} if told(dataset) else {})  # fmt: skip
+
+
+def _outcomes(
+    experiment: Experiment, profile: DeviceSpec | None, method: str, outcomes: Mapping[Job, Outcome]
+) -> list[Outcome]:
+    """Return a profile's trainings; backprop only counts on a profile that prices software."""
+    if profile is None:
+        return [o for job, o in outcomes.items() if (job.method, job.device) == (method, IDEAL)]
+    if method == "backprop" and profile.kind != "cost-only":
+        return []
+    device = experiment.trained_on(profile)
+    return [o for job, o in outcomes.items() if (job.method, job.device) == (method, device)]
+
+
+def _weighted_ard(experiment: Experiment, method: str, device: str) -> float | None:
+    network = experiment.model.network()
+    if method == "backprop":
+        return ClockTracker().follow(backprop_step(network.sizes)).weighted_ard
+    phases = experiment.recipe(device).phases
+    if not phases.estimator.is_difference:
+        return None
+    return ClockTracker().follow(ep_step_trace(network, phases)).weighted_ard
+
+
+def _figure(bill: Bill | None, kind: Literal["energy", "time"], phases: tuple[Phase, ...]) -> dict[str, float] | None:
+    """Joules or seconds of some phases; None, not 0, where a profile prices nothing of them (pulses, but no reads)."""
+    if bill is None:
+        return None
+    table = bill.energy_joules if kind == "energy" else bill.time_seconds
+    if not any(table.get(phase) for phase in phases):
+        return None
+    return (bill.energy(phases) if kind == "energy" else bill.time(phases))._asdict()
+
+
+def _row(outcome: Outcome, profile: DeviceSpec | None, bill: Bill | None, ard: float | None) -> dict[str, Any]:
+    return {
+        "method": outcome.job.method,
+        "device": IDEAL if profile is None else profile.name,
+        "seed": outcome.job.seed,
+        "epochs": len(outcome.history),
+        "test_accuracy": outcome.test_accuracy,
+        "seconds": sum(epoch.seconds for epoch in outcome.history),
+        "energy_inference_joules": _figure(bill, "energy", INFERENCE),
+        "energy_training_step_joules": _figure(bill, "energy", TRAINING_STEP),
+        "latency_inference_seconds": _figure(bill, "time", INFERENCE),
+        "weighted_ard": ard,
+        "outputs_at_bound": len(outcome.stuck),
+        "weight_writes": int(outcome.ledger.counts[Phase.UPDATE, Event.WRITE].sum()),
+    }
