@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_info
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from neuroep import Chip
 from neuroep.engines import create
@@ -88,15 +88,33 @@ def test_one_chip_read_by_several_threads_reads_as_alone() -> None:
     assert set(found) == {alone}
 
 
-def test_blas_has_its_threads_back_when_the_last_session_ends() -> None:
-    def threads() -> list[int]:
-        return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
+def blas_threads() -> list[int]:
+    return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
 
+
+def test_blas_has_its_threads_back_when_the_last_session_ends() -> None:
     first, second = create("cpu", 1).session(), create("cpu", 1).session()
-    before = threads()
+    before = blas_threads()
     first.__enter__()
     second.__enter__()
     first.__exit__(None, None, None)
-    assert set(threads()) == {1}
+    assert set(blas_threads()) == {1}
     second.__exit__(None, None, None)
-    assert threads() == before
+    assert blas_threads() == before
+
+
+@pytest.mark.skipif(max(blas_threads()) == 1, reason="BLAS has one thread anyway")
+def test_blas_has_its_threads_back_from_another_thread_than_took_them() -> None:
+    """The first to come leaves first; both threads live on, as those of a pool do."""
+    before = blas_threads()
+    with ThreadPoolExecutor(1) as one, ThreadPoolExecutor(1) as other:
+        first, second = create("cpu", 1).session(), create("cpu", 1).session()
+        one.submit(first.__enter__).result()
+        other.submit(second.__enter__).result()
+        one.submit(first.__exit__, None, None, None).result()
+        assert set(blas_threads()) == {1}
+        other.submit(second.__exit__, None, None, None).result()
+        assert blas_threads() == before
+        with threadpool_limits(1, user_api="blas"):
+            assert set(blas_threads()) == {1}
+        assert blas_threads() == before

@@ -10,14 +10,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike
-from threadpoolctl import ThreadpoolController
 
 from neuroep.circuit import Circuit, keeps_registers, read_size
 from neuroep.engines.base import Accumulation, Keys, Nudge, Plan, Plans, refuse_unknown
 from neuroep.engines.cpu import contrast_kernels, kernels
 from neuroep.engines.cpu.blas import find_blas
 from neuroep.engines.cpu.read_kernels import SCRATCH, IntArray
-from neuroep.engines.cpu.workers import Workers, one_blas_thread
+from neuroep.engines.cpu.workers import Workers, blas_libraries, one_blas_thread
 from neuroep.equilibrium import Equilibrium, Registers
 from neuroep.errors import BadInput
 from neuroep.ledger import Event, Ledger, Phase
@@ -90,7 +89,7 @@ class CpuEngine:
         self._cuts: dict[tuple[int, int], tuple[tuple[int, int], ...]] = {}
         self._workspaces: dict[tuple[object, ...], _Workspace] = {}
         self._blas = find_blas()
-        self._others = ThreadpoolController()  # numpy's and scipy's, which numpy code between kernels uses
+        self._others = blas_libraries()  # which numpy code between kernels uses
 
     def _hold(self) -> None:
         """Hold a thread of the pool to one BLAS thread, for good."""

@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
 
 from neuroep import checks
 from neuroep.circuit import Circuit
@@ -17,7 +16,7 @@ from neuroep.engines.cpu.blas import find_blas
 from neuroep.engines.cpu.ode_control import Method
 from neuroep.engines.cpu.ode_flow import Equation, Samples, Scratch
 from neuroep.engines.cpu.ode_kernels import Results
-from neuroep.engines.cpu.workers import one_blas_thread
+from neuroep.engines.cpu.workers import blas_libraries, one_blas_thread
 from neuroep.physics import hopfield
 from neuroep.solvers.controllers import VANISHING, FixedStep, PIController
 from neuroep.solvers.integrate import SLIVER, first_step, package
@@ -86,7 +85,7 @@ def settle_continuous(
             )  # fmt: skip
 
     ends = [*range(0, len(x), BLOCK), len(x)]
-    others = nullcontext() if blas.set_threads is not None else one_blas_thread(ThreadpoolController())
+    others = nullcontext() if blas.set_threads is not None else one_blas_thread(blas_libraries())
     with others, ThreadPoolExecutor(threads) as pool:
         list(pool.map(block, ends[:-1], ends[1:]))
     with np.errstate(over="ignore", invalid="ignore"):

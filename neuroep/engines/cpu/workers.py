@@ -46,26 +46,45 @@ class Workers:
 
 
 class _Limit:
-    """A limit of the whole process: the first who wants it sets it, the last takes it back."""
+    """A limit of the whole process: the first who wants it sets it, the last takes it back, whatever its thread."""
 
     def __init__(self) -> None:
         self._lock, self._users = threading.Lock(), 0
-        self._limiter: Any = None
+        self._before: list[tuple[Any, int]] = []
 
     def take(self, libraries: ThreadpoolController) -> None:
         with self._lock:
             if self._users == 0:
-                self._limiter = libraries.limit(limits=1, user_api="blas")
+                self._before = [(library, library.num_threads) for library in libraries.lib_controllers]
+                for library, _ in self._before:
+                    _set_threads(library, 1)
             self._users += 1
 
     def give_back(self) -> None:
         with self._lock:
             self._users -= 1
             if self._users == 0:
-                self._limiter.restore_original_limits()
+                for library, threads in self._before:
+                    _set_threads(library, threads)
+
+
+def _set_threads(library: Any, threads: int) -> None:
+    """Set a library's threads; for OpenBLAS threadpoolctl obeys only the thread that was first, from 3.7 on."""
+    free = getattr(library, "clear_controlling_thread", None)
+    if free is None:
+        library.set_num_threads(threads)
+        return
+    free(force=True)
+    library.set_num_threads(threads)
+    free(force=True)
 
 
 _LIMIT = _Limit()
+
+
+def blas_libraries() -> ThreadpoolController:
+    """Return numpy's and scipy's BLAS, as far as they are loaded."""
+    return ThreadpoolController().select(user_api="blas")
 
 
 @contextmanager
