@@ -519,8 +519,8 @@ DEFECTS = [
     Defect(
         "the noise of an aged read is added up in siemens, not in their squares",
         "hardware/retention/aging.py",
-        "return now - start, model.read_sd(now, seconds, start) ** 2",
-        "return now - start, model.read_sd(now, seconds, start)",
+        "return model.read_sd(now, seconds, start) ** 2",
+        "return model.read_sd(now, seconds, start)",
         "devices/test_aging.py",
     ),
     Defect(
@@ -568,8 +568,15 @@ DEFECTS = [
     Defect(
         "each session takes its own limit of BLAS back",
         "engines/cpu/workers.py",
-        "            if self._users == 0:\n                self._limiter.restore",
-        "            if self._users == 1:\n                self._limiter.restore",
+        "            if self._users == 0:\n                for library, threads in",
+        "            if self._users == 1:\n                for library, threads in",
+        "engines/test_workers.py",
+    ),
+    Defect(
+        "BLAS obeys only the thread that set its limit first",
+        "engines/cpu/workers.py",
+        "    free(force=True)\n    library.set",
+        "    library.set",
         "engines/test_workers.py",
     ),
     Defect(

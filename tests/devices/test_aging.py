@@ -11,7 +11,6 @@ import pytest
 
 from neuroep import BadInput, Chip, load_device, load_model
 from neuroep.hardware.crossbar.device import Crossbar
-from neuroep.hardware.retention.aging import aged, written
 from neuroep.hardware.retention.models import MODELS
 from neuroep.learning.trainer import Samples
 from neuroep.network import initial_weights
@@ -33,7 +32,7 @@ def crossbar(name: str) -> Crossbar:
 def test_without_retention_every_bit_stays() -> None:
     device = replace(crossbar("rram-hfo2"), retention="none")
     mounted = device.mount(NETWORK, WEIGHTS, stream(0, "mount"))
-    old = aged(device, NETWORK, mounted, YEAR, 0)
+    old = device.aged(NETWORK, mounted, YEAR, 0)
     np.testing.assert_array_equal(old.circuit.up, mounted.circuit.up)
     np.testing.assert_array_equal(old.circuit.noise_up, mounted.circuit.noise_up)
 
@@ -54,7 +53,7 @@ def test_phase_change_pairs_drift_as_a_power_of_time() -> None:
     device = crossbar("pcm-pair")
     mounted = device.mount(NETWORK, WEIGHTS, stream(0, "mount"))
     start = np.concatenate(device.conductances(mounted)).astype(np.float64)
-    now = np.concatenate(device.conductances(aged(device, NETWORK, mounted, YEAR, 0))).astype(np.float64)
+    now = np.concatenate(device.conductances(device.aged(NETWORK, mounted, YEAR, 0))).astype(np.float64)
     held = start > 0.05 * device.g_max_siemens
     g = start[held] / 25e-6
     mean = np.clip(-0.0155 * np.log(g) + 0.0244, 0.049, 0.1)  # Nandakumar et al., ICECS 2019
@@ -71,14 +70,14 @@ def test_phase_change_pairs_drift_as_a_power_of_time() -> None:
 def test_before_t0_nothing_has_drifted() -> None:
     device = crossbar("pcm-pair")  # t0 is 20 s
     mounted = device.mount(NETWORK, WEIGHTS, stream(0, "mount"))
-    np.testing.assert_array_equal(aged(device, NETWORK, mounted, 1.0, 0).circuit.up, mounted.circuit.up)
+    np.testing.assert_array_equal(device.aged(NETWORK, mounted, 1.0, 0).circuit.up, mounted.circuit.up)
 
 
 def test_relaxation_shifts_device_and_reference_alike() -> None:
     # -0.089 ln t uS falls on both, so that a weight keeps its mean; each spreads by 0.0420 ln t + 0.4118 uS
     device = crossbar("rram-hfo2")
     mounted = device.mount(NETWORK, WEIGHTS, stream(0, "mount"))
-    pairs = [device.conductances(m) for m in (mounted, aged(device, NETWORK, mounted, YEAR, 0))]
+    pairs = [device.conductances(m) for m in (mounted, device.aged(NETWORK, mounted, YEAR, 0))]
     inner = (pairs[0][0] > 5e-6) & (pairs[0][1] > 5e-6)
     change = 1e6 * ((pairs[1][0] - pairs[1][1]) - (pairs[0][0] - pairs[0][1]))[inner]
     sd = math.sqrt(2.0) * (0.41183342 + 0.04201137 * math.log(YEAR))
@@ -90,7 +89,7 @@ def test_relaxation_shifts_device_and_reference_alike() -> None:
 def test_verified_writing_has_the_published_error() -> None:
     device = replace(crossbar("pcm-pair"), retention="cmo-hfox", programming_spread=0.0)
     plain = device.mount(NETWORK, WEIGHTS, stream(0, "mount"))
-    checked = written(device, NETWORK, WEIGHTS, stream(0, "mount"), 0)
+    checked = device.written(NETWORK, WEIGHTS, stream(0, "mount"), 0)
     target, got = (1e6 * device.conductances(m)[0].astype(np.float64) for m in (plain, checked))
     held = target > 1.0
     error = (got - target)[held] / (0.0112185391 + 0.01129027418 * target[held])
@@ -100,7 +99,7 @@ def test_verified_writing_has_the_published_error() -> None:
 def test_noise_of_reads_grows_with_age() -> None:
     device = crossbar("pcm-pair")
     mounted = device.mount(NETWORK, WEIGHTS, stream(0, "mount"))
-    hour, year = (aged(device, NETWORK, mounted, s, 0).circuit.noise_up[1:] for s in (3600.0, YEAR))
+    hour, year = (device.aged(NETWORK, mounted, s, 0).circuit.noise_up[1:] for s in (3600.0, YEAR))
     assert (hour > 0.0).all()
     assert (hour != year).all()
 
@@ -156,7 +155,7 @@ def test_noise_of_reads_has_the_published_size(seconds: float) -> None:
     device = replace(crossbar("pcm-pair"), retention="pcm-nandakumar")
     mounted = device.mount(NETWORK, WEIGHTS, stream(0, "mount"))
     start = np.stack(device.conductances(mounted)).astype(np.float64)
-    old = aged(device, NETWORK, mounted, seconds, 0)
+    old = device.aged(NETWORK, mounted, seconds, 0)
     now = np.stack(device.conductances(old)).astype(np.float64)
     relative = np.minimum(0.0088 * (start / 25e-6) ** -0.65, 0.2)
     sd = now * relative * math.sqrt(math.log((seconds + 250e-9) / 500e-9))

@@ -20,7 +20,6 @@ from neuroep.hardware.crossbar.wiring import Wires
 from neuroep.hardware.device import Update
 from neuroep.hardware.effects import effects_of, without
 from neuroep.hardware.loihi.synapse import QuantizedSynapse
-from neuroep.hardware.retention.aging import aged, written
 from neuroep.learning.trainer import Samples
 from neuroep.ledger import Event, Ledger, Phase
 from neuroep.network import Network, chain, initial_weights
@@ -217,10 +216,10 @@ def test_both_arrays_age_on_paths_of_their_own() -> None:
     network = chain(SIZES)
     weights = initial_weights(network, stream(0, "weights"))
     mounted = device.written(network, weights, stream(0), 3)
-    alone = written(device.array, network, weights, stream(0), 3)
+    alone = device.array.written(network, weights, stream(0), 3)
     np.testing.assert_array_equal(mounted.circuit.up, alone.circuit.up)
     old = device.aged(network, mounted, 1e6, 3)
-    np.testing.assert_array_equal(old.circuit.up, aged(device.array, network, alone, 1e6, 3).circuit.up)
+    np.testing.assert_array_equal(old.circuit.up, device.array.aged(network, alone, 1e6, 3).circuit.up)
     np.testing.assert_array_equal(old.circuit.down, device.aged(network, mounted, 1e6, 3).circuit.down)
     changes = [old.circuit.up - mounted.circuit.up, old.circuit.down - mounted.circuit.down]
     assert np.abs(changes[0] - changes[1]).max() > 0.1 * np.abs(changes[0]).max()

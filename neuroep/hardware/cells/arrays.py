@@ -7,7 +7,7 @@ sign up and down; γ + σξ. A step that comes out negative is taken positive, a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -228,3 +228,26 @@ def symmetry_points(devices: FloatArray, law: Law) -> FloatArray:
 def nominal_step(model: StepModel, at: float) -> float:
     """Return the mean of the nominal device's steps up and down at a weight: what one pulse is taken for."""
     return 0.5 * float(model.step(at, 1) - model.step(at, -1))
+
+
+def check_pulses(model: StepModel, nominal: Callable[[], float], where: str) -> None:
+    """Refuse cells whose pulses can't be counted on: a step that is no number, or nothing where weights stand.
+
+    Parameters
+    ----------
+    model : StepModel
+        The cell.
+    nominal : callable
+        Returns what one pulse is taken for; called once the steps are known to be finite numbers of one device.
+    where : str
+        The cell's name in errors.
+    """
+    low, high = (float(np.min(bound)) for bound in (model.w_min, model.w_max))
+    weights = np.linspace(low, high, 65)[:, None]
+    with np.errstate(all="ignore"):
+        steps = [model.step(weights, direction) for direction in (1, -1)]
+        if not np.isfinite(steps).all():
+            raise BadInput("a step that isn't finite", where, "finite steps over w_min to w_max")
+        step = nominal() if np.size(steps[0][0]) == 1 else 1.0  # a cell of several devices can't be mounted
+    if not step > 0.0:
+        raise BadInput(f"a pulse moves a weight of 0 by {step:g}", where, "parameters that give a step there")

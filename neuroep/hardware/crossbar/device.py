@@ -27,18 +27,20 @@ from numpy.typing import DTypeLike, NDArray
 from neuroep import checks
 from neuroep.errors import BadInput
 from neuroep.fields import settle
-from neuroep.hardware.cells.arrays import Spread, law_of, nominal_step
+from neuroep.hardware.cells.arrays import Spread, check_pulses, law_of, nominal_step
 from neuroep.hardware.cells.law import Column, Law
 from neuroep.hardware.cells.steps import StepModel
 from neuroep.hardware.crossbar.periphery import Periphery
 from neuroep.hardware.crossbar.placing import Encoding, Placing
 from neuroep.hardware.crossbar.wiring import Wires, attenuation, refuse_oversized_arrays
-from neuroep.hardware.device import Mounted, StateUpdate, Update, lower, update_biases
+from neuroep.hardware.device import Mounted, StateUpdate, Update, effective_weights, lower, update_biases
 from neuroep.hardware.programming import Chance, check_finite, check_range, full_scales, saved
+from neuroep.hardware.retention import aging
 from neuroep.hardware.retention.models import retention
 from neuroep.ledger import Ledger
 from neuroep.network import Network
 from neuroep.recipe import Method, Programming
+from neuroep.rng import stream
 from neuroep.weights import FloatArray, Weights, coupling_offsets, fitting
 
 if TYPE_CHECKING:
@@ -132,21 +134,7 @@ class Crossbar:
             raise BadInput("a mean of one array", f"{self.name}: programming.average_every", "0, or two arrays")
         if self.programming.method.by_states and self.exact_steps:
             raise BadInput("coincidences without whole pulses", f"{self.name}: programming.method", "another method")
-        self._check_steps()
-
-    def _check_steps(self) -> None:
-        """Refuse cells whose pulses can't be counted on: a step that is no number, or nothing where weights stand."""
-        weights = np.linspace(self._bound("w_min"), self._bound("w_max"), 65)[:, None]
-        with np.errstate(all="ignore"):
-            steps = [self.cell.step(weights, direction) for direction in (1, -1)]
-            finite = bool(np.isfinite(steps).all())
-            nominal = self.step if np.size(steps[0][0]) == 1 else 1.0  # a cell of several devices can't be mounted
-        if not finite:
-            raise BadInput("a step that isn't finite", f"{self.name}: cell", "finite steps over w_min to w_max")
-        if not nominal > 0.0:
-            raise BadInput(
-                f"a pulse moves a weight of 0 by {nominal:g}", f"{self.name}: cell", "parameters that give a step there"
-            )
+        check_pulses(self.cell, lambda: self.step, f"{self.name}: cell")
 
     @property
     def paired(self) -> bool:
@@ -157,6 +145,12 @@ class Crossbar:
     def span(self) -> float:
         """w_max − w_min of the nominal device."""
         return self._bound("w_max") - self._bound("w_min")
+
+    @property
+    def scale(self) -> aging.Scale:
+        """What a unit of the step model's weight is in siemens."""
+        per_unit = (self.g_max_siemens - self.g_min_siemens) / self.span
+        return aging.Scale(self.g_min_siemens, per_unit, self._bound("w_min"))
 
     @property
     def centre(self) -> float:
@@ -327,14 +321,12 @@ class Crossbar:
 
     def conductances(self, mounted: Mounted) -> tuple[FloatArray, FloatArray]:
         """Return the conductances in siemens of devices and of what they are read against, in the layout of weights."""
-        devices, against = (cast(FloatArray, mounted.state[key]) for key in ("devices", "against"))
-        other = _shown(against) if self.paired else against[:, 0]
-        return self._siemens(_shown(devices)), self._siemens(other)
+        devices, against = (aging.shown(cast(FloatArray, mounted.state[key])) for key in ("devices", "against"))
+        return self.scale.siemens(devices), self.scale.siemens(against)
 
     def refresh(self, mounted: Mounted, solve: bool = False) -> None:
         """Write what all conductances now mean into the circuit's buffers; `solve` the wires anew, too."""
-        devices, against = (cast(FloatArray, mounted.state[key]) for key in ("devices", "against"))
-        plus, minus = _shown(devices), _shown(against) if self.paired else against[:, 0]
+        plus, minus = (aging.shown(cast(FloatArray, mounted.state[key])) for key in ("devices", "against"))
         sizes = [int(n) for n in mounted.circuit.sizes]
         starts, full_scale = coupling_offsets(sizes), cast(FloatArray, mounted.state["full_scale"])
         for k in range(1, len(sizes)):
@@ -354,7 +346,7 @@ class Crossbar:
         self, mounted: Mounted, name: str, h: FloatArray, shape: tuple[int, int], solve: bool, part: slice
     ) -> tuple[FloatArray, FloatArray]:
         """Effective conductances of one array, upward and downward."""
-        conductances = np.maximum(self._siemens(h).astype(np.float64), 0.0)
+        conductances = np.maximum(self.scale.siemens(h).astype(np.float64), 0.0)
         keys = f"{name}_up", f"{name}_down"
         if solve:
             tiles = self.periphery.tile_rows, self.periphery.tile_columns
@@ -364,11 +356,6 @@ class Crossbar:
         up, down = (cast(FloatArray, mounted.state[key])[part] for key in keys)
         return conductances * up, conductances * down
 
-    def _siemens(self, h: FloatArray) -> FloatArray:
-        per_unit = (self.g_max_siemens - self.g_min_siemens) / self.span
-        siemens: FloatArray = self.g_min_siemens + per_unit * (h - self._bound("w_min"))
-        return siemens
-
     def _array(self, mounted: Mounted, part: slice, scale: float) -> Array:
         from neuroep.hardware.crossbar.pulsing import Array
 
@@ -376,24 +363,43 @@ class Crossbar:
         return Array(cast(dict[str, FloatArray], state), mounted.circuit.up[part], scale, mounted.state.get("clock"))
 
     def written(self, network: Network, weights: Weights, rng: np.random.Generator, seed: int) -> Mounted:
-        """Program weights by write-verify: see :func:`neuroep.hardware.retention.aging.written`."""
-        from neuroep.hardware.retention import aging  # which builds on this module
+        """Program weights onto fresh devices by write-verify, with the errors of programming that `retention` has.
 
-        return aging.written(self, network, weights, rng, seed)
+        Its own `programming_spread` and write noise are replaced by the model's error; with the model ``none``, which
+        publishes no error, they stay. `rng` draws the devices, as :meth:`mount` does, and `seed` is of the errors.
+        """
+        if self.retention == "none":
+            return self.mount(network, weights, rng)
+        mounted = replace(self, programming_spread=0.0).mount(network, weights, rng)
+        for name in self._moving():
+            devices = cast(FloatArray, mounted.state[name])
+            if devices.shape[1] > 1:  # references are trimmed at the factory, not written with the weights
+                aging.write_errors(retention(self.retention), self.scale, devices, stream(seed, "programmed", name))
+        self.refresh(mounted, solve=True)
+        return mounted
 
     def aged(self, network: Network, mounted: Mounted, seconds: float, seed: int) -> Mounted:
-        """Return a copy at an age, as `retention` has it: see :func:`neuroep.hardware.retention.aging.aged`."""
-        from neuroep.hardware.retention import aging  # which builds on this module
+        """Return a copy of a programmed crossbar at an age in seconds, with the noise of reads of that age.
 
-        return aging.aged(self, network, mounted, seconds, seed)
+        `seed` is of every device's path, the same at every age; :func:`~neuroep.hardware.retention.aging.age`.
+        """
+        state: State = {name: array.copy() for name, array in mounted.state.items()}
+        model, full_scale = retention(self.retention), cast(FloatArray, state["full_scale"])
+        devices = {name: cast(FloatArray, state[name]) for name in self._moving()}
+        variances = [aging.age(model, self.scale, array, seconds, seed, name) for name, array in devices.items()]
+        copy = self.restore(network, effective_weights(mounted.circuit), state)
+        per_siemens = full_scale / self.full / self.scale.per_unit
+        noise = aging.weight_noise(sum(variances, np.zeros(1)), coupling_offsets(network.sizes), per_siemens)
+        if not noise.any():
+            return copy
+        return replace(copy, circuit=self.periphery.attached(copy.circuit, network, full_scale, noise))
+
+    def _moving(self) -> tuple[str, ...]:
+        """Arrays whose devices age: references that are shared or digital are kept calibrated."""
+        return ("devices", "against") if self.paired or self.encoding is Encoding.REFERENCE else ("devices",)
 
     def programmed_by(self, programming: Programming) -> Crossbar:
         """Return the same hardware, programmed in another way."""
         headroom = self.headroom if programming.headroom is None else programming.headroom
         periphery = replace(self.periphery, averaged=programming.averaged_reads, reads=programming.reads)
         return replace(self, programming=programming, headroom=headroom, periphery=periphery)
-
-
-def _shown(devices: FloatArray) -> FloatArray:
-    shown: FloatArray = devices[:, Column.VALUE] + devices[:, Column.SHOWN]
-    return shown

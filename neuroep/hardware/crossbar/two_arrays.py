@@ -28,7 +28,6 @@ from neuroep.hardware.cells.law import Column
 from neuroep.hardware.crossbar.device import Crossbar, State
 from neuroep.hardware.device import Mounted, Update
 from neuroep.hardware.programming import Chance, saved
-from neuroep.hardware.retention.aging import siemens_per_unit
 from neuroep.ledger import Event, Ledger, Phase
 from neuroep.network import Network
 from neuroep.recipe import Programming, Reads
@@ -160,7 +159,7 @@ class TwoArrays:
 
     def _difference(self, part: Mounted) -> FloatArray:
         first, other = self.array.conductances(part)
-        difference: FloatArray = (first - other) / siemens_per_unit(self.array)
+        difference: FloatArray = (first - other) / self.array.scale.per_unit
         return difference
 
     def direct(self, mounted: Mounted, ledger: Ledger) -> Weights | None:
@@ -168,11 +167,11 @@ class TwoArrays:
         return None
 
     def written(self, network: Network, weights: Weights, rng: np.random.Generator, seed: int) -> Mounted:
-        """Program weights by write-verify: see :func:`neuroep.hardware.retention.aging.written`."""
+        """Program weights by write-verify as :meth:`Crossbar.written` does, each array with errors of its own."""
         return self._joined([self.array.written(network, weights, rng, own) for own in _seeds(seed)])
 
     def aged(self, network: Network, mounted: Mounted, seconds: float, seed: int) -> Mounted:
-        """Return a copy at an age: see :func:`neuroep.hardware.retention.aging.aged`."""
+        """Return a copy at an age as :meth:`Crossbar.aged` does, each array on paths of its own."""
         parts = zip(mounted.parts, _seeds(seed), strict=True)
         clock = mounted.state[CLOCK].copy() if self.average_every else None
         return self._joined([self.array.aged(network, part, seconds, own) for part, own in parts], clock)

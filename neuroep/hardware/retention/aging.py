@@ -12,129 +12,108 @@ write is part of its state. Where a model publishes noise of reads, that replace
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, cast
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from neuroep.hardware.cells.law import Column
-from neuroep.hardware.device import Mounted, effective_weights
 from neuroep.hardware.retention.base import Retention
-from neuroep.hardware.retention.models import retention
-from neuroep.network import Network
 from neuroep.rng import stream
-from neuroep.weights import FloatArray, Weights, coupling_offsets
-
-if TYPE_CHECKING:
-    from neuroep.hardware.crossbar.device import Crossbar, State
-
-ARRAYS = ("devices", "against")
+from neuroep.weights import FloatArray
 
 
-def written(crossbar: Crossbar, network: Network, weights: Weights, rng: np.random.Generator, seed: int) -> Mounted:
-    """Program weights onto fresh devices by write-verify, with the programming error of the retention model.
+class Scale(NamedTuple):
+    """From units of a step model's weight to siemens.
 
-    Parameters
+    Attributes
     ----------
-    crossbar : Crossbar
-        Its own `programming_spread` and write noise are replaced by the model's error; with the model ``none``, which
-        publishes no error, they stay.
-    network, weights : Network, Weights
-        What to program.
-    rng : numpy.random.Generator
-        Draws the devices, as :meth:`Crossbar.mount` does.
-    seed : int
-        Of the programming errors.
-
-    Returns
-    -------
-    Mounted
-        At the model's t₀, without its noise of reads.
+    g_min_siemens : float
+        Conductance at `w_min`.
+    per_unit : float
+        Siemens of one unit.
+    w_min : float
+        The step model's lower bound.
     """
-    if crossbar.retention == "none":
-        return crossbar.mount(network, weights, rng)
-    mounted = replace(crossbar, programming_spread=0.0).mount(network, weights, rng)
-    model = retention(crossbar.retention)
-    for name in _moving(crossbar):
-        devices = cast(FloatArray, mounted.state[name])
-        if devices.shape[1] == 1:  # references are trimmed at the factory, not written with the weights
-            continue
-        target = _siemens(crossbar, devices[:, Column.VALUE])
-        error = model.programmed(target, stream(seed, "programmed", name)) - target
-        devices[:, Column.VALUE] += error / siemens_per_unit(crossbar)
-        devices[:, Column.SHOWN] = 0.0
-    crossbar.refresh(mounted, solve=True)
-    return mounted
+
+    g_min_siemens: float
+    per_unit: float
+    w_min: float
+
+    def siemens(self, position: FloatArray) -> FloatArray:
+        """Return the conductances of devices at positions in units of the step model's weight."""
+        conductances: FloatArray = self.g_min_siemens + self.per_unit * (position - self.w_min)
+        return conductances
 
 
-def aged(crossbar: Crossbar, network: Network, mounted: Mounted, seconds: float, seed: int) -> Mounted:
-    """Return a copy of a programmed crossbar at an age; the original stays as it is.
+def write_errors(model: Retention, scale: Scale, devices: FloatArray, rng: np.random.Generator) -> None:
+    """Move freshly placed devices (n, 8) by the model's errors of programming, in place of their write noise."""
+    target = _conductances(scale, devices[:, Column.VALUE])
+    devices[:, Column.VALUE] += (model.programmed(target, rng) - target) / scale.per_unit
+    devices[:, Column.SHOWN] = 0.0
+
+
+def age(model: Retention, scale: Scale, devices: FloatArray, seconds: float, seed: int, name: str) -> FloatArray:
+    """Move programmed devices, (n, 8) or (n, 1), to where they are at an age, and return the variance of one read.
 
     Parameters
     ----------
-    crossbar : Crossbar
-        Whose `retention` names the model.
-    network : Network
-        What is mounted.
-    mounted : Mounted
-        As programmed, at the model's t₀.
+    model : Retention
+        What becomes of conductances.
+    scale : Scale
+        What a conductance is.
+    devices : ndarray
+        As programmed, at the model's t₀; changed in place.
     seconds : float
         Age since programming, >= 0.
-    seed : int
-        Of every device's path: the same at every age.
+    seed, name : int, str
+        Of every device's path, which is the same at every age.
 
     Returns
     -------
-    Mounted
-        With the conductances and the noise of reads of that age.
+    ndarray
+        Of shape (n,), in siemens².
 
     Raises
     ------
     BadInput
         If the age is negative or not finite.
-    UnknownName
-        If there is no such model.
     """
-    model = retention(crossbar.retention)
-    state: State = {name: array.copy() for name, array in mounted.state.items()}
-    variances: dict[str, FloatArray] = {}
-    for name in _moving(crossbar):
-        change, variances[name] = _drifted(crossbar, model, cast(FloatArray, state[name]), seconds, seed, name)
-        _move(cast(FloatArray, state[name]), change / siemens_per_unit(crossbar))
-    copy = crossbar.restore(network, effective_weights(mounted.circuit), state)
-    full_scale = cast(FloatArray, state["full_scale"])
-    noise = _weight_noise(crossbar, network, sum(variances.values(), np.zeros(1)), full_scale)
-    if not noise.any():
-        return copy
-    return replace(copy, circuit=crossbar.periphery.attached(copy.circuit, network, full_scale, noise))
-
-
-def siemens_per_unit(crossbar: Crossbar) -> float:
-    """Return the conductance of one unit of the step model's weight."""
-    return (crossbar.g_max_siemens - crossbar.g_min_siemens) / crossbar.span
-
-
-def _moving(crossbar: Crossbar) -> tuple[str, ...]:
-    own = crossbar.paired or crossbar.encoding == "reference"
-    return ARRAYS if own else ARRAYS[:1]
-
-
-def _siemens(crossbar: Crossbar, position: FloatArray) -> FloatArray:
-    low = float(np.asarray(crossbar.cell.w_min))
-    siemens = crossbar.g_min_siemens + siemens_per_unit(crossbar) * (position.astype(np.float64) - low)
-    return np.maximum(siemens, 0.0)
-
-
-def _drifted(
-    crossbar: Crossbar, model: Retention, devices: FloatArray, seconds: float, seed: int, name: str
-) -> tuple[FloatArray, FloatArray]:
-    """Change of the conductances since programming, and the variance of one read."""
-    position = devices[:, 0] if devices.shape[1] == 1 else devices[:, Column.VALUE] + devices[:, Column.SHOWN]
-    start = _siemens(crossbar, position)
+    start = _conductances(scale, shown(devices))
     traits = model.drift_traits(start, stream(seed, "drift", name))
     now = model.after(start, traits, seconds, stream(seed, "aged", name))
-    return now - start, model.read_sd(now, seconds, start) ** 2
+    _move(devices, (now - start) / scale.per_unit)
+    return model.read_sd(now, seconds, start) ** 2
+
+
+def weight_noise(variance: FloatArray, starts: NDArray[np.int64], per_siemens: FloatArray) -> FloatArray:
+    """Return the standard deviation of a weight from read to read, root mean square over each coupling.
+
+    Parameters
+    ----------
+    variance : ndarray
+        Of one read of each weight's devices together, in siemens²: of shape (n,), or (1,) for all alike.
+    starts : ndarray
+        Where each coupling starts, and n; of shape (L + 1,).
+    per_siemens : ndarray
+        What a siemens is in the weights of each coupling; of shape (L,).
+    """
+    every = np.broadcast_to(variance, (int(starts[-1]),))
+    noise: FloatArray = np.sqrt([every[a:b].mean() for a, b in pairwise(starts)]) * per_siemens
+    return noise
+
+
+def shown(devices: FloatArray) -> FloatArray:
+    """Return where devices (n, 8) or fixed references (n, 1) are read to be, with the noise of their last write."""
+    if devices.shape[1] == 1:
+        return devices[:, 0]
+    positions: FloatArray = devices[:, Column.VALUE] + devices[:, Column.SHOWN]
+    return positions
+
+
+def _conductances(scale: Scale, position: FloatArray) -> FloatArray:
+    return np.maximum(scale.siemens(position.astype(np.float64)), 0.0)
 
 
 def _move(devices: FloatArray, change: FloatArray) -> None:
@@ -144,12 +123,3 @@ def _move(devices: FloatArray, change: FloatArray) -> None:
         devices[:, Column.VALUE] += devices[:, Column.SHOWN]
         devices[:, Column.SHOWN] = 0.0
     devices[:, Column.VALUE] += change
-
-
-def _weight_noise(crossbar: Crossbar, network: Network, variance: FloatArray, full_scale: FloatArray) -> FloatArray:
-    """Standard deviation of a weight from read to read, root mean square over each coupling."""
-    starts = coupling_offsets(network.sizes)
-    found = np.broadcast_to(variance, (int(starts[-1]),))
-    mean = np.asarray([found[a:b].mean() for a, b in pairwise(starts)])
-    noise: FloatArray = np.sqrt(mean) / siemens_per_unit(crossbar) * full_scale / crossbar.full
-    return noise
