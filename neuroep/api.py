@@ -13,11 +13,12 @@ from neuroep.hardware.device import Ideal
 from neuroep.learning.readings import ep_gradients as _gradients
 from neuroep.network import Network
 from neuroep.recipe import WINDOW, Phases
+from neuroep.report.ablation_figure import write_ablation_figure
 from neuroep.report.store import RunFolder
 from neuroep.rng import stream
 from neuroep.specs import DeviceSpec, ModelSpec
 from neuroep.specs.catalogue import load_device, load_model
-from neuroep.studies.ablation import Study
+from neuroep.studies.ablation import FIGURE, Study
 from neuroep.studies.ablation import ablate as _ablate
 from neuroep.studies.estimate import Estimate
 from neuroep.studies.estimate import estimate_cost as _estimate
@@ -144,7 +145,10 @@ def ablate(
         model=spec, device=_device(device), data=_data(data, spec), seeds=seeds, epochs=epochs, effects=effects,
         alone=alone, window=window, engine=engine, threads=threads,
     )  # fmt: skip
-    return _ablate(study, checks.path(out, "out"), checks.flag(fresh, "fresh"))
+    folder = checks.path(out, "out")
+    found = _ablate(study, folder, checks.flag(fresh, "fresh"))
+    write_ablation_figure(found, folder / FIGURE)
+    return found
 
 
 def estimate_cost(

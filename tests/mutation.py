@@ -85,8 +85,8 @@ DEFECTS = [
     Defect(
         "noise belongs to the place in a block and not to the row of the batch",
         "engines/cpu/read_kernels.py",
-        "low, high = scalars.read_key(key, ids[r] + offset, number, part)",
-        "low, high = scalars.read_key(key, ids[r], number, part)",
+        "low, high = rng_kernels.read_key(key, ids[r] + offset, number, part)",
+        "low, high = rng_kernels.read_key(key, ids[r], number, part)",
         "engines/test_batches.py",
     ),
     Defect(

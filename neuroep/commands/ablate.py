@@ -37,8 +37,9 @@ def add(commands: Any) -> None:
 def act(options: argparse.Namespace) -> int:
     """Carry out the command."""
     from neuroep.recipe import WINDOW
+    from neuroep.report.ablation_figure import write_ablation_figure
     from neuroep.specs.catalogue import load_device, load_model
-    from neuroep.studies.ablation import Study, ablate
+    from neuroep.studies.ablation import FIGURE, Study, ablate
 
     model, device = load_model(options.model), load_device(options.device)
     study = Study(
@@ -53,9 +54,10 @@ def act(options: argparse.Namespace) -> int:
         engine=options.engine,
         threads=options.threads,
     )
-    out = options.out or Path("ablation") / f"{model.name}-{device.name}"
+    out = (options.out or Path("ablation") / f"{model.name}-{device.name}").expanduser()
     with Reporter() as reporter:
         found = ablate(study, out, options.fresh, reporter.about, options.force)
+    write_ablation_figure(found, out / FIGURE)
     if options.json:
         show_json(found)
     else:

@@ -10,8 +10,8 @@ from neuroep.commands.console import say, show_json, show_table
 
 if TYPE_CHECKING:
     from neuroep.circuit import Circuit
+    from neuroep.solvers.course import PhaseSettled
     from neuroep.solvers.plan import ContinuousPlan
-    from neuroep.studies.settling import PhaseSettled
 
 #: What --plot can write.
 FORMATS = (".png", ".svg", ".pdf")
@@ -56,7 +56,7 @@ def act(options: argparse.Namespace) -> int:
     from neuroep.rng import noise_key, stream
     from neuroep.specs.catalogue import load_device, load_model
     from neuroep.studies.estimate import sample_batch
-    from neuroep.studies.settling import draw, settle_phases
+    from neuroep.studies.settling import settle_phases
 
     check(options)
     model = load_model(options.model)
@@ -72,7 +72,9 @@ def act(options: argparse.Namespace) -> int:
     phases = settle_phases(circuit, x, targets, options.beta, plan, noise_key(options.seed, "read noise"))
     title = f"{model.name} on {hardware.name}: {plan.solver.name}, {plan.form.value} form, γ = {network.feedback:g}"
     if options.plot is not None:
-        draw(phases, circuit, title, plan.tolerance, options.plot)
+        from neuroep.report.settling_figure import write_settling_figure
+
+        write_settling_figure(phases, circuit, title, plan.tolerance, options.plot)
     if options.json:
         head = {"model": model.name, "device": hardware.name, "inputs": where, "feedback": network.feedback}
         show_json(head | settings(plan) | {"rows": [row(one) for one in phases], "course": course(phases)})

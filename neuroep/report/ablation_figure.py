@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neuroep.disk import write_atomic
 from neuroep.report.ablation_summary import VariantSummary, variant_summaries
-from neuroep.report.plotting import BACKPROP, COLOURS, GREY, MARKERS, legend_below, style
+from neuroep.report.plotting import BACKPROP, COLOURS, GREY, MARKERS, legend_below, style, write_figure
 from neuroep.report.summary import Spread
 
 if TYPE_CHECKING:
@@ -83,8 +82,7 @@ def _cosines(axes: Axes, lines: Sequence[VariantSummary], key: str) -> None:
 
 
 def write_ablation_figure(found: Mapping[str, Any], path: Path) -> None:
-    """Write :func:`ablation_figure` as PNG, SVG or PDF by its name's ending."""
-    buffer = io.BytesIO()
-    with style():
-        ablation_figure(found).savefig(buffer, format=path.suffix.lstrip(".").lower(), dpi=160)
-    write_atomic(path, buffer.getvalue())
+    """Write :func:`ablation_figure` as PNG, SVG or PDF by its name's ending; not where a study is only read."""
+    if os.access(path.parent, os.W_OK):
+        with style():
+            write_figure(ablation_figure(found), path)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from neuroep.disk import write_atomic
 from neuroep.hardware.fitting.pulse_data import PulseData
 from neuroep.hardware.fitting.selection import Fit
-from neuroep.report.plotting import COLOURS, GREY, LINES, engineering, legend_below, style
+from neuroep.report.plotting import COLOURS, GREY, LINES, engineering, legend_below, style, write_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -65,7 +63,5 @@ def fit_figure(fits: Sequence[Fit], data: PulseData) -> Figure:
 
 def write_fit_figure(fits: Sequence[Fit], data: PulseData, path: Path) -> None:
     """Write :func:`fit_figure` as PNG, SVG or PDF by its name's ending."""
-    buffer = io.BytesIO()
     with style():
-        fit_figure(fits, data).savefig(buffer, format=path.suffix.lstrip(".").lower(), dpi=160)
-    write_atomic(path, buffer.getvalue())
+        write_figure(fit_figure(fits, data), path)

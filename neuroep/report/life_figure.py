@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neuroep.disk import write_atomic
-from neuroep.report.plotting import BACKPROP, COLOURS, legend_below, style
+from neuroep.report.plotting import BACKPROP, COLOURS, legend_below, style, write_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -53,7 +51,5 @@ def _band(axes: Any, x: list[float] | list[int], shares: list[list[float]], colo
 
 def write_life_figure(found: Mapping[str, Any], path: Path) -> None:
     """Write :func:`life_figure` as PNG, SVG or PDF by its name's ending."""
-    buffer = io.BytesIO()
     with style():
-        life_figure(found).savefig(buffer, format=path.suffix.lstrip(".").lower(), dpi=160)
-    write_atomic(path, buffer.getvalue())
+        write_figure(life_figure(found), path)

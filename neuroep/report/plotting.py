@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from neuroep.disk import write_atomic
 from neuroep.report.summary import Row, groups
 
 if TYPE_CHECKING:
@@ -79,6 +82,13 @@ def panels(width: float, height: float, rows: int, columns: int) -> tuple[Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
     return figure, list(figure.subplots(rows, columns, squeeze=False).flat)
+
+
+def write_figure(figure: Figure, path: Path) -> None:
+    """Write a figure as PNG, SVG or PDF by its name's ending."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format=path.suffix.lstrip(".").lower(), dpi=160)
+    write_atomic(path, buffer.getvalue())
 
 
 LETTERS_PER_INCH = 13.0

@@ -15,7 +15,6 @@ from neuroep.fields import settle
 from neuroep.hardware.device import Ideal
 from neuroep.hardware.effects import effects_of, without
 from neuroep.recipe import WINDOW
-from neuroep.report.ablation_figure import write_ablation_figure
 from neuroep.report.ownership import refuse_taken
 from neuroep.report.store import RunFolder, job_name
 from neuroep.specs import DeviceSpec, ModelSpec
@@ -25,7 +24,7 @@ from neuroep.studies.jobs import mounted_for
 from neuroep.studies.run import Listener, Silent, run
 
 #: What a study leaves beside its variants' folders.
-FILES = ("ablation.json", "ablation.png")
+TABLE, FIGURE = "ablation.json", "ablation.png"
 
 
 class Variant(NamedTuple):
@@ -138,7 +137,7 @@ def ablate(
     study : Study
         What to compare.
     out : path
-        Folder of ablation.json and ablation.png, and of a run's folder for each variant. A stopped study goes on from
+        Folder of ablation.json, of its figure, and of a run's folder for each variant. A stopped study goes on from
         the last finished epoch; files of these names that no study wrote are refused.
     fresh : bool
         Start anew even so.
@@ -161,7 +160,7 @@ def ablate(
     """
     check(study)
     out, rows, data = Path(os.path.expanduser(out)), [], {}
-    refuse_taken(out, FILES, {"model", "device", "window", "rows"}, force)
+    refuse_taken(out, (TABLE, FIGURE), {"model", "device", "window", "rows"}, force)
     for variant in study.variants():
         experiment = study.experiment(variant)
         try:
@@ -173,8 +172,7 @@ def ablate(
     head = {"model": study.model.name, "device": study.device.name, "data": data, "window": study.steps()}
     found = head | {"rows": with_gains(rows)}
     if os.access(out, os.W_OK):  # a finished study may also be only read
-        write_atomic(out / FILES[0], to_json(found))
-        write_ablation_figure(found, out / FILES[1])
+        write_atomic(out / TABLE, to_json(found))
     return found
 
 

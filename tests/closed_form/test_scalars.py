@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numba import njit
 
+from neuroep import rng_kernels
 from neuroep.network import Activation, Cost
 from neuroep.physics import costs, scalars
 from neuroep.rng import combine, counter_normal
@@ -39,7 +40,7 @@ def nudged(hinge: bool, u: Any, y: float, beta: float) -> Any:
 def children(key: int, count: int) -> Any:
     out = np.empty(count, np.uint64)
     for i in range(count):
-        out[i] = scalars.combine(key, i)
+        out[i] = rng_kernels.combine(key, i)
     return out
 
 
@@ -47,9 +48,9 @@ def children(key: int, count: int) -> Any:
 def normals(key: int, rows: int, read: int, units: int, part: int) -> Any:
     out = np.empty((rows, units), np.float32)
     for r in range(rows):
-        low, high = scalars.read_key(key, r, read, part)
+        low, high = rng_kernels.read_key(key, r, read, part)
         for j in range(units):
-            out[r, j] = scalars.standard_normal(low, high, j)
+            out[r, j] = rng_kernels.standard_normal(low, high, j)
     return out
 
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from neuroep import rng_kernels
 from neuroep.circuit import Circuit
 from neuroep.engines.cpu.kernels import swap_rows
 from neuroep.engines.cpu.ode_control import Method, scaled_error, step_factor
@@ -73,10 +74,10 @@ def kick_layer(
 ) -> None:  # fmt: skip
     """out ← √h σ N(0, 1), a function of key, sample row, step and unit."""
     for r in range(rows):
-        low, high = scalars.read_key(key, ids[r] + offset, step, 0)
+        low, high = rng_kernels.read_key(key, ids[r] + offset, step, 0)
         spread = math.sqrt(h[r]) * sigma
         for j in range(n):
-            out[r * n + j] = spread * scalars.standard_normal(low, high, unit + j)
+            out[r * n + j] = spread * rng_kernels.standard_normal(low, high, unit + j)
 
 
 @njit(cache=True)

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neuroep import rng_kernels
 from neuroep.circuit import Circuit
 from neuroep.engines.cpu import blas
 from neuroep.hardware.converters import quantize_scalar
 from neuroep.kernel_cache import njit
 from neuroep.ledger import Event
-from neuroep.physics import scalars
 from neuroep.weights import FloatArray
 
 IntArray = NDArray[np.int64]
@@ -44,9 +44,9 @@ def add_noise(
     """Add N(0, sigma²) to each weighted sum, a function of key, sample row, numbers of read and part, and unit."""
     spread = sums.dtype.type(sigma)
     for r in range(rows):
-        low, high = scalars.read_key(key, ids[r] + offset, number, part)
+        low, high = rng_kernels.read_key(key, ids[r] + offset, number, part)
         for j in range(n):
-            sums[r * n + j] += spread * sums.dtype.type(scalars.standard_normal(low, high, j))
+            sums[r * n + j] += spread * sums.dtype.type(rng_kernels.standard_normal(low, high, j))
 
 
 @njit(cache=True)
@@ -55,11 +55,11 @@ def manage_rows(source: FloatArray, rows: int, n: int, bound: float, out: FloatA
     span = source.dtype.type(bound)
     least = span * np.finfo(source.dtype).tiny
     for r in range(rows):
-        top = scalars.bits_of(source.dtype.type(0.0))
+        top = rng_kernels.bits_of(source.dtype.type(0.0))
         for j in range(n):  # magnitudes are ordered as their bits are, with NaN above all
-            bits = scalars.bits_of(abs(source[r * n + j]))
+            bits = rng_kernels.bits_of(abs(source[r * n + j]))
             top = bits if bits > top else top
-        largest = scalars.float_of(top)
+        largest = rng_kernels.float_of(top)
         scale = span / (least if largest < least else largest)
         for j in range(n):
             out[r * n + j] = source[r * n + j] * scale

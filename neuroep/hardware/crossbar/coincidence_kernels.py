@@ -13,6 +13,7 @@ import numpy as np
 from numba import uint32, uint64
 from numpy.typing import NDArray
 
+from neuroep import rng_kernels
 from neuroep.hardware.cells.law import Column, Law, LawCode
 from neuroep.hardware.crossbar import pulse_kernels as kernels
 from neuroep.hardware.crossbar.meeting_kernels import SINGLE, Hits, Row, count, find_hits, live_words, meet
@@ -91,7 +92,7 @@ def line_up(
         place = filled[hits.pulses[j]]
         filled[hits.pulses[j]] += 1
         abreast.place[j] = place
-        block, lane, own = place // LANES, place % LANES, scalars.combine(key, first + j)
+        block, lane, own = place // LANES, place % LANES, rng_kernels.combine(key, first + j)
         abreast.low[place], abreast.high[place] = uint32(own & uint64(0xFFFFFFFF)), uint32(own >> uint64(32))
         abreast.counts[place] = hits.pulses[j]
         for c in range(_SLOPE_DOWN + 1):
@@ -138,7 +139,7 @@ def pulse_block(
             relative = kernels.shaped_step(w, up, lowest, highest, slope, code, law.shape)
         change = step * relative
         if noise.size > noise.size - noise.size:
-            normal = scalars.standard_normal(low[h], high[h], uint32(number))
+            normal = rng_kernels.standard_normal(low[h], high[h], uint32(number))
             change = kernels.noisy(change, w, step, noise, normal)
         new = scalars.clip(w + change if up else w - change, lowest, highest)
         numbers[_VALUE * LANES + h] = new if (step != 0.0) & (number < counts[h]) else w
@@ -176,7 +177,7 @@ def show_abreast(abreast: Abreast, size: float, standing: int) -> None:
         numbers = abreast.numbers[start * 8 : (start + LANES) * 8]
         low, high = abreast.low[start : start + LANES], abreast.high[start : start + LANES]
         for h in range(LANES):
-            drawn = scalars.standard_normal(low[h], high[h], uint32(kernels.SHOWN_NORMAL))
+            drawn = rng_kernels.standard_normal(low[h], high[h], uint32(kernels.SHOWN_NORMAL))
             numbers[_SHOWN * LANES + h] = size * drawn
 
 
@@ -222,7 +223,7 @@ def send(
     words, wide = columns.bits.shape
     whole = Row(np.empty(words, np.int64), np.empty(words, np.uint64), np.empty(words, np.uint64), turns, share)
     met, (hits, abreast) = np.empty(wide, np.uint64), room(words, wide, plus)
-    key_minus, key_refresh = scalars.combine(key, 1), scalars.combine(key, 2)
+    key_minus, key_refresh = rng_kernels.combine(key, 1), rng_kernels.combine(key, 2)
     for i in range(rows.bits.shape[1]):
         row, first = live_words(rows, i, whole), i * wide
         found = find_hits(row, columns, met, hits.found)

@@ -13,6 +13,7 @@ import numpy as np
 from numba import int32, uint32, uint64
 from numpy.typing import DTypeLike, NDArray
 
+from neuroep import rng_kernels
 from neuroep.hardware.cells.law import Column, Law, LawCode
 from neuroep.kernel_cache import njit
 from neuroep.physics import scalars
@@ -61,7 +62,7 @@ def make_room(dtype: DTypeLike) -> Room:
 @njit(inline="always")
 def normal(key: int, number: int) -> float:
     """N(0, 1) number of a key."""
-    return scalars.standard_normal(uint32(key & uint64(0xFFFFFFFF)), uint32(key >> uint64(32)), uint32(number))
+    return rng_kernels.standard_normal(uint32(key & uint64(0xFFFFFFFF)), uint32(key >> uint64(32)), uint32(number))
 
 
 @njit(inline="always")
@@ -92,7 +93,7 @@ def shaped_step(w: float, up: bool, low: float, high: float, slope: float, code:
 def own_keys(key: int, hits: NDArray[np.int64], room: Room) -> None:
     """room.low, room.high ← the halves of the key of each device at `hits`."""
     for h in range(len(hits)):
-        own = scalars.combine(key, hits[h])
+        own = rng_kernels.combine(key, hits[h])
         room.low[h], room.high[h] = uint32(own & uint64(0xFFFFFFFF)), uint32(own >> uint64(32))
 
 
@@ -100,14 +101,14 @@ def own_keys(key: int, hits: NDArray[np.int64], room: Room) -> None:
 def normals_of(count: int, number: int, room: Room, out: FloatArray) -> None:
     """out ← of each of `count` devices the normal of one number: all at once, which is what makes them cheap."""
     for h in range(count):
-        out[h] = scalars.standard_normal(room.low[h], room.high[h], uint32(number))
+        out[h] = rng_kernels.standard_normal(room.low[h], room.high[h], uint32(number))
 
 
 @njit()
 def normals_from(low: int, high: int, first: int, count: int, out: FloatArray) -> None:
     """out ← one device's normals of `count` numbers from `first` on."""
     for i in range(count):
-        out[i] = scalars.standard_normal(low, high, uint32(first + i))
+        out[i] = rng_kernels.standard_normal(low, high, uint32(first + i))
 
 
 @njit(inline="always")
@@ -167,7 +168,7 @@ def round_requests(
     if mode == STOCHASTIC:
         for i in range(len(out)):
             r = scalars.clip(direction[i] * factor, -limit, limit)
-            u = real(int32(scalars.hashed(low, high, uint32(i)) >> uint32(8))) * real(2.0**-24)
+            u = real(int32(rng_kernels.hashed(low, high, uint32(i)) >> uint32(8))) * real(2.0**-24)
             out[i] = np.floor(r + u)
     elif mode == ACCUMULATED:
         for i in range(len(out)):
@@ -327,8 +328,8 @@ def send(
             start += 1
         write(plus, law, to_plus, key, hits[:found], room, counts)
         if paired:
-            write(minus, law, to_minus, scalars.combine(key, 1), hits[:found], room, counts)
+            write(minus, law, to_minus, rng_kernels.combine(key, 1), hits[:found], room, counts)
         if len(refresh) > 0:
-            refresh_pairs(plus, minus, hits[:found], refresh, scalars.combine(key, 2), counts)
+            refresh_pairs(plus, minus, hits[:found], refresh, rng_kernels.combine(key, 2), counts)
         show(plus, minus, hits[:found], scale, weights, counts)
     return touched

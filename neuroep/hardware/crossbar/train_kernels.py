@@ -14,8 +14,8 @@ import numpy as np
 from numba import int32, uint32, uint64
 from numpy.typing import NDArray
 
+from neuroep import rng_kernels
 from neuroep.kernel_cache import njit
-from neuroep.physics import scalars
 from neuroep.weights import FloatArray
 
 IntArray = NDArray[np.int64]
@@ -63,7 +63,7 @@ def draw_bits(values: FloatArray, factors: FloatArray, keys: WordArray, slots: S
             place = slots.starts[t] + b
             row, shift, first = bits[place >> 6], uint64(place & 63), uint32(b * lines)
             for i in range(lines):
-                h = scalars.hashed(low, high, uint32(first + uint32(i)))
+                h = rng_kernels.hashed(low, high, uint32(first + uint32(i)))
                 u = real(int32(h >> uint32(8))) * real(2.0**-24)
                 row[i] |= (uint64(1) if u < abs(values[t, i]) * factors[t] else uint64(0)) << shift
 
