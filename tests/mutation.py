@@ -580,6 +580,13 @@ DEFECTS = [
         "engines/test_workers.py",
     ),
     Defect(
+        "an ablation takes away what its recipe needs",
+        "studies/ablation.py",
+        "if name in self.effects or name not in needed)",
+        "if True)",
+        "cli/test_ablate.py",
+    ),
+    Defect(
         "torch's threads are waited for after a fork",
         "bridges/torch_tensors.py",
         "        if len(_THREADED_IN) > 1:",

@@ -19,7 +19,7 @@ ROWS, SCALES = 16, (0.1, 1.0, 10.0, 1000.0)
 CLOSE = {torch.float32: 1e-5, torch.float64: 1e-12}
 
 
-class Layer(NamedTuple):
+class TracedLayer(NamedTuple):
     """One use of a dense layer: its name, weight and bias as used, what came in and went out, activations after it."""
 
     name: str
@@ -30,12 +30,12 @@ class Layer(NamedTuple):
     activations: list[nn.Module]
 
 
-class Trace(NamedTuple):
+class ForwardTrace(NamedTuple):
     """Inputs, outputs, and the dense layers in the order in which they were used."""
 
     inputs: torch.Tensor
     outputs: torch.Tensor
-    layers: list[Layer]
+    layers: list[TracedLayer]
 
 
 def is_activation(part: nn.Module) -> bool:
@@ -43,7 +43,7 @@ def is_activation(part: nn.Module) -> bool:
     return type(part).__module__ == torch_activations.__name__
 
 
-def traced(module: nn.Module, inputs: int, dtype: torch.dtype, device: torch.device) -> Trace:
+def traced(module: nn.Module, inputs: int, dtype: torch.dtype, device: torch.device) -> ForwardTrace:
     """Run a module on random inputs and return what its dense layers did; the module is left as it was.
 
     Parameters
@@ -63,7 +63,7 @@ def traced(module: nn.Module, inputs: int, dtype: torch.dtype, device: torch.dev
     draws = torch.Generator().manual_seed(0)
     x = torch.cat([s * torch.randn(ROWS, inputs, generator=draws, dtype=torch.float64) for s in SCALES])
     x = x.to(dtype=dtype, device=device)
-    layers: list[Layer] = []
+    layers: list[TracedLayer] = []
     try:
         with _watched(module, layers), torch.random.fork_rng(devices=[]), torch.no_grad(), _uncompiled():
             outputs = module(x)
@@ -76,11 +76,11 @@ def traced(module: nn.Module, inputs: int, dtype: torch.dtype, device: torch.dev
         raise BadInput("its output isn't one row a sample", "module", "outputs of shape (batch, n)")
     if not layers:
         raise BadInput("its forward pass uses no Linear layer", "module", "one or more")
-    return Trace(x, outputs, layers)
+    return ForwardTrace(x, outputs, layers)
 
 
 @contextmanager
-def _watched(module: nn.Module, layers: list[Layer]) -> Iterator[None]:
+def _watched(module: nn.Module, layers: list[TracedLayer]) -> Iterator[None]:
     """Put a module into eval mode with hooks that take its layers down, and take all of it back."""
     was_training = {part: part.training for part in module.modules()}
     hooks: list[Any] = []
@@ -109,17 +109,17 @@ def _uncompiled() -> AbstractContextManager[object]:
     return stance
 
 
-def _layer_hook(name: str, layers: list[Layer]) -> Callable[..., None]:
+def _layer_hook(name: str, layers: list[TracedLayer]) -> Callable[..., None]:
     def take_down(part: nn.Linear, args: tuple[Any, ...], named: dict[str, Any], output: torch.Tensor) -> None:
         bias = None if part.bias is None else part.bias.detach().clone()
         given = args[0] if args else named["input"]
         # copies: activations may work in place
-        layers.append(Layer(name, part.weight.detach().clone(), bias, given.clone(), output.clone(), []))
+        layers.append(TracedLayer(name, part.weight.detach().clone(), bias, given.clone(), output.clone(), []))
 
     return take_down
 
 
-def _activation_hook(name: str, layers: list[Layer]) -> Callable[..., None]:
+def _activation_hook(name: str, layers: list[TracedLayer]) -> Callable[..., None]:
     def take_down(part: nn.Module, _: object, __: object) -> None:
         if not layers:
             raise BadInput(f"a {type(part).__name__} before the first Linear", f"layer {name!r}", "Linear layers first")
@@ -128,7 +128,7 @@ def _activation_hook(name: str, layers: list[Layer]) -> Callable[..., None]:
     return take_down
 
 
-def require_same(trace: Trace, activations: Sequence[Sequence[nn.Module]]) -> None:
+def require_same(trace: ForwardTrace, activations: Sequence[Sequence[nn.Module]]) -> None:
     """Refuse a module whose values aren't those of its layers, each followed by the activations given.
 
     Raises

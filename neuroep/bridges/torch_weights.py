@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from neuroep import checks
-from neuroep.bridges.torch_forward import Layer, Trace, is_activation, require_same, traced
+from neuroep.bridges.torch_forward import ForwardTrace, TracedLayer, is_activation, require_same, traced
 from neuroep.bridges.torch_tensors import plain_torch, torch_threads
 from neuroep.errors import BadInput
 from neuroep.network import Activation, Cost, Network
@@ -154,7 +154,7 @@ def _linears(module: nn.Module) -> list[nn.Linear]:
     return [layer for _, layer in found]
 
 
-def _traced(module: nn.Module, linears: list[nn.Linear]) -> Trace:
+def _traced(module: nn.Module, linears: list[nn.Linear]) -> ForwardTrace:
     """Run a module on inputs as wide as its first layer takes: the first registered, or whichever fits."""
     refusals: list[BadInput] = []
     for inputs in dict.fromkeys(layer.in_features for layer in linears):
@@ -193,7 +193,7 @@ def _arrays(
     return arrays
 
 
-def _checked_activations(layer: Layer, k: int, network: Network) -> list[nn.Module]:
+def _checked_activations(layer: TracedLayer, k: int, network: Network) -> list[nn.Module]:
     """Return the network's activation of a layer, or a read-out's softmax; refuse a module that has another."""
     activation, given = network.layers[k].activation, [_name_of(part) for part in layer.activations]
     is_readout = k == network.depth and network.cost is Cost.CROSS_ENTROPY
@@ -205,13 +205,13 @@ def _checked_activations(layer: Layer, k: int, network: Network) -> list[nn.Modu
     return [] if own is None else [own]
 
 
-def _refuse_missing(trace: Trace, network: Network) -> None:
+def _refuse_missing(trace: ForwardTrace, network: Network) -> None:
     """Name the first layer whose activation isn't there, of a module that doesn't compute what the network does."""
     for k, layer in enumerate(trace.layers, start=1):
         if not layer.activations and network.layers[k].activation is not Activation.LINEAR:
             raise _other_activation(layer, [], network.layers[k].activation)
 
 
-def _other_activation(layer: Layer, given: list[str], wanted: Activation) -> BadInput:
+def _other_activation(layer: TracedLayer, given: list[str], wanted: Activation) -> BadInput:
     stated = ", ".join(given) or Activation.LINEAR.label
     return BadInput(f"activation {stated} after layer {layer.name!r}", "module", wanted.label)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from neuroep.commands.console import Reporter, names_in, say, show_json, show_table
 
 if TYPE_CHECKING:
-    from neuroep.report.summary import Spread
+    from neuroep.report.summary import SeedSpread
 
 
 def add(commands: Any) -> None:
@@ -83,14 +83,16 @@ def show(found: dict[str, Any]) -> None:
     over = "one minibatch" if found["window"] == 1 else f"{found['window']} minibatches"
     say("gain: points above everything on; ∇W, ΔW: cosine with the exact gradient's descent, after training,")
     say(f"of the gradient that the device's reads give and of what {over} changed in its weights")
+    if found["needed_effects"]:
+        say(f"on throughout, since the recipe needs them: {', '.join(found['needed_effects'])}")
     if min(row["settled_trained"] for row in found["rows"]) < 1.0:
         say("some exact gradients did not settle (settled_trained): their cosines are not with those of an equilibrium")
 
 
-def _points(gain: Spread) -> str:
+def _points(gain: SeedSpread) -> str:
     mean = f"{100.0 * gain.mean:+.2f}"
     return mean if gain.deviation is None else f"{mean} ± {100.0 * gain.deviation:.2f}"
 
 
-def _cosine(found: Spread | None) -> str:
+def _cosine(found: SeedSpread | None) -> str:
     return "–" if found is None else f"{found.mean:.3f}"

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 from neuroep.commands.console import say, show_table
 
 if TYPE_CHECKING:
-    from neuroep.hardware.loihi.chip import Chip
+    from neuroep.hardware.loihi.chip import LearningChip
     from neuroep.hardware.loihi.cores import CoreMap
     from neuroep.hardware.loihi.learning import Legality, Product
 
 
-def rule_object(chip: Chip) -> dict[str, Any]:
+def rule_object(chip: LearningChip) -> dict[str, Any]:
     """Return a chip's learning rule as plain data: each product with its bits, and why it can't run if it can't."""
     rules, found = chip.rules(), chip.legality()
     problems = [f"{form}: {problem}" for form, legality in found.items() for problem in legality.problems]
@@ -44,7 +44,7 @@ def map_object(placed: CoreMap) -> dict[str, Any]:
     }
 
 
-def show_rule(chip: Chip) -> None:
+def show_rule(chip: LearningChip) -> None:
     """Print a chip's learning rule, product by product, and whether the learning engine can run it."""
     rules, found = chip.rules(), chip.legality()
     rows = [
@@ -61,7 +61,7 @@ def show_rule(chip: Chip) -> None:
         say(f"  {problem}")
 
 
-def _told_apart(number: int, legality: Legality, chip: Chip) -> str:
+def _told_apart(number: int, legality: Legality, chip: LearningChip) -> str:
     if number not in legality.ungated:
         return "the rule"
     return "the host" if chip.learning_rule == "swapped" else "nothing"

@@ -22,14 +22,14 @@ MISSING = ("", "?", "-", "na", "n/a", "null", "none")
 SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
-class Lines(NamedTuple):
+class NumberedLines(NamedTuple):
     """Lines that hold something, and their numbers in the file, counted from 1."""
 
     numbers: list[int]
     texts: list[str]
 
 
-def cells_of(lines: Lines, row: int, path: Path) -> list[str]:
+def cells_of(lines: NumberedLines, row: int, path: Path) -> list[str]:
     """Return the cells of one line, without quotes and blanks around them."""
     try:
         (cells,) = csv.reader([lines.texts[row]], skipinitialspace=True, strict=True)
@@ -43,7 +43,7 @@ def number(cell: str) -> float | None:
     return float(cell) if NUMBER.fullmatch(cell) else None
 
 
-def read_header(lines: Lines, path: Path) -> list[str]:
+def read_header(lines: NumberedLines, path: Path) -> list[str]:
     """Return the names in the first line; none if it is a sample.
 
     A header has names only, or column numbers and then a usual name for the label, as pandas writes it.
@@ -70,13 +70,13 @@ def read_header(lines: Lines, path: Path) -> list[str]:
     return cells
 
 
-def _refuse_separators(lines: Lines, path: Path) -> None:
+def _refuse_separators(lines: NumberedLines, path: Path) -> None:
     for sign, name in SEPARATORS.items():
         if sign in lines.texts[0]:
             raise BadInput(f"no commas, but {name}", f"{path}: line {lines.numbers[0]}", "cells separated by commas")
 
 
-def refuse_column_numbers(lines: Lines, x: NDArray[np.float32], y: NDArray[np.int64], path: Path) -> None:
+def refuse_column_numbers(lines: NumberedLines, x: NDArray[np.float32], y: NDArray[np.int64], path: Path) -> None:
     """Refuse a first line that seems to be a header of column numbers, which would pass as a sample."""
     cells = cells_of(lines, 0, path)
     count = len(cells)
@@ -90,7 +90,7 @@ def refuse_column_numbers(lines: Lines, x: NDArray[np.float32], y: NDArray[np.in
         raise BadInput(f"{cut(','.join(cells))} counts the columns", f"{path}: line {lines.numbers[0]}", remedy)
 
 
-def find_fault(lines: Lines, width: int, parses: Callable[[Sequence[str]], bool], path: Path) -> BadInput:
+def find_fault(lines: NumberedLines, width: int, parses: Callable[[Sequence[str]], bool], path: Path) -> BadInput:
     """Return the error for the first line that doesn't parse: halving the lines finds it."""
     low, high = 0, len(lines.texts)
     while high - low > 1:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neuroep.data.cells import GREATEST, Lines, find_fault, read_header, refuse_column_numbers
+from neuroep.data.cells import GREATEST, NumberedLines, find_fault, read_header, refuse_column_numbers
 from neuroep.data.dataset import Dataset, FloatInputs, holdout, inputs
 from neuroep.data.files import Part, check_file, own
 from neuroep.data.limits import check_values
@@ -40,7 +40,7 @@ def load_csv(path: Path) -> Dataset:
     if first is None:
         raise BadInput("no rows of numbers", str(path), NEEDED)
     header = read_header(first, path)
-    rest = Lines(first.numbers[1:], first.texts[1:]) if header else first
+    rest = NumberedLines(first.numbers[1:], first.texts[1:]) if header else first
     x, y = _read(chain([rest] if rest.texts else [], blocks), len(header), path)
     if not header:
         refuse_column_numbers(first, x, y, path)
@@ -50,7 +50,7 @@ def load_csv(path: Path) -> Dataset:
     return own(path, digest.hexdigest(), *parts, hint, _row_numbers(x, header, path))
 
 
-def _blocks(path: Path, digest: Any) -> Iterator[Lines]:
+def _blocks(path: Path, digest: Any) -> Iterator[NumberedLines]:
     """Yield the lines that hold something, without comments before the first, and digest every byte."""
     number, offset, started = 1, 0, False
     with path.open("rb") as stream:
@@ -65,7 +65,7 @@ def _blocks(path: Path, digest: Any) -> Iterator[Lines]:
                 del held[0]
             number, offset, started = number + len(texts), offset + len(block), started or bool(held)
             if held:
-                yield Lines([k for k, _ in held], [text for _, text in held])
+                yield NumberedLines([k for k, _ in held], [text for _, text in held])
 
 
 def _decoded(block: bytes, offset: int, number: int, path: Path) -> list[str]:
@@ -77,7 +77,7 @@ def _decoded(block: bytes, offset: int, number: int, path: Path) -> list[str]:
     return text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").split("\n")
 
 
-def _read(blocks: Iterator[Lines], width: int, path: Path) -> Part:
+def _read(blocks: Iterator[NumberedLines], width: int, path: Path) -> Part:
     """Parse block by block into float32 inputs and labels; `width` is the header's, or 0."""
     parts: list[Part] = []
     values = 0
@@ -94,7 +94,7 @@ def _read(blocks: Iterator[Lines], width: int, path: Path) -> Part:
     return inputs(x, str(path)), y
 
 
-def _table(lines: Lines, width: int, path: Path) -> NDArray[np.float64]:
+def _table(lines: NumberedLines, width: int, path: Path) -> NDArray[np.float64]:
     wide = width or _parsed(lines.texts[:1]).shape[1]
     table = _parsed(lines.texts)
     if not _usable(table, len(lines.texts), wide):

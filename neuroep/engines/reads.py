@@ -15,7 +15,7 @@ from neuroep.rng import counter_normal
 from neuroep.weights import FloatArray
 
 
-class Lines(NamedTuple):
+class DrivenLines(NamedTuple):
     """What drives an array: the converted lines (rows, n), what scales their sums back, and what they stand for."""
 
     driven: FloatArray
@@ -88,19 +88,19 @@ def _weights(circuit: Circuit, k: int, upward: bool, other: bool) -> FloatArray:
     return found if upward else found.T
 
 
-def _lines(circuit: Circuit, k: int, upward: bool, source: FloatArray) -> Lines:
+def _lines(circuit: Circuit, k: int, upward: bool, source: FloatArray) -> DrivenLines:
     one = source.dtype.type(1.0)
     if reads_exactly(circuit):
-        return Lines(source, one, source)
+        return DrivenLines(source, one, source)
     bound = source.dtype.type(circuit.dac_bound[k - 1 if upward else k])
     lines, back = _managed(source, bound) if circuit.managed else (source, one)
     lines = quantize(lines, circuit.dac_bits, float(bound))
-    return Lines(lines, back, lines * back)
+    return DrivenLines(lines, back, lines * back)
 
 
 def _converted(
-    circuit: Circuit, k: int, upward: bool, weights: FloatArray, lines: Lines, noise_key: int, rows: NDArray[np.intp],
-    sweep: int,
+    circuit: Circuit, k: int, upward: bool, weights: FloatArray, lines: DrivenLines, noise_key: int,
+    rows: NDArray[np.intp], sweep: int,
 ) -> FloatArray:  # fmt: skip
     driven = lines.driven
     if reads_exactly(circuit):

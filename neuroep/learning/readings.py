@@ -32,7 +32,7 @@ from neuroep.rng import stream
 from neuroep.weights import FloatArray, Weights
 
 
-class Settled(NamedTuple):
+class SettledPhases(NamedTuple):
     """What settling a minibatch gave: the free equilibrium, the nudged copies (with a `code` each), their nudges.
 
     `place` names the step, for the rounding of traces.
@@ -50,12 +50,12 @@ class Reading(Protocol):
     Each kind refuses, as soon as it is made, circuits whose gradient it can't read.
     """
 
-    def settle(self, x: FloatArray, targets: FloatArray, place: tuple[int, ...], ledger: Ledger) -> Settled:
+    def settle(self, x: FloatArray, targets: FloatArray, place: tuple[int, ...], ledger: Ledger) -> SettledPhases:
         """Settle the free phase and the nudged ones; `place` names the step, for signs and read noise."""
         ...
 
     def accumulate(
-        self, x: FloatArray, targets: FloatArray, settled: Settled, into: Accumulation, ledger: Ledger
+        self, x: FloatArray, targets: FloatArray, settled: SettledPhases, into: Accumulation, ledger: Ledger
     ) -> None:
         """Add the estimate of dC/dθ, mean over the minibatch."""
         ...
@@ -70,14 +70,14 @@ class Difference:
         self.plans = plans(phases, len(circuit.sizes) - 1)
         self._schemes: dict[int, Scheme] = {}
 
-    def settle(self, x: FloatArray, targets: FloatArray, place: tuple[int, ...], ledger: Ledger) -> Settled:
+    def settle(self, x: FloatArray, targets: FloatArray, place: tuple[int, ...], ledger: Ledger) -> SettledPhases:
         """See Reading."""
         nudges, keys = self.nudges(len(x), place), step_keys(self.circuit, self.seed, *place)
         found = settle_phases(self.engine, self.circuit, x, targets, self.plans, nudges, keys, ledger)
-        return Settled(*found, nudges, place)
+        return SettledPhases(*found, nudges, place)
 
     def accumulate(
-        self, x: FloatArray, targets: FloatArray, settled: Settled, into: Accumulation, ledger: Ledger
+        self, x: FloatArray, targets: FloatArray, settled: SettledPhases, into: Accumulation, ledger: Ledger
     ) -> None:
         """See Reading."""
         rng = stream(self.seed, "traces", *settled.place)
@@ -100,15 +100,15 @@ class Displaced(Difference):
         refuse_hardware(circuit, "scaled displacements")
         super().__init__(engine, circuit, phases, seed)
 
-    def settle(self, x: FloatArray, targets: FloatArray, place: tuple[int, ...], ledger: Ledger) -> Settled:
+    def settle(self, x: FloatArray, targets: FloatArray, place: tuple[int, ...], ledger: Ledger) -> SettledPhases:
         """See Reading."""
         nudges = self.nudges(len(x), place)
-        return Settled(
+        return SettledPhases(
             *settle_displaced_phases(self.engine, self.circuit, x, targets, self.plans, nudges, ledger), nudges
         )
 
     def accumulate(
-        self, x: FloatArray, targets: FloatArray, settled: Settled, into: Accumulation, ledger: Ledger
+        self, x: FloatArray, targets: FloatArray, settled: SettledPhases, into: Accumulation, ledger: Ledger
     ) -> None:
         """See Reading."""
         accumulate_displacements(self.engine, self.circuit, x, targets, *settled[:3], into, ledger)
@@ -123,13 +123,13 @@ class Holomorphic:
         self.engine, self.circuit = engine, circuit
         self.around, self.plans = circle(phases.beta, phases.points), plans(phases, len(circuit.sizes) - 1)
 
-    def settle(self, x: FloatArray, targets: FloatArray, place: tuple[int, ...], ledger: Ledger) -> Settled:
+    def settle(self, x: FloatArray, targets: FloatArray, place: tuple[int, ...], ledger: Ledger) -> SettledPhases:
         """See Reading."""
         found = settle_holomorphic_phases(self.engine, self.circuit, x, targets, self.plans, self.around, ledger)
-        return Settled(*found, self.around)
+        return SettledPhases(*found, self.around)
 
     def accumulate(
-        self, x: FloatArray, targets: FloatArray, settled: Settled, into: Accumulation, ledger: Ledger
+        self, x: FloatArray, targets: FloatArray, settled: SettledPhases, into: Accumulation, ledger: Ledger
     ) -> None:
         """See Reading."""
         accumulate_holomorphic(self.engine, self.circuit, x, targets, *settled[:3], into, ledger)

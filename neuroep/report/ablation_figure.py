@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from neuroep.report.ablation_summary import VariantSummary, variant_summaries
 from neuroep.report.plotting import BACKPROP, COLOURS, GREY, MARKERS, legend_below, style, write_figure
-from neuroep.report.summary import Spread
+from neuroep.report.summary import SeedSpread
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -64,7 +64,7 @@ def _cosines(axes: Axes, lines: Sequence[VariantSummary], key: str) -> None:
     """Full markers after training, open ones at random weights, a colour a coupling."""
     lowest = 1.0
     for prefix, fill, when in (("first_", "none", "random weights"), ("", "full", "trained")):
-        rows: list[tuple[Spread | None, ...]] = [getattr(line, prefix + key) for line in lines]
+        rows: list[tuple[SeedSpread | None, ...]] = [getattr(line, prefix + key) for line in lines]
         for k, column in enumerate(zip(*rows, strict=True)):
             shift = 0.36 * (k - 0.5 * (len(rows[0]) - 1)) / max(1, len(rows[0]) - 1)
             seen = [(place + shift, value) for place, value in enumerate(column) if value is not None]

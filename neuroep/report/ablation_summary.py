@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from neuroep.report.summary import Spread, spread
+from neuroep.report.summary import SeedSpread, spread
 
 KINDS = ("ideal", "without", "all", "alone")
 """In the order of the lines."""
@@ -19,22 +19,22 @@ class VariantSummary(NamedTuple):
     ----------
     variant, kind : str
         As in the rows.
-    test_accuracy, gain : Spread
+    test_accuracy, gain : SeedSpread
         From 0 to 1; the gain is that over everything on, seed by seed.
-    gradient, update : tuple of (Spread or None)
+    gradient, update : tuple of (SeedSpread or None)
         Cosines after training, one a coupling; None where no seed has any.
-    first_gradient, first_update : tuple of (Spread or None)
+    first_gradient, first_update : tuple of (SeedSpread or None)
         Likewise, at random initial weights.
     """
 
     variant: str
     kind: str
-    test_accuracy: Spread
-    gain: Spread
-    gradient: tuple[Spread | None, ...]
-    update: tuple[Spread | None, ...]
-    first_gradient: tuple[Spread | None, ...]
-    first_update: tuple[Spread | None, ...]
+    test_accuracy: SeedSpread
+    gain: SeedSpread
+    gradient: tuple[SeedSpread | None, ...]
+    update: tuple[SeedSpread | None, ...]
+    first_gradient: tuple[SeedSpread | None, ...]
+    first_update: tuple[SeedSpread | None, ...]
 
 
 def variant_summaries(found: Mapping[str, Any]) -> list[VariantSummary]:
@@ -62,7 +62,7 @@ def _line(rows: Sequence[Mapping[str, Any]]) -> VariantSummary:
     )  # fmt: skip
 
 
-def _columns(rows: Sequence[Mapping[str, Any]], key: str) -> tuple[Spread | None, ...]:
+def _columns(rows: Sequence[Mapping[str, Any]], key: str) -> tuple[SeedSpread | None, ...]:
     columns = zip(*(row[key] for row in rows), strict=True)
     defined = ([value for value in column if value is not None and math.isfinite(value)] for column in columns)
     return tuple(spread(values) if values else None for values in defined)

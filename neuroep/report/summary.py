@@ -14,7 +14,7 @@ Row = Mapping[str, Any]
 PREFIXES = {-18: "a", -15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G"}
 
 
-class Spread(NamedTuple):
+class SeedSpread(NamedTuple):
     """Mean and sample standard deviation (n − 1) over n seeds; no deviation from a single seed."""
 
     mean: float
@@ -30,9 +30,9 @@ class SummaryRow:
     ----------
     method, device : str
         As in the result's rows.
-    test_accuracy : Spread
+    test_accuracy : SeedSpread
         0 to 1.
-    epochs, seconds, weight_writes : Spread
+    epochs, seconds, weight_writes : SeedSpread
         Epochs trained, wall-clock seconds of training, weights written in all.
     energy_inference_joules, energy_training_step_joules, latency_inference_seconds : Band or None
         Per sample; value, low and high each averaged over seeds. None where any seed has none.
@@ -42,10 +42,10 @@ class SummaryRow:
 
     method: str
     device: str
-    test_accuracy: Spread
-    epochs: Spread
-    seconds: Spread
-    weight_writes: Spread
+    test_accuracy: SeedSpread
+    epochs: SeedSpread
+    seconds: SeedSpread
+    weight_writes: SeedSpread
     energy_inference_joules: Band | None
     energy_training_step_joules: Band | None
     latency_inference_seconds: Band | None
@@ -62,10 +62,10 @@ def label(method: str, device: str) -> str:
     return f"{'EP' if method == 'ep' else method}, {device}"
 
 
-def spread(values: Iterable[float]) -> Spread:
+def spread(values: Iterable[float]) -> SeedSpread:
     """Return mean, sample standard deviation and count."""
     numbers = [float(value) for value in values]
-    return Spread(statistics.fmean(numbers), statistics.stdev(numbers) if len(numbers) > 1 else None, len(numbers))
+    return SeedSpread(statistics.fmean(numbers), statistics.stdev(numbers) if len(numbers) > 1 else None, len(numbers))
 
 
 def band(estimate: Mapping[str, float] | None) -> Band | None:
@@ -143,13 +143,13 @@ def si_band(estimate: Band | None, unit: str) -> str:
     return value if exact else f"{value} ({si(estimate.low, unit)} to {si(estimate.high, unit)})"
 
 
-def percent(accuracy: Spread) -> str:
+def percent(accuracy: SeedSpread) -> str:
     """Return a mean accuracy and its deviation in percent, e.g. ``88.61 ± 0.12 %``."""
     mean = f"{100 * accuracy.mean:.2f}"
     return f"{mean} %" if accuracy.deviation is None else f"{mean} ± {100 * accuracy.deviation:.2f} %"
 
 
-def plain_spread(values: Spread, digits: int = 3) -> str:
+def plain_spread(values: SeedSpread, digits: int = 3) -> str:
     """Return a mean and its deviation with the given significant digits; integers are written out."""
     if values.mean == int(values.mean) and not values.deviation:
         return f"{int(values.mean):,}"

@@ -12,7 +12,7 @@ from neuroep.specs.numbers import Rule, checked_numbers
 from neuroep.specs.reading import Table, at, refuse_unknown_keys
 
 if TYPE_CHECKING:
-    from neuroep.hardware.loihi.chip import Chip
+    from neuroep.hardware.loihi.chip import LearningChip
 
 CHIP_RULES = {
     "cores": Rule("number", 1, 1e6, whole=True),
@@ -34,11 +34,11 @@ def chip_numbers(table: Table, path: Path) -> dict[str, Quantity]:
     return checked_numbers(plain, CHIP_RULES, path, "chip", required=True)
 
 
-def build_chip(name: str, rule: str, numbers: Mapping[str, Quantity]) -> Chip:
+def build_chip(name: str, rule: str, numbers: Mapping[str, Quantity]) -> LearningChip:
     """Return the chip of a profile from its checked numbers."""
-    from neuroep.hardware.loihi.chip import Chip
+    from neuroep.hardware.loihi.chip import LearningChip
     from neuroep.hardware.loihi.cores import Limits
 
     value = {key: int(numbers[f"chip.{key}"].si(limits.dimension).value) for key, limits in CHIP_RULES.items()}
     limits = Limits(value["compartments"], value["axons"], value["synapse_memory"], value["cores"])
-    return Chip(name, rule, limits, value["chips"])
+    return LearningChip(name, rule, limits, value["chips"])

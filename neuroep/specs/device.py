@@ -29,7 +29,7 @@ from neuroep.specs.reading import at, convert, name_of, read_toml
 
 if TYPE_CHECKING:
     from neuroep.hardware.device import Device
-    from neuroep.hardware.loihi.chip import Chip
+    from neuroep.hardware.loihi.chip import LearningChip
     from neuroep.hardware.loihi.cores import CoreMap
     from neuroep.network import Network
 
@@ -133,7 +133,7 @@ class DeviceSpec:
             self.numbers["static"].si("power") if self.table.static is not None else Band.exact(0.0),
         )
 
-    def chip(self) -> Chip | None:
+    def chip(self) -> LearningChip | None:
         """Return the chip's cores and learning rule, or None for a profile that doesn't say."""
         return build_chip(self.name, self.table.chip[RULE_KEY], self.numbers) if self.table.chip is not None else None
 

@@ -12,9 +12,9 @@ from neuroep.disk import to_json, write_atomic
 from neuroep.engines import create
 from neuroep.errors import BadInput, Diverged
 from neuroep.fields import settle
-from neuroep.hardware.device import Ideal
+from neuroep.hardware.device import Device, Ideal, programmed
 from neuroep.hardware.effects import effects_of, without
-from neuroep.recipe import WINDOW
+from neuroep.recipe import WINDOW, Programming
 from neuroep.report.ownership import refuse_taken
 from neuroep.report.store import RunFolder, job_name
 from neuroep.specs import DeviceSpec, ModelSpec
@@ -100,9 +100,18 @@ class Study:
         """Return the effects that the device has."""
         return effects_of(self.device.build() or Ideal()) if self.device.is_hardware else ()
 
+    def needed(self) -> tuple[str, ...]:
+        """Return the effects without which the recipe can't be followed: coincidences take whole pulses, say."""
+        device, programming = self.device.build() or Ideal(), self.model.recipe(self.device).programming
+        return tuple(name for name in self.present() if not _programmable(without(device, (name,)), programming))
+
     def variants(self) -> list[Variant]:
-        """Return all forms of the device, the ideal one last; effects in the registry's order."""
-        has = self.present()
+        """Return all forms of the device, the ideal one last; effects in the registry's order.
+
+        Effects that the recipe needs are on throughout, unless they were asked for: such a study is refused.
+        """
+        needed = self.needed()
+        has = tuple(name for name in self.present() if name in self.effects or name not in needed)
         studied = [name for name in has if not self.effects or name in self.effects]
         found = [Variant("all"), *(Variant("without", name, (name,)) for name in studied)]
         if self.alone:
@@ -170,7 +179,7 @@ def ablate(
             raise Diverged(f"{variant.name}: {error}") from error
         data = {key: result["data"][key] for key in ("name", "sha256")}
     head = {"model": study.model.name, "device": study.device.name, "data": data, "window": study.steps()}
-    found = head | {"rows": with_gains(rows)}
+    found = head | {"needed_effects": list(study.needed()), "rows": with_gains(rows)}
     if os.access(out, os.W_OK):  # a finished study may also be only read
         write_atomic(out / TABLE, to_json(found))
     return found
@@ -193,6 +202,14 @@ def check(study: Study) -> None:
             refuse_unmeasurable(engine, network, experiment.hardware(name), experiment.recipe(name))
     for variant in (variants[0], variants[-1]):  # the device's recipe, and the ideal one
         study.experiment(variant).check()
+
+
+def _programmable(device: Device, programming: Programming) -> bool:
+    try:
+        programmed(device, programming)
+    except BadInput:
+        return False
+    return True
 
 
 def with_gains(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

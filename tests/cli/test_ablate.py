@@ -59,6 +59,36 @@ def test_variants_are_those_of_the_registry() -> None:
     assert found == expected
 
 
+XOR = """
+summary = "x"
+data = "xor"
+layers = [{ size = 2 }, { size = 8, activation = "tanh" }, { size = 2, activation = "linear" }]
+[training]
+epochs = 1
+batch_size = 4
+learning_rates = [0.1]
+[on.ecram.programming]
+method = "opposite"
+"""
+
+
+def test_effects_that_the_recipe_needs_stay_on(tmp_path: Path) -> None:
+    """Coincidences of pulse trains are whole pulses: without granularity there are none."""
+    (tmp_path / "m.toml").write_text(XOR, encoding="utf-8")
+    model, device = neuroep.load_model(tmp_path / "m.toml"), neuroep.load_device("ecram")
+    built = device.build()
+    assert built is not None
+    assert "granularity" in effects_of(built)
+    study = Study(model=model, device=device, data="xor", alone=True)
+    assert study.needed() == ("granularity",)
+    others = set(effects_of(built)) - {"granularity"}
+    assert {variant.effect for variant in study.variants()} == {None, *others}
+    assert all("granularity" not in variant.off for variant in study.variants())
+    refused = call("ablate", tmp_path / "m.toml", "-d", "ecram", "--effects", "granularity", "--out", tmp_path / "o")
+    assert (refused.status, refused.out, (tmp_path / "o").exists()) == (2, "", False)
+    assert "coincidences without whole pulses" in refused.err
+
+
 def test_rows_and_gains(whole: tuple[Path, Called]) -> None:
     folder, called = whole
     assert called.status == 0, called.err

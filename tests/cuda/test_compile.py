@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from neuroep.engines.cuda.report import ARCHITECTURES, Variant, compile_variant, unavailable, variants
+from neuroep.engines.cuda.report import ARCHITECTURES, KernelVariant, compile_variant, unavailable, variants
 from neuroep.engines.cuda.roofline import REGISTERS
 from neuroep.engines.cuda.tiles import SETTLING, SHARED_BYTES, choose, state_bytes, static_bytes
 from neuroep.specs.catalogue import load_model
@@ -18,7 +18,7 @@ FAST = [
 MOST_REGISTERS = 255
 
 
-def check(variant: Variant, architecture: tuple[int, int]) -> None:
+def check(variant: KernelVariant, architecture: tuple[int, int]) -> None:
     found = compile_variant(variant, architecture)
     assert found.architecture == "sm_{}{}".format(*architecture)
     assert found.sass_bytes > 0
@@ -33,7 +33,7 @@ def check(variant: Variant, architecture: tuple[int, int]) -> None:
 
 @needs_compilers
 @pytest.mark.parametrize("variant", FAST, ids=lambda v: v.label)
-def test_for_the_h100(variant: Variant) -> None:
+def test_for_the_h100(variant: KernelVariant) -> None:
     check(variant, (9, 0))
 
 
@@ -41,7 +41,7 @@ def test_for_the_h100(variant: Variant) -> None:
 @needs_compilers
 @pytest.mark.parametrize("architecture", ARCHITECTURES, ids="sm_{0[0]}{0[1]}".format)
 @pytest.mark.parametrize("variant", list(variants()), ids=lambda v: v.label)
-def test_for_every_architecture(variant: Variant, architecture: tuple[int, int]) -> None:
+def test_for_every_architecture(variant: KernelVariant, architecture: tuple[int, int]) -> None:
     check(variant, architecture)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from neuroep.errors import BadInput, UnknownName
 from neuroep.hardware.device import Update
-from neuroep.hardware.loihi.chip import Chip
+from neuroep.hardware.loihi.chip import LearningChip
 from neuroep.hardware.loihi.cores import Limits
 from neuroep.hardware.loihi.synapse import QuantizedSynapse
 from neuroep.hardware.loihi.traces import write_back
@@ -99,7 +99,7 @@ def test_what_the_chip_has_not_is_refused(field: str, value: int | str) -> None:
 
 
 def test_a_network_too_large_is_not_mounted() -> None:
-    device = replace(LOIHI, chip=Chip("tiny", "swapped", Limits(axons=100)))
+    device = replace(LOIHI, chip=LearningChip("tiny", "swapped", Limits(axons=100)))
     weights = Weights.zeros((60, 5), np.float32)
     with pytest.raises(BadInput, match=r"tiny, layer 1: 120 input axon slots.*100 a core"):
         device.mount(chain((60, 5)), weights, stream(0))
@@ -107,7 +107,7 @@ def test_a_network_too_large_is_not_mounted() -> None:
 
 def test_nothing_is_sent_back_from_a_read_out() -> None:
     """Under cross-entropy the hidden layer reads the input alone: 2 slots for each of 64; else 10 more senders."""
-    chip = Chip("chip", "swapped")
+    chip = LearningChip("chip", "swapped")
     slots = [
         chip.place(chain((64, 64, 10), cost=cost), 8).layers[0].in_axons for cost in (Cost.CROSS_ENTROPY, Cost.MSE)
     ]
@@ -116,16 +116,16 @@ def test_nothing_is_sent_back_from_a_read_out() -> None:
 
 def test_too_little_memory_for_one_unit_is_refused() -> None:
     with pytest.raises(BadInput, match=r"chip, layer 1: 4096 bits of synapse memory for one unit; allowed: 1000"):
-        Chip("chip", "swapped", Limits(synapse_bits=1000)).place(chain((64, 5)), 8)
+        LearningChip("chip", "swapped", Limits(synapse_bits=1000)).place(chain((64, 5)), 8)
 
 
 def test_rules_by_name_and_of_ones_own() -> None:
-    assert list(Chip("c", "swapped").rules()) == ["nudged", "free"]
-    assert all(found.ungated == (0,) for found in Chip("c", "swapped").legality().values())
-    (found,) = Chip("c", "modulated").legality().values()
+    assert list(LearningChip("c", "swapped").rules()) == ["nudged", "free"]
+    assert all(found.ungated == (0,) for found in LearningChip("c", "swapped").legality().values())
+    (found,) = LearningChip("c", "modulated").legality().values()
     # 7 + 7 + 7 bits and a mantissa of 4 into an accumulator of 15
     assert (found.legal, found.ungated, found.products[0].bits, found.products[0].shift) == (True, (), 25, 10)
     with pytest.raises(UnknownName, match="did you mean 'modulated'"):
-        Chip("c", "modulatd")
+        LearningChip("c", "modulatd")
     with pytest.raises(BadInput, match="needs x0, y0 or a u_k"):
-        Chip("c", "x1*y1").place(chain((2, 2)), 8)
+        LearningChip("c", "x1*y1").place(chain((2, 2)), 8)

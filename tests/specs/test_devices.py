@@ -17,7 +17,7 @@ from neuroep.hardware.crossbar.placing import Encoding
 from neuroep.hardware.crossbar.wires import Ends
 from neuroep.hardware.crossbar.wiring import Wires
 from neuroep.hardware.device import Ideal
-from neuroep.hardware.loihi.chip import Chip
+from neuroep.hardware.loihi.chip import LearningChip
 from neuroep.hardware.loihi.cores import Limits
 from neuroep.hardware.loihi.synapse import QuantizedSynapse
 from neuroep.quantities import Band
@@ -121,7 +121,7 @@ def test_quantized_as_written(tmp_path: Path) -> None:
 
 def test_chip_as_written(tmp_path: Path) -> None:
     chip = read_device(write(tmp_path, CHIP)).chip()
-    assert chip == Chip("mine", "swapped", Limits(1000, 4000, 1_000_000, 128), 2)
+    assert chip == LearningChip("mine", "swapped", Limits(1000, 4000, 1_000_000, 128), 2)
     assert read_device(write(tmp_path, QUANTIZED)).chip() is None
 
 

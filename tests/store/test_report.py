@@ -13,7 +13,7 @@ import pytest
 from neuroep.errors import BadInput
 from neuroep.report.figures import accuracy_energy_figure, energy_figure, learning_figure, split_figure
 from neuroep.report.page import render, write_report
-from neuroep.report.summary import Band, Spread, percent, plain_spread, si, si_band, spread, summary_rows
+from neuroep.report.summary import Band, SeedSpread, percent, plain_spread, si, si_band, spread, summary_rows
 
 VOID = {"meta", "br"}
 
@@ -171,7 +171,7 @@ def test_summary_is_mean_and_deviation_over_seeds(sample: ModuleType) -> None:
     assert ideal.energy_inference_joules is None
     assert loihi.energy_training_step_joules == pytest.approx((7.2e-7, 3.6e-7, 1.44e-6))
     assert (loihi.weighted_ard, rows[-1].weighted_ard) == (711003.0, None)
-    assert spread([4.0]) == Spread(4.0, None, 1)
+    assert spread([4.0]) == SeedSpread(4.0, None, 1)
     assert spread([1.0, 3.0]).deviation == pytest.approx(2**0.5)
 
 
@@ -198,8 +198,8 @@ def test_how_numbers_read() -> None:
     assert si_band(Band(1.2e-9, 9e-10, 2.1e-9), "J") == "1.20 nJ (900 pJ to 2.10 nJ)"
     assert si_band(Band(1e-9, 1e-9, 1e-9), "J") == "1.00 nJ"
     assert si_band(None, "J") == "–"
-    assert percent(Spread(0.88612, 0.0012, 3)) == "88.61 ± 0.12 %"
-    assert percent(Spread(0.5, None, 1)) == "50.00 %"
-    assert plain_spread(Spread(20.0, 0.0, 3)) == "20"
-    assert plain_spread(Spread(12.345, 0.5, 3)) == "12.3 ± 0.5"
-    assert plain_spread(Spread(123456.7, None, 1)) == "123,457"
+    assert percent(SeedSpread(0.88612, 0.0012, 3)) == "88.61 ± 0.12 %"
+    assert percent(SeedSpread(0.5, None, 1)) == "50.00 %"
+    assert plain_spread(SeedSpread(20.0, 0.0, 3)) == "20"
+    assert plain_spread(SeedSpread(12.345, 0.5, 3)) == "12.3 ± 0.5"
+    assert plain_spread(SeedSpread(123456.7, None, 1)) == "123,457"

@@ -13,8 +13,8 @@ from neuroep.circuit import Circuit
 from neuroep.engines.base import refuse_unknown
 from neuroep.engines.cpu import ode_kernels
 from neuroep.engines.cpu.blas import find_blas
-from neuroep.engines.cpu.ode_control import Method
-from neuroep.engines.cpu.ode_flow import Equation, Samples, Scratch
+from neuroep.engines.cpu.ode_control import Scheme
+from neuroep.engines.cpu.ode_flow import Equation, FlowRows, Scratch
 from neuroep.engines.cpu.ode_kernels import Results
 from neuroep.engines.cpu.workers import blas_libraries, one_blas_thread
 from neuroep.physics import hopfield
@@ -24,7 +24,7 @@ from neuroep.solvers.plan import ContinuousPlan, Settled
 from neuroep.solvers.problems import Flow, Form, bounds_of, check, make_flow, start_from
 from neuroep.weights import FloatArray
 
-#: Samples of one block: variables and stage velocities of the usual networks then stay in cache.
+#: Rows of one block: variables and stage velocities of the usual networks then stay in cache.
 BLOCK = 64
 
 
@@ -72,7 +72,7 @@ def settle_continuous(
     check(circuit, flow.beta, plan.solver.stochastic)
     begin = start_from(flow, None if start is None else list(start))
     equation, method = _equation(flow, plan), _method(plan, circuit)
-    samples = Samples(np.ascontiguousarray(flow.drive), flow.targets, flow.beta, np.ascontiguousarray(begin))
+    samples = FlowRows(np.ascontiguousarray(flow.drive), flow.targets, flow.beta, np.ascontiguousarray(begin))
     results = _results(plan, begin, equation.shortest)
     eps, blas = float(np.finfo(begin.dtype).eps), find_blas()
 
@@ -109,11 +109,11 @@ def _equation(flow: Flow, plan: ContinuousPlan) -> Equation:
     )  # fmt: skip
 
 
-def _method(plan: ContinuousPlan, circuit: Circuit) -> Method:
+def _method(plan: ContinuousPlan, circuit: Circuit) -> Scheme:
     solver, dtype = plan.solver, circuit.up.dtype
     fixed = isinstance(plan.controller, FixedStep)
     control = PIController(1e-3, 0.0) if isinstance(plan.controller, FixedStep) else plan.controller  # unused if fixed
-    return Method(
+    return Scheme(
         solver.a.astype(dtype), solver.b.astype(dtype), solver.c.astype(dtype), solver.error.astype(dtype),
         solver.exponential, solver.first_same_as_last, not fixed, solver.error_order + 1, control.rtol, control.atol,
         control.settling, control.longest_seconds, control.safety, control.shrink, control.grow, control.integral,

@@ -12,7 +12,7 @@ from neuroep.physics import scalars
 from neuroep.weights import FloatArray
 
 
-class Method(NamedTuple):
+class Scheme(NamedTuple):
     """Tableau and controller in numbers; `a`, `b`, `c` and `error` in the type of the states."""
 
     a: FloatArray
@@ -38,7 +38,7 @@ class Method(NamedTuple):
 
 @njit(cache=True, fastmath=FAST)
 def scaled_error(
-    method: Method, equation: Equation, scratch: Scratch, sizes: IntArray, starts: IntArray, units: int, r: int,
+    method: Scheme, equation: Equation, scratch: Scratch, sizes: IntArray, starts: IntArray, units: int, r: int,
     eps: float,
 ) -> float:  # fmt: skip
     """Scaled error of one row's step: see `controllers.scaled_error`; `reached` holds y₁, `free` the same unclipped."""
@@ -65,7 +65,7 @@ def scaled_error(
 
 
 @njit(cache=True)
-def step_factor(method: Method, error: float, previous: float) -> float:
+def step_factor(method: Scheme, error: float, previous: float) -> float:
     """Factor on the step: see `controllers.step_factor`."""
     bounded = min(max(error, 1e-10), 1e10)
     if error <= 1.0:

@@ -37,7 +37,7 @@ class Equation(NamedTuple):
     thermal: bool
 
 
-class Samples(NamedTuple):
+class FlowRows(NamedTuple):
     """What differs from row to row of the whole batch."""
 
     drive: FloatArray
@@ -132,7 +132,7 @@ def readout_lines(
 
 @njit(cache=True)
 def velocity(
-    circuit: Circuit, equation: Equation, samples: Samples, scratch: Scratch, y: FloatArray, out: FloatArray,
+    circuit: Circuit, equation: Equation, samples: FlowRows, scratch: Scratch, y: FloatArray, out: FloatArray,
     starts: IntArray, weight_starts: IntArray, bias_starts: IntArray, active: int, lo: int, first_row: int,
     evaluation: int, gemm: int,
 ) -> None:  # fmt: skip

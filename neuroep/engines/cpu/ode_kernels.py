@@ -1,6 +1,6 @@
 """Compiled settling in continuous time. Same definition, step for step, as `neuroep.solvers.integrate`.
 
-Samples that are done are swapped behind the moving ones, so that every later product is smaller. Nothing is
+Rows that are done are swapped behind the moving ones, so that every later product is smaller. Nothing is
 allocated while stepping.
 """
 
@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from neuroep import rng_kernels
 from neuroep.circuit import Circuit
 from neuroep.engines.cpu.kernels import swap_rows
-from neuroep.engines.cpu.ode_control import Method, scaled_error, step_factor
-from neuroep.engines.cpu.ode_flow import FAST, Equation, Samples, Scratch, velocity
+from neuroep.engines.cpu.ode_control import Scheme, scaled_error, step_factor
+from neuroep.engines.cpu.ode_flow import FAST, Equation, FlowRows, Scratch, velocity
 from neuroep.engines.cpu.read_kernels import IntArray
 from neuroep.equilibrium import ResultCode
 from neuroep.kernel_cache import njit
@@ -95,7 +95,7 @@ def layout(circuit: Circuit, rows: int, last: int) -> tuple[IntArray, IntArray, 
 
 @njit(cache=True)
 def gather(
-    samples: Samples, scratch: Scratch, sizes: IntArray, starts: IntArray, last: int, lo: int, rows: int
+    samples: FlowRows, scratch: Scratch, sizes: IntArray, starts: IntArray, last: int, lo: int, rows: int
 ) -> None:
     """Bring rows lo.. of the batch into the block's layout."""
     for r in range(rows):
@@ -111,7 +111,7 @@ def gather(
 
 @njit(cache=True)
 def retire(
-    circuit: Circuit, equation: Equation, method: Method, scratch: Scratch, results: Results, starts: IntArray,
+    circuit: Circuit, equation: Equation, method: Scheme, scratch: Scratch, results: Results, starts: IntArray,
     active: int, lo: int, tolerance: float, steps: int, end: float,
 ) -> int:  # fmt: skip
     """Give a code to every row that is done, put its variables away, and return how many rows go on."""
@@ -148,7 +148,7 @@ def retire(
 
 @njit(cache=True)
 def plan_steps(
-    equation: Equation, method: Method, scratch: Scratch, results: Results, active: int, lo: int, end: float
+    equation: Equation, method: Scheme, scratch: Scratch, results: Results, active: int, lo: int, end: float
 ) -> None:
     """Set h and the scaled step z of every moving row."""
     for r in range(active):
@@ -163,7 +163,7 @@ def plan_steps(
 
 @njit(cache=True)
 def judge(
-    equation: Equation, method: Method, scratch: Scratch, results: Results, sizes: IntArray, starts: IntArray,
+    equation: Equation, method: Scheme, scratch: Scratch, results: Results, sizes: IntArray, starts: IntArray,
     units: int, active: int, lo: int, end: float, eps: float,
 ) -> None:  # fmt: skip
     """Accept or refuse each row's step and set its next one."""
@@ -198,7 +198,7 @@ def take(equation: Equation, scratch: Scratch, sizes: IntArray, starts: IntArray
 
 @njit(cache=True, nogil=True)
 def integrate_block(
-    circuit: Circuit, equation: Equation, method: Method, samples: Samples, scratch: Scratch, results: Results,
+    circuit: Circuit, equation: Equation, method: Scheme, samples: FlowRows, scratch: Scratch, results: Results,
     tolerance: float, steps: int, end: float, first_row: int, eps: float, gemm: int, lo: int, hi: int,
 ) -> None:  # fmt: skip
     """Settle rows lo..hi−1 of a batch."""

@@ -41,7 +41,7 @@ class _Layout(NamedTuple):
     arrays: tuple[Any, Any, Any, Any]
 
 
-class _Settled(NamedTuple):
+class _OnDevice(NamedTuple):
     """A phase's states and sums on the GPU, and the equilibrium that went to the caller."""
 
     given: Equilibrium
@@ -74,7 +74,7 @@ class CudaEngine:
             raise NotAvailable(f"the cuda engine can't run here: {reason}")
         self._tile, self._products, self._resident = tile, products, resident
         self._layouts: dict[tuple[int, ...], _Layout] = {}
-        self._kept: dict[str, _Settled] = {}
+        self._kept: dict[str, _OnDevice] = {}
         self._turn = threading.RLock()
         self._processors = 1 if simulated() else int(cuda.get_current_device().MULTIPROCESSOR_COUNT)
 
@@ -184,7 +184,7 @@ class CudaEngine:
         given = layers(give(states, there), rows, layout.sizes)
         currents = layers(give(up, there), rows, layout.sizes)
         found = Equilibrium(given, currents, is_fresh, *(give(each, there) for each in (residual, steps, codes)))
-        self._kept[slot] = _Settled(found, states, up)
+        self._kept[slot] = _OnDevice(found, states, up)
         return found
 
     def integrate(

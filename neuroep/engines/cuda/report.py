@@ -24,7 +24,7 @@ from neuroep.errors import NotAvailable
 ARCHITECTURES = ((8, 0), (9, 0), (10, 0))
 
 
-class Variant(NamedTuple):
+class KernelVariant(NamedTuple):
     """One kernel as it can be launched."""
 
     name: str
@@ -54,7 +54,7 @@ class Variant(NamedTuple):
 class Compiled(NamedTuple):
     """What ptxas says of a kernel, per thread and per block."""
 
-    variant: Variant
+    variant: KernelVariant
     architecture: str
     registers: int
     spill_bytes: int
@@ -63,7 +63,7 @@ class Compiled(NamedTuple):
     sass_bytes: int
 
 
-def variants(every: bool = False) -> Iterator[Variant]:
+def variants(every: bool = False) -> Iterator[KernelVariant]:
     """Yield the kernels in both float types: the widest and the narrowest block, or every one."""
     blocks = [(SETTLING[0], True), (SETTLING[-1], False)]
     if every:
@@ -71,10 +71,10 @@ def variants(every: bool = False) -> Iterator[Variant]:
     for dtype in ("float32", "float64"):
         for name in ("settle", "integrate"):
             for tile, resident in blocks:
-                yield Variant(name, dtype, tile, resident)
+                yield KernelVariant(name, dtype, tile, resident)
         for name in ("drive", "contrast"):
-            yield Variant(name, dtype, PRODUCTS, True)
-        yield Variant("axpy", dtype, None, True)
+            yield KernelVariant(name, dtype, PRODUCTS, True)
+        yield KernelVariant("axpy", dtype, None, True)
 
 
 def unavailable() -> str | None:
@@ -92,7 +92,7 @@ def ptxas() -> str | None:
     return str(found[0]) if found else shutil.which("ptxas")
 
 
-def compile_variant(variant: Variant, architecture: tuple[int, int]) -> Compiled:
+def compile_variant(variant: KernelVariant, architecture: tuple[int, int]) -> Compiled:
     """Compile one kernel to PTX and to SASS.
 
     Raises
@@ -118,7 +118,7 @@ def compile_variant(variant: Variant, architecture: tuple[int, int]) -> Compiled
         return _parsed(variant, arch, done.stderr, binary.stat().st_size)
 
 
-def _parsed(variant: Variant, arch: str, said: str, size: int) -> Compiled:
+def _parsed(variant: KernelVariant, arch: str, said: str, size: int) -> Compiled:
     def number(pattern: str) -> int:
         return sum(int(found) for found in re.findall(pattern, said))
 
@@ -129,7 +129,7 @@ def _parsed(variant: Variant, arch: str, said: str, size: int) -> Compiled:
     return Compiled(variant, arch, number(r"Used (\d+) registers"), spills, stack, shared, size)
 
 
-def _launched(variant: Variant) -> tuple[Any, tuple[Any, ...]]:
+def _launched(variant: KernelVariant) -> tuple[Any, tuple[Any, ...]]:
     """The kernel's Python function and the types that the engine launches it with."""
     import numba
     from numba import float64, int64

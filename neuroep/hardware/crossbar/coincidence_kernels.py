@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from neuroep import rng_kernels
 from neuroep.hardware.cells.law import Column, Law, LawCode
 from neuroep.hardware.crossbar import pulse_kernels as kernels
-from neuroep.hardware.crossbar.meeting_kernels import SINGLE, Hits, Row, count, find_hits, live_words, meet
-from neuroep.hardware.crossbar.train_kernels import IntArray, Lines, WordArray
+from neuroep.hardware.crossbar.meeting_kernels import SINGLE, Hits, MeetingRow, count, find_hits, live_words, meet
+from neuroep.hardware.crossbar.train_kernels import IntArray, TrainLines, WordArray
 from neuroep.kernel_cache import njit
 from neuroep.physics import scalars
 from neuroep.weights import FloatArray
@@ -79,7 +79,7 @@ def room(words: int, wide: int, devices: FloatArray) -> tuple[Hits, Abreast]:
 
 @njit()
 def line_up(
-    devices: FloatArray, row: Row, hits: Hits, found: IntArray, first: int, most: int, key: int, abreast: Abreast
+    devices: FloatArray, row: MeetingRow, hits: Hits, found: IntArray, first: int, most: int, key: int, abreast: Abreast
 ) -> None:  # fmt: skip
     """Lay the devices that were hit out, those with most pulses first."""
     filled, above = abreast.filled, 0
@@ -103,7 +103,7 @@ def line_up(
 
 
 @njit()
-def join(row: Row, hits: Hits, j: int, downs: NDArray[np.uint32]) -> None:
+def join(row: MeetingRow, hits: Hits, j: int, downs: NDArray[np.uint32]) -> None:
     """Put the directions of a device's pulses one after another, 32 to a word, words `LANES` apart."""
     held, taken, word = uint64(0), uint64(0), 0
     for i in range(len(row.live)):
@@ -121,7 +121,7 @@ def join(row: Row, hits: Hits, j: int, downs: NDArray[np.uint32]) -> None:
 @njit(inline="always")
 def pulse_block(
     numbers: FloatArray, low: NDArray[np.uint32], high: NDArray[np.uint32], counts: NDArray[np.int32],
-    downs: NDArray[np.uint32], law: Law, code: int, shape: Shape, noise: kernels.Noise, number: int,
+    downs: NDArray[np.uint32], law: Law, code: int, shape: Shape, noise: kernels.PulseNoise, number: int,
 ) -> None:  # fmt: skip
     """Give the devices of one block that still have one their pulse of that number; stuck ones (steps of 0) stay."""
     one, bit = numbers.dtype.type(1.0), uint32(number & 31)
@@ -149,7 +149,7 @@ def pulse_block(
 def pulse_abreast(abreast: Abreast, law: Law, standing: int, most: int) -> None:
     """All pulses of the devices in `abreast`. The commonest laws have loops of their own, without a choice inside."""
     deep, s, nothing = (most >> 5) + 2, law.shape, law.noise - law.noise
-    noise = kernels.Noise(law.noise, law.additive, law.floor, law.noise_slope)
+    noise = kernels.PulseNoise(law.noise, law.additive, law.floor, law.noise_slope)
     shape = (nothing, nothing, nothing, nothing, nothing, nothing)
     if law.code == _EXPONENTIAL:
         shape = (s[0], s[1], s[2], s[3], s[4], s[5])
@@ -183,8 +183,8 @@ def show_abreast(abreast: Abreast, size: float, standing: int) -> None:
 
 @njit()
 def write_row(
-    devices: FloatArray, law: Law, row: Row, columns: Lines, first: int, found: IntArray, minus: bool, key: int,
-    hits: Hits, abreast: Abreast, counts: NDArray[np.float64],
+    devices: FloatArray, law: Law, row: MeetingRow, columns: TrainLines, first: int, found: IntArray, minus: bool,
+    key: int, hits: Hits, abreast: Abreast, counts: NDArray[np.float64],
 ) -> None:  # fmt: skip
     """Pulse the devices of the row that starts at `first`, then draw their write noise, as in `pulse_kernels.write`."""
     meet(row, columns, minus, hits)
@@ -204,7 +204,7 @@ def write_row(
 
 @njit(cache=True, nogil=True)
 def send(
-    plus: FloatArray, minus: FloatArray, law: Law, rows: Lines, columns: Lines, turns: WordArray, share: int,
+    plus: FloatArray, minus: FloatArray, law: Law, rows: TrainLines, columns: TrainLines, turns: WordArray, share: int,
     scale: float, key: int, weights: FloatArray, refresh: FloatArray, counts: NDArray[np.float64],
 ) -> None:  # fmt: skip
     """Pulse the devices of one coupling wherever its rows and columns have coincidences.
@@ -213,7 +213,7 @@ def send(
     ----------
     plus, minus, law, scale, key, weights, refresh, counts
         As in :func:`neuroep.hardware.crossbar.pulse_kernels.send`.
-    rows, columns : Lines
+    rows, columns : TrainLines
         Of n_{k−1} and of n_k lines.
     turns : ndarray of uint64, shape (words,)
         Slots in which it is G⁺'s turn, of pairs that share pulses so.
@@ -221,7 +221,7 @@ def send(
         `SINGLE`, `TURNS` or `ONE_SIDED`.
     """
     words, wide = columns.bits.shape
-    whole = Row(np.empty(words, np.int64), np.empty(words, np.uint64), np.empty(words, np.uint64), turns, share)
+    whole = MeetingRow(np.empty(words, np.int64), np.empty(words, np.uint64), np.empty(words, np.uint64), turns, share)
     met, (hits, abreast) = np.empty(wide, np.uint64), room(words, wide, plus)
     key_minus, key_refresh = rng_kernels.combine(key, 1), rng_kernels.combine(key, 2)
     for i in range(rows.bits.shape[1]):

@@ -9,13 +9,13 @@ from numba import njit, uint64
 from numpy.typing import NDArray
 
 from neuroep.hardware.crossbar import pulse_kernels as kernels
-from neuroep.hardware.crossbar.train_kernels import IntArray, Lines, WordArray
+from neuroep.hardware.crossbar.train_kernels import IntArray, TrainLines, WordArray
 
 SINGLE, TURNS, ONE_SIDED = range(3)
 """Where coincidences go: to a lone device; to both of a pair, in turns; to the one of a pair that goes up for it."""
 
 
-class Row(NamedTuple):
+class MeetingRow(NamedTuple):
     """One row's words that have bits, and how pairs share them.
 
     Attributes
@@ -23,7 +23,7 @@ class Row(NamedTuple):
     live : ndarray of int64, shape (words,)
         Their places on the time line.
     bits, signs : ndarray of uint64, shape (words,)
-        As in `Lines`.
+        As in `TrainLines`.
     turns : ndarray of uint64, shape (words of the time line,)
         Slots in which it is G⁺'s turn.
     share : int
@@ -99,7 +99,7 @@ def pushed_together(word: int, mask: int) -> int:
 
 
 @njit()
-def meet(row: Row, columns: Lines, minus: bool, hits: Hits) -> None:
+def meet(row: MeetingRow, columns: TrainLines, minus: bool, hits: Hits) -> None:
     """Find out which pulses all devices of a row have, word by word."""
     for i in range(len(row.live)):
         k, bits, signs, turn = row.live[i], row.bits[i], row.signs[i], row.turns[row.live[i]]
@@ -112,7 +112,7 @@ def meet(row: Row, columns: Lines, minus: bool, hits: Hits) -> None:
 
 
 @njit()
-def count(row: Row, hits: Hits, found: IntArray, counts: NDArray[np.float64]) -> int:
+def count(row: MeetingRow, hits: Hits, found: IntArray, counts: NDArray[np.float64]) -> int:
     """Add up the pulses of each hit and of all; return the most that one has."""
     most, total, falling = 0, 0, 0
     for j in found:
@@ -129,18 +129,18 @@ def count(row: Row, hits: Hits, found: IntArray, counts: NDArray[np.float64]) ->
 
 
 @njit()
-def live_words(rows: Lines, i: int, row: Row) -> Row:
+def live_words(rows: TrainLines, i: int, row: MeetingRow) -> MeetingRow:
     """Return the words of row i that have bits; dark pixels have none."""
     found = 0
     for k in range(len(rows.bits)):
         if rows.bits[k, i] != uint64(0):
             row.bits[found], row.signs[found], row.live[found] = rows.bits[k, i], rows.signs[k, i], k
             found += 1
-    return Row(row.live[:found], row.bits[:found], row.signs[:found], row.turns, row.share)
+    return MeetingRow(row.live[:found], row.bits[:found], row.signs[:found], row.turns, row.share)
 
 
 @njit()
-def find_hits(row: Row, columns: Lines, met: WordArray, found: IntArray) -> IntArray:
+def find_hits(row: MeetingRow, columns: TrainLines, met: WordArray, found: IntArray) -> IntArray:
     """Return the columns that have coincidences with a row."""
     met[:] = uint64(0)
     for i in range(len(row.live)):

@@ -33,7 +33,7 @@ QUIET = 32  # weights in a row that are passed over together when none of them i
 AHEAD = 64  # weights whose devices are fetched together, so that waiting for memory overlaps
 
 
-class Noise(NamedTuple):
+class PulseNoise(NamedTuple):
     """Of a law: its noise from pulse to pulse, in numbers alone."""
 
     size: float
@@ -112,7 +112,7 @@ def normals_from(low: int, high: int, first: int, count: int, out: FloatArray) -
 
 
 @njit(inline="always")
-def noisy(change: float, w: float, step: float, noise: Noise, normal: float) -> float:
+def noisy(change: float, w: float, step: float, noise: PulseNoise, normal: float) -> float:
     """What a pulse changes, with the noise from pulse to pulse."""
     return change + noise.size * (step if noise.additive else abs(change) + noise.floor + noise.slope * abs(w)) * normal
 
@@ -120,7 +120,7 @@ def noisy(change: float, w: float, step: float, noise: Noise, normal: float) -> 
 @njit(inline="always")
 def pulse(
     w: float, up: bool, part: float, step: float, low: float, high: float, slope: float, code: int, shape: FloatArray,
-    noise: Noise, normal: float,
+    noise: PulseNoise, normal: float,
 ) -> float:  # fmt: skip
     """Where one pulse, or a part of one, takes a device from w; without noise the normal doesn't count."""
     one = shape.dtype.type(1.0)
@@ -133,7 +133,7 @@ def pulse(
 @njit()
 def train(
     w: float, up: bool, left: float, step: float, low: float, high: float, slope: float, code: int, shape: FloatArray,
-    noise: Noise, key_low: int, key_high: int, later: FloatArray,
+    noise: PulseNoise, key_low: int, key_high: int, later: FloatArray,
 ) -> float:  # fmt: skip
     """Where all pulses but the first, of which `left` are left, take a device from w; a broken pulse comes last."""
     one, place = shape.dtype.type(1.0), 0
@@ -194,7 +194,7 @@ def write(
     if law.write_noise > 0.0:
         normals_of(len(hits), SHOWN_NORMAL, room, room.shown)
     code, shape, write_noise, later = law.code, law.shape, law.write_noise, room.later
-    noise = Noise(law.noise, law.additive, law.floor, law.noise_slope)
+    noise = PulseNoise(law.noise, law.additive, law.floor, law.noise_slope)
     key_low, key_high, first, shown = room.low, room.high, room.first, room.shown
     one = shape.dtype.type(1.0)
     pulses, upward, longest_up, longest_down = 0.0, 0.0, counts[LONGEST_UP], counts[LONGEST_DOWN]

@@ -41,7 +41,7 @@ from neuroep.hardware.crossbar.coincidence_kernels import send
 from neuroep.hardware.crossbar.meeting_kernels import ONE_SIDED, SINGLE, TURNS
 from neuroep.hardware.crossbar.pulse_kernels import PULSES, UPWARD, WRITTEN
 from neuroep.hardware.crossbar.pulsing import Array, refresh_of
-from neuroep.hardware.crossbar.train_kernels import Lines, Slots, count_bits, draw_bits, sign_lines
+from neuroep.hardware.crossbar.train_kernels import Slots, TrainLines, count_bits, draw_bits, sign_lines
 from neuroep.hardware.device import Products, StateUpdate
 from neuroep.ledger import Event, Ledger, Phase
 from neuroep.recipe import Programming, Trains
@@ -126,11 +126,11 @@ class StatePulser(NamedTuple):
         ledger.add(Phase.UPDATE, Event.PULSE_DOWN, k, int(counts[PULSES] - counts[UPWARD]))
         ledger.add(Phase.UPDATE, Event.PULSE_SLOT, k, _slots_spent(plan))
 
-    def _lines(self, plan: TrainPlan, side: int, words: int, key: NDArray[np.uint64]) -> Lines:
+    def _lines(self, plan: TrainPlan, side: int, words: int, key: NDArray[np.uint64]) -> TrainLines:
         """Return the packed bits of the rows (side 0) or of the columns (1); falling trains have their rows flipped."""
         values = (plan.products.below, plan.products.above)[side]
         factors = (plan.below, plan.above)[side]
-        lines = Lines(*(np.zeros((words, values.shape[1]), np.uint64) for _ in range(2)))
+        lines = TrainLines(*(np.zeros((words, values.shape[1]), np.uint64) for _ in range(2)))
         sign_lines(values, plan.falling & (side == 0), plan.slots, lines.signs)
         if self.programming.trains is Trains.DETERMINISTIC:
             count_bits(values, factors, plan.slots, side == 1, lines.bits)

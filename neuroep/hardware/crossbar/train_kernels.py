@@ -22,7 +22,7 @@ IntArray = NDArray[np.int64]
 WordArray = NDArray[np.uint64]
 
 
-class Lines(NamedTuple):
+class TrainLines(NamedTuple):
     """Bits and signs of the lines of one side, each of shape (words, lines)."""
 
     bits: WordArray

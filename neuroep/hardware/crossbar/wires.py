@@ -37,7 +37,7 @@ class Ends(Enum):
     OPPOSITE = "opposite"
 
 
-class Reads(NamedTuple):
+class WireReads(NamedTuple):
     """Conductances in siemens as the two reads see them.
 
     Attributes
@@ -81,7 +81,7 @@ def effective_conductances(conductances: ArrayLike, word_ohm: float, bit_ohm: fl
     return _solved(g, word_ohm, bit_ohm)
 
 
-def reads(conductances: ArrayLike, word_ohm: float, bit_ohm: float, ends: Ends = Ends.SAME) -> Reads:
+def reads(conductances: ArrayLike, word_ohm: float, bit_ohm: float, ends: Ends = Ends.SAME) -> WireReads:
     """Return what the upward and the downward read see.
 
     Parameters
@@ -100,8 +100,8 @@ def reads(conductances: ArrayLike, word_ohm: float, bit_ohm: float, ends: Ends =
     ends = checks.choice(ends, Ends, "ends")
     up = effective_conductances(conductances, word_ohm, bit_ohm)
     if ends is Ends.SAME:
-        return Reads(up, up.T.copy())
-    return Reads(up, effective_conductances(np.transpose(np.asarray(conductances)), bit_ohm, word_ohm))
+        return WireReads(up, up.T.copy())
+    return WireReads(up, effective_conductances(np.transpose(np.asarray(conductances)), bit_ohm, word_ohm))
 
 
 def _checked(conductances: ArrayLike, word_ohm: float, bit_ohm: float) -> Array:

@@ -29,7 +29,7 @@ NOTHING = 1e-9
 """Residuals of steps below this share of the range are rounding."""
 
 
-class Noise(NamedTuple):
+class FittedNoise(NamedTuple):
     """Noise of pulses and reads.
 
     Attributes
@@ -61,7 +61,7 @@ def estimate(
     directions: Signs,
     counts: Signs,
     repeats: tuple[float, int] = (0.0, 0),
-) -> Noise:
+) -> FittedNoise:
     """Return the noise of measured weights about the model's mean pulses.
 
     Parameters
@@ -88,7 +88,7 @@ def estimate(
     count, read = int(used.sum()), weights[np.isfinite(weights)]
     spread = float(read.max() - read.min())
     if count < 3 or (float(np.std(residual[used])) < NOTHING * spread and repeats[0] < (NOTHING * spread) ** 2):
-        return Noise(0.0, False, 0.0, count)
+        return FittedNoise(0.0, False, 0.0, count)
     up, down = model.scales
     scales = np.where(directions > 0, up, down) * np.ones_like(change)
     means = np.abs(model.step(curve[:-1], directions)).astype(np.float64)
@@ -96,7 +96,7 @@ def estimate(
     options = [_moments(residual, size, once, *map(float, repeats)) for size in (means, scales)]
     additive = options[1][0] < options[0][0]
     _, cycle, rho, cycle_error, rho_error = options[additive]
-    return Noise(cycle, additive, rho, count, cycle_error, rho_error)
+    return FittedNoise(cycle, additive, rho, count, cycle_error, rho_error)
 
 
 @njit(cache=True, nogil=True)

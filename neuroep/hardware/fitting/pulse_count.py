@@ -26,7 +26,7 @@ from neuroep.errors import BadInput
 MOST_PULSES = 200_000
 
 
-class Row(NamedTuple):
+class PulseRow(NamedTuple):
     """A read: its line in the file, number of the pulse, direction (0 where it isn't said), conductance."""
 
     line: int
@@ -57,12 +57,12 @@ class _State:
     reads: list[float] = field(default_factory=list)
 
 
-def counted(rows: Sequence[Row], known: bool, path: object) -> list[Counted]:
+def counted(rows: Sequence[PulseRow], known: bool, path: object) -> list[Counted]:
     """Return the traces of one device and cycle, counted.
 
     Parameters
     ----------
-    rows : sequence of Row
+    rows : sequence of PulseRow
         In the order of the file.
     known : bool
         Whether rows have directions; without them the trace must rise and then fall.
@@ -80,7 +80,7 @@ def counted(rows: Sequence[Row], known: bool, path: object) -> list[Counted]:
     return [_trace(piece, path) for piece in pieces]
 
 
-def _pieces(rows: Sequence[Row], known: bool, path: object) -> list[list[_State]]:
+def _pieces(rows: Sequence[PulseRow], known: bool, path: object) -> list[list[_State]]:
     pieces = [[_State(rows[0].line, 0, 0, [rows[0].siemens])]]
     heading, falls = rows[0].direction, False
     for k in range(1, len(rows)):
@@ -107,7 +107,7 @@ def _pieces(rows: Sequence[Row], known: bool, path: object) -> list[list[_State]
     return pieces
 
 
-def _falling(rows: Sequence[Row], k: int, falls: bool) -> bool:
+def _falling(rows: Sequence[PulseRow], k: int, falls: bool) -> bool:
     """Whether row k, below the one before, is part of a count that goes down."""
     row = rows[k]
     for later in rows[k + 1 :]:
@@ -118,7 +118,7 @@ def _falling(rows: Sequence[Row], k: int, falls: bool) -> bool:
     return falls or (row.pulse == rows[k - 1].pulse - 1 and row.pulse not in (0, 1))
 
 
-def _anew(rows: Sequence[Row], k: int, path: object) -> int:
+def _anew(rows: Sequence[PulseRow], k: int, path: object) -> int:
     """Return the pulses up to read k, which begins a new count as pulses turn."""
     before, row = rows[k - 1], rows[k]
     if row.pulse not in (0, 1):

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from neuroep.errors import BadInput, UnknownName
 from neuroep.hardware.fitting.pulse_columns import read_header, refuse_telling
-from neuroep.hardware.fitting.pulse_count import Row, counted
+from neuroep.hardware.fitting.pulse_count import PulseRow, counted
 
 FEWEST_READS = 5
 MOST_READS = 500_000
@@ -115,7 +115,7 @@ def read_pulses(path: str | Path, unit: str | None = None) -> PulseData:
     lines = _lines(content, path)
     columns = read_header([cell.strip() for cell in next(lines, (1, [""]))[1]], unit, path)
     cells: list[dict[str, str]] = []
-    groups: dict[tuple[str, str], list[Row]] = {}
+    groups: dict[tuple[str, str], list[PulseRow]] = {}
     counts: list[int] = []
     for number, row in lines:
         if len(row) != len(columns.names):
@@ -167,7 +167,7 @@ def _lines(content: bytes, path: Path) -> Iterator[tuple[int, list[str]]]:
             raise BadInput(f"not a table of comma-separated cells ({error})", where) from error
 
 
-def _row(named: Mapping[str, str], column: str, factor: float, line: int, path: Path) -> Row:
+def _row(named: Mapping[str, str], column: str, factor: float, line: int, path: Path) -> PulseRow:
     where = f"{path}: line {line}"
     siemens = _number(named[column], column, where) * factor
     if siemens < 0.0:
@@ -175,7 +175,7 @@ def _row(named: Mapping[str, str], column: str, factor: float, line: int, path: 
     pulse = _number(named["pulse"], "pulse", where)
     if pulse != round(pulse) or pulse < 0.0:
         raise BadInput(f"{named['pulse']!r} in 'pulse'", where, "a whole number, 0 or more")
-    return Row(line, int(pulse), _direction(named.get("direction", ""), where), siemens)
+    return PulseRow(line, int(pulse), _direction(named.get("direction", ""), where), siemens)
 
 
 def _number(cell: str, column: str, where: str) -> float:
@@ -194,7 +194,7 @@ def _direction(cell: str, where: str) -> int:
     return DIRECTIONS[cell.lower()]
 
 
-def _traces(key: tuple[str, str], rows: Sequence[Row], names: Sequence[str], path: Path) -> list[Trace]:
+def _traces(key: tuple[str, str], rows: Sequence[PulseRow], names: Sequence[str], path: Path) -> list[Trace]:
     found = counted(rows, "direction" in names, path)
     states = sum(int(np.count_nonzero(one.counts)) for one in found)
     if states < FEWEST_READS:

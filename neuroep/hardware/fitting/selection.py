@@ -27,7 +27,7 @@ from neuroep.hardware.cells.steps import StepModel
 from neuroep.hardware.fitting.curves import Curves, Solution, apart, collect
 from neuroep.hardware.fitting.descent import solve
 from neuroep.hardware.fitting.doubts import doubts_of, too_few
-from neuroep.hardware.fitting.noise import Noise
+from neuroep.hardware.fitting.noise import FittedNoise
 from neuroep.hardware.fitting.pulse_data import PulseData, check
 from neuroep.hardware.fitting.spread import spread_of
 from neuroep.hardware.fitting.standard_errors import noise_of, standard_errors
@@ -64,7 +64,7 @@ class Fit:
         Corrected Akaike criterion; only differences between models mean something.
     free : int
         Number of parameters, bounds included.
-    noise : Noise
+    noise : FittedNoise
         From the residuals of single steps.
     curves : tuple of ndarray
         The fitted curve of each trace of the data, in siemens.
@@ -84,7 +84,7 @@ class Fit:
     r_squared: float
     aicc: float
     free: int
-    noise: Noise
+    noise: FittedNoise
     curves: tuple[NDArray[np.float64], ...]
     step_spread: float | None = None
     bounds_spread: float | None = None

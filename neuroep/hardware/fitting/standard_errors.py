@@ -24,7 +24,7 @@ from neuroep.hardware.fitting.curves import (
     joined,
     weights_of,
 )
-from neuroep.hardware.fitting.noise import Noise, estimate
+from neuroep.hardware.fitting.noise import FittedNoise, estimate
 from neuroep.hardware.fitting.step_families import Family, Floats
 
 ALIKE = 1e-9
@@ -32,7 +32,7 @@ ALIKE = 1e-9
 TAKES_PART = 1e-3
 
 
-def noise_of(curves: Curves, solution: Solution) -> Noise:
+def noise_of(curves: Curves, solution: Solution) -> FittedNoise:
     """Return the noise of the reads about a model's mean pulses, in its weights."""
     model, ends = solution.model, solution.ends
     unit = float(model.w_max - model.w_min) / (ends[1] - ends[0])
@@ -42,7 +42,7 @@ def noise_of(curves: Curves, solution: Solution) -> Noise:
 
 
 def standard_errors(
-    many: Sequence[Curves], solutions: Sequence[Solution], noises: Sequence[Noise]
+    many: Sequence[Curves], solutions: Sequence[Solution], noises: Sequence[FittedNoise]
 ) -> list[dict[str, float]]:
     """Return standard errors by name, infinite where reads don't tell; a range from the data has that of a read.
 
@@ -51,7 +51,7 @@ def standard_errors(
     many : sequence of Curves
     solutions : sequence of Solution
         One of each, all of one model.
-    noises : sequence of Noise
+    noises : sequence of FittedNoise
     """
     found = []
     for one, solution, noise in zip(many, solutions, noises, strict=True):
@@ -72,7 +72,9 @@ def _per_weight(solution: Solution) -> float:
     return (solution.ends[1] - solution.ends[0]) / float(solution.model.w_max - solution.model.w_min)
 
 
-def _fitted(family: Family, many: Sequence[Curves], solutions: Sequence[Solution], noises: Sequence[Noise]) -> Floats:
+def _fitted(
+    family: Family, many: Sequence[Curves], solutions: Sequence[Solution], noises: Sequence[FittedNoise]
+) -> Floats:
     """Standard errors of a family's numbers, shape (D, numbers)."""
     heads, frame = np.stack([each.head for each in solutions]), solutions[0].frame
     curves, owner = joined(many)

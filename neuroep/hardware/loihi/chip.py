@@ -22,7 +22,7 @@ FORMS: Mapping[str, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Chip:
+class LearningChip:
     """Cores and learning engine.
 
     Attributes

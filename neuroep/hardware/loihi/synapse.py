@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from neuroep.errors import BadInput, UnknownName
 from neuroep.fields import settle
 from neuroep.hardware.device import Mounted, Update, lower, update_biases
-from neuroep.hardware.loihi.chip import Chip
+from neuroep.hardware.loihi.chip import LearningChip
 from neuroep.hardware.loihi.neurons import SIGN_MODES, WEIGHT_WIDTHS, mantissa_step
 from neuroep.hardware.loihi.traces import DRAWS, FRACTION_BITS, fit_accumulator, lifted, write_back
 from neuroep.hardware.programming import check_finite, check_range, check_whole, full_scales, saved, stochastic_round
@@ -60,7 +60,7 @@ class QuantizedSynapse:
         With ``"loihi"``, one random number for each ``"element"`` or for the whole ``"matrix"`` of a coupling.
     trace_bits : int
         Bits of the traces of which the contrast is formed, 1 to 16, or 0 for the states themselves.
-    chip : Chip, optional
+    chip : LearningChip, optional
         Cores and learning rule; a network that doesn't fit isn't mounted.
 
     Raises
@@ -78,7 +78,7 @@ class QuantizedSynapse:
     sign_mode: str = "mixed"
     draws: str = "element"
     trace_bits: int = 0
-    chip: Chip | None = None
+    chip: LearningChip | None = None
 
     def __post_init__(self) -> None:
         settle(self, f"{self.name}: ")

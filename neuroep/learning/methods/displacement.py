@@ -139,7 +139,7 @@ def free_inputs(circuit: Circuit, free: Equilibrium) -> list[FloatArray]:
     return found
 
 
-class _Settled(NamedTuple):
+class _Displacements(NamedTuple):
     """What the sweeps read: the free equilibrium of the rows still at work, their targets and nudges."""
 
     states: list[FloatArray]
@@ -148,8 +148,8 @@ class _Settled(NamedTuple):
     beta: FloatArray
     moved: set[int]
 
-    def rows(self, kept: NDArray[np.intp]) -> _Settled:
-        return _Settled([s[kept] for s in self.states], [a[kept] for a in self.inputs], self.targets[kept],
+    def rows(self, kept: NDArray[np.intp]) -> _Displacements:
+        return _Displacements([s[kept] for s in self.states], [a[kept] for a in self.inputs], self.targets[kept],
                         self.beta[kept], self.moved)  # fmt: skip
 
 
@@ -183,7 +183,7 @@ def settle_displacements(
     """
     refuse_hardware(circuit, "scaled displacements")
     copies, rows = len(nudge.beta) // len(free.residual), np.arange(len(nudge.beta))
-    known = _Settled(
+    known = _Displacements(
         [np.tile(s, (copies, 1)) for s in free.states],
         [np.tile(a, (copies, 1)) for a in free_inputs(circuit, free)], nudge.targets, nudge.beta, set(),
     )  # fmt: skip
@@ -207,7 +207,7 @@ def settle_displacements(
     return Displacements(layers, residual, steps, result_codes(residual, plan.tolerance))
 
 
-def _update(circuit: Circuit, k: int, known: _Settled, d: Sequence[FloatArray], ledger: Ledger) -> FloatArray:
+def _update(circuit: Circuit, k: int, known: _Displacements, d: Sequence[FloatArray], ledger: Ledger) -> FloatArray:
     """Return d_k given its neighbours."""
     last, depth, rows = hopfield.dynamical(circuit), len(circuit.sizes) - 1, len(known.beta)
     a, s, code = known.inputs[k - 1], known.states[k - 1], int(circuit.activations[k])
@@ -226,7 +226,7 @@ def _update(circuit: Circuit, k: int, known: _Settled, d: Sequence[FloatArray], 
     return displaced(code, s, a, z, circuit.feedback ** (last - k))
 
 
-def _readout_error(circuit: Circuit, known: _Settled, states: FloatArray, ledger: Ledger) -> FloatArray:
+def _readout_error(circuit: Circuit, known: _Displacements, states: FloatArray, ledger: Ledger) -> FloatArray:
     """Return β(y − ŷ), what a softmax read-out sends down."""
     depth = len(circuit.sizes) - 1
     logits = states @ hopfield.coupling_up(circuit, depth) + hopfield.bias(circuit, depth)
