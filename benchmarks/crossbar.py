@@ -23,7 +23,7 @@ from neuroep.engines import create
 from neuroep.hardware.device import Device, Ideal, Update, by_states, programmed
 from neuroep.learning.readings import Difference
 from neuroep.learning.state_products import state_update
-from neuroep.learning.trainer import Progress, Trainer
+from neuroep.learning.trainer import Progress
 from neuroep.ledger import Ledger, Phase
 from neuroep.network import initial_weights
 from neuroep.recipe import Method, Programming, Recipe, Trains
@@ -31,6 +31,7 @@ from neuroep.rng import stream
 from neuroep.specs import ModelSpec
 from neuroep.specs.catalogue import load_device, load_model
 from neuroep.studies.estimate import sample_batch
+from neuroep.studies.rig import Rig
 from neuroep.weights import Weights
 
 
@@ -39,10 +40,10 @@ def step_seconds(model: ModelSpec, device: Device, recipe: Recipe, repeats: int)
     network = model.network()
     size = recipe.training.batch_size
     _, samples = sample_batch(model, network, repeats * size, 0)
-    weights = initial_weights(network, stream(0, "weights"))
-    mounted = device.mount(network, weights, stream(0, "mount"))
+    rig = Rig.of(network, recipe, device, "cpu", 1)
+    weights = rig.initial_weights()
     batches = np.array_split(np.arange(len(samples.x)), -(-len(samples.x) // size))
-    trainer = Trainer(create("cpu", 1), device, mounted, recipe.phases, recipe.training, samples, lambda _: batches, 0)
+    trainer = rig.trainer(rig.mount(weights), samples)
     progress, rng = Progress.fresh(weights), stream(0, "program")
     rates = tuple(-rate for rate in recipe.training.rates(network.depth, 0))
     times = []
@@ -125,7 +126,7 @@ def main() -> None:
         recipe = model.recipe(load_device(name))
         plain = replace(recipe, programming=Programming())
         for what, chosen in (("its recipe", recipe), ("one read, stochastic pulses", plain)):
-            seconds = step_seconds(model, programmed(built, chosen.programming), chosen, options.repeats)
+            seconds = step_seconds(model, built, chosen, options.repeats)
             print(f"{name}, {what}: step {1e3 * seconds:.3f} ms, {seconds / ideal:.2f} times ideal")
         seconds, pulses = update_seconds(model, built, options.repeats // 6)
         print(f"{name}: update of all weights {1e3 * seconds:.2f} ms, {pulses:,.0f} pulses")

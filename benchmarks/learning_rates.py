@@ -24,19 +24,18 @@ import numpy as np
 from neuroep.bridges import torch_backprop
 from neuroep.circuit import Circuit
 from neuroep.data import load_data
-from neuroep.engines import create
 from neuroep.errors import BadInput, Diverged
 from neuroep.hardware.crossbar.device import Crossbar
 from neuroep.hardware.crossbar.two_arrays import TwoArrays
 from neuroep.hardware.device import Device, Ideal, programmed
 from neuroep.hardware.effects import without
-from neuroep.learning.trainer import Progress, Trainer
+from neuroep.learning.trainer import Progress
 from neuroep.network import Network
 from neuroep.physics.hopfield import coupling_down, coupling_up
 from neuroep.recipe import Recipe, Training
-from neuroep.rng import stream
 from neuroep.specs.catalogue import load_device, load_model
-from neuroep.studies.experiment import Materials, materials
+from neuroep.studies.rig import Rig
+from neuroep.studies.training import Materials, materials
 from neuroep.weights import FloatArray
 
 
@@ -86,11 +85,10 @@ def ep_outcome(
     network: Network, recipe: Recipe, training: Training, stock: Materials, hardware: Device, seed: int
 ) -> Outcome:
     """Train by EP on a device."""
-    mounted = hardware.mount(network, stock.weights, stream(seed, "mount", hardware.name))
+    rig = Rig.of(network, recipe, hardware, seed=seed)
+    mounted = rig.mount(stock.weights)
     before = apart(mounted.circuit)
-    trainer = Trainer(
-        create(), hardware, mounted, recipe.phases, training, stock.train, stock.orders, seed, stock.validation
-    )
+    trainer = rig.trainer(mounted, stock.train, stock.orders, stock.validation, training)
     history = trainer.run(Progress.fresh(stock.weights)).history
     return Outcome(history[-1].validation_accuracy or 0.0, before, apart(mounted.circuit))
 

@@ -24,21 +24,20 @@ from typing import NamedTuple
 import numpy as np
 
 from neuroep.data import load_data
-from neuroep.engines import create
 from neuroep.hardware.cells.law import Column, Law, LawCode
 from neuroep.hardware.crossbar.device import Crossbar
 from neuroep.hardware.crossbar.pulsing import Array
 from neuroep.hardware.crossbar.state_trains import StatePulser
-from neuroep.hardware.device import Mounted, Products, StateUpdate, programmed
+from neuroep.hardware.device import Mounted, Products, StateUpdate
 from neuroep.learning.readings import Difference
 from neuroep.learning.state_products import state_update
-from neuroep.learning.trainer import Progress, Trainer
+from neuroep.learning.trainer import Progress
 from neuroep.ledger import Event, Ledger, Phase
-from neuroep.network import Network
-from neuroep.recipe import Method, Recipe, Trains
+from neuroep.recipe import Method, Trains
 from neuroep.rng import stream
 from neuroep.specs.catalogue import load_device, load_model
-from neuroep.studies.experiment import Materials, materials
+from neuroep.studies.rig import Rig
+from neuroep.studies.training import Materials, materials
 from neuroep.weights import FloatArray
 
 DRAWS = 20
@@ -113,14 +112,12 @@ def added_up(part: Products) -> FloatArray:
     return total
 
 
-def trained(network: Network, recipe: Recipe, stock: Materials, crossbar: Crossbar, epochs: int) -> Mounted:
+def trained(rig: Rig, stock: Materials, epochs: int) -> Mounted:
     """Mount and train by the device's own recipe."""
-    mounted = crossbar.mount(network, stock.weights, stream(0, "mount", crossbar.name))
+    mounted = rig.mount(stock.weights)
     if epochs:
-        training = replace(recipe.training, epochs=epochs)
-        Trainer(create(), crossbar, mounted, recipe.phases, training, stock.train, stock.orders, 0).run(
-            Progress.fresh(stock.weights)
-        )
+        training = replace(rig.recipe.training, epochs=epochs)
+        rig.trainer(mounted, stock.train, stock.orders, training=training).run(Progress.fresh(stock.weights))
     return mounted
 
 
@@ -135,10 +132,12 @@ def main() -> None:
     model = load_model(options.model)
     network = model.network()
     for name in options.device:
-        recipe, built = model.recipe(name), load_device(name).build()
+        spec = load_device(name)
+        recipe, built = model.recipe(spec), spec.build()
         stock = materials(network, load_data(model.data, seed=0), recipe.training, 0)
-        mounted = trained(network, recipe, stock, programmed(built, recipe.programming), options.trained)
-        batch, engine = stock.orders(options.trained)[0], create()
+        rig = Rig.of(network, recipe, spec)
+        mounted = trained(rig, stock, options.trained)
+        batch, engine = stock.orders(options.trained)[0], rig.engine
         x, targets = stock.train.x[batch], stock.train.targets[batch]
         rates = tuple(-rate for rate in recipe.training.rates(network.depth, options.trained))
         with engine.session():

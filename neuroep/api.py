@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
-import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from neuroep import checks
+from neuroep.data import Dataset, load_data
+from neuroep.data.arrays import from_arrays
 from neuroep.engines import create
-from neuroep.hardware.device import Ideal
+from neuroep.errors import BadInput
+from neuroep.hardware.device import Device, Ideal
 from neuroep.learning.readings import ep_gradients as _gradients
 from neuroep.network import Network
-from neuroep.recipe import WINDOW, Phases
+from neuroep.recipe import WINDOW, Phases, Recipe
 from neuroep.report.ablation_figure import write_ablation_figure
-from neuroep.report.store import RunFolder
 from neuroep.rng import stream
 from neuroep.specs import DeviceSpec, ModelSpec
 from neuroep.specs.catalogue import load_device, load_model
@@ -22,8 +25,8 @@ from neuroep.studies.ablation import FIGURE, Study
 from neuroep.studies.ablation import ablate as _ablate
 from neuroep.studies.estimate import Estimate
 from neuroep.studies.estimate import estimate_cost as _estimate
-from neuroep.studies.experiment import Experiment, Job
-from neuroep.studies.jobs import Outcome, run_job
+from neuroep.studies.rig import Rig, refuse_idle_threads
+from neuroep.studies.training import IDEAL, Outcome, materials, remark_on, train_backprop, train_ep
 from neuroep.weights import FloatArray, Weights, fitting
 
 
@@ -45,23 +48,29 @@ def _device(device: str | Path | DeviceSpec) -> DeviceSpec:
 
 
 def train(
-    model: str | Path | ModelSpec,
-    device: str | Path | DeviceSpec = "ideal",
-    data: str | Path | None = None,
+    model: str | Path | ModelSpec | None = None,
+    device: str | Path | DeviceSpec | Device = "ideal",
+    data: str | Path | Dataset | Sequence[Any] | None = None,
     seed: int = 0,
     epochs: int | None = None,
     method: str = "ep",
     engine: str = "auto",
     threads: int = 1,
+    *,
+    network: Network | None = None,
+    recipe: Recipe | None = None,
 ) -> Outcome:
-    """Train one model by one method on one device.
+    """Train one network by one method on one device.
 
     Parameters
     ----------
-    model, device : str, Path or spec
-        Names, paths of TOML files, or what :func:`load_model` and :func:`load_device` return.
-    data : str or Path, optional
-        Name or path of a data set in place of the model's.
+    model : str, Path or spec, optional
+        A name, the path of a TOML file, or what :func:`load_model` returns; or a `network` in its place.
+    device : str, Path, spec or device model
+        Likewise, by :func:`load_device`.
+    data : str, Path, Dataset or arrays, optional
+        Name or path of a data set, what :func:`load_data` returns, or arrays ``(x, y)``, of which a fifth becomes the
+        test set, or ``(x_train, y_train, x_test, y_test)``. The model's own if left out.
     seed : int
         Of initial weights, data order, device spread, noise and rounding.
     epochs : int, optional
@@ -72,6 +81,10 @@ def train(
         ``"auto"``, ``"cpu"`` or ``"reference"``.
     threads : int
         Of the engine or of torch.
+    network : Network, optional
+        What is trained, where there is no model.
+    recipe : Recipe, optional
+        How, in place of the model's recipe for the device; of a network alone, the defaults of :class:`Recipe`.
 
     Returns
     -------
@@ -86,13 +99,60 @@ def train(
         If training leaves the finite range.
     """
     method = checks.one_of(method, ("ep", "backprop"), "method")
-    spec, profile = _model(model), _device(device)
-    named = _data(data, spec)
-    experiment = Experiment(spec, (profile,), named, (seed,), epochs, method == "backprop", engine, threads)
-    job = Job(method, "ideal" if method == "backprop" else experiment.trained_on(profile), *experiment.seeds)
-    experiment.check([job])
-    with tempfile.TemporaryDirectory() as scratch, RunFolder(Path(scratch) / "run").open({}) as folder:
-        return run_job(experiment, job, folder, lambda *_: None)
+    if method == "ep":
+        refuse_idle_threads(engine, threads)
+    rig, dataset = _rig(model, device, data, seed, engine, threads, network, recipe)
+    asked = None if epochs is None else checks.count(epochs, "epochs")
+    rig = replace(rig, recipe=rig.recipe.lasting(asked))
+    if method == "ep":
+        rig.check()
+    training = rig.recipe.training if method == "ep" else rig.recipe.backprop
+    read = dataset()
+    stock = materials(rig.network, read, training, rig.seed)
+    remark_on(read)
+    return train_ep(rig, stock) if method == "ep" else train_backprop(rig, stock, threads=threads)[0]
+
+
+def _rig(
+    model: str | Path | ModelSpec | None,
+    device: str | Path | DeviceSpec | Device,
+    data: str | Path | Dataset | Sequence[Any] | None,
+    seed: int,
+    engine: str,
+    threads: int,
+    network: Network | None,
+    recipe: Recipe | None,
+) -> tuple[Rig, Callable[[], Dataset]]:
+    """Return what is trained, and what reads the data, after all else has been checked."""
+    if (model is None) == (network is None):
+        both = "neither a model nor a network" if model is None else "a model and a network"
+        raise BadInput(both, "model, network", "one of the two")
+    profile = load_device(device) if isinstance(device, str | Path) else device
+    scale, own = "none", data
+    if model is not None:
+        spec = _model(model)
+        network, scale = spec.network(), spec.scale
+        own = _data(data, spec) if data is None or isinstance(data, str | Path) else data
+        recipe = _recipe(spec, profile) if recipe is None else recipe
+    elif data is None:
+        raise BadInput("a network without data", "data", "a data set's name, its path, or arrays (x, y)")
+    assert network is not None
+    return Rig.of(network, recipe, profile, engine, threads, seed), lambda: _dataset(own, seed, scale)
+
+
+def _recipe(model: ModelSpec, device: DeviceSpec | Device) -> Recipe:
+    """Return the model's recipe for a device; a device model of one's own goes by its name alone."""
+    if isinstance(device, DeviceSpec) and device.is_hardware:
+        return model.recipe(device)
+    return model.overridden(IDEAL if isinstance(device, DeviceSpec) else device.name)
+
+
+def _dataset(data: str | Path | Dataset | Sequence[Any] | None, seed: int, scale: str) -> Dataset:
+    if isinstance(data, Dataset):
+        return data
+    if isinstance(data, str | Path):
+        return load_data(data, seed=seed, scale=scale)
+    return from_arrays(cast(Sequence[Any], data), scale)
 
 
 def ablate(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from typing import Literal
 
@@ -299,9 +299,9 @@ OWN_SETTINGS: Mapping[str, tuple[str, tuple[StrEnum, ...]]] = {
 class Recipe:
     """How EP trains a network, on hardware how that is programmed, and how its backprop twin is trained."""
 
-    phases: Phases
-    training: Training
-    backprop: Training
+    phases: Phases = Phases()
+    training: Training = Training()
+    backprop: Training = Training()
     programming: Programming = Programming()
 
     def __post_init__(self) -> None:
@@ -320,6 +320,13 @@ class Recipe:
             )
         if self.programming.method.by_states:
             self._check_states()
+
+    def lasting(self, epochs: int | None) -> Recipe:
+        """Return the recipe with another number of epochs, of EP and of its twin; None leaves it as it is."""
+        if epochs is None:
+            return self
+        training, backprop = (replace(part, epochs=epochs) for part in (self.training, self.backprop))
+        return replace(self, training=training, backprop=backprop)
 
     def refuse_idle(self) -> None:
         """Refuse settings of estimators and methods that aren't chosen.

@@ -14,13 +14,12 @@ import numpy as np
 
 from neuroep import checks
 from neuroep.data import targets
-from neuroep.engines import create
-from neuroep.hardware.device import Ideal
-from neuroep.learning.trainer import Progress, Samples, Trainer
-from neuroep.network import Network, initial_weights
+from neuroep.learning.trainer import Progress, Samples
+from neuroep.network import Network
 from neuroep.report.store import versions
 from neuroep.rng import stream
 from neuroep.specs import ModelSpec
+from neuroep.studies.rig import Rig
 
 #: Batches that the two sides draw from, so that inputs come from memory and not from a warm cache.
 POOL = 64
@@ -69,10 +68,9 @@ def _time_step(model: ModelSpec, batch: int, threads: int, steps: int, engine: s
 
     network, recipe = model.network(), model.recipe()
     samples = _samples(network, batch * POOL)
-    weights = initial_weights(network, stream(0, "weights"))
-    runner = create(engine, threads)
-    mounted = Ideal().mount(network, weights, stream(0, "mount"))
-    trainer = Trainer(runner, Ideal(), mounted, recipe.phases, recipe.training, samples, lambda _: [], 0)
+    rig = Rig.of(network, recipe, engine=engine, threads=threads)
+    weights, runner = rig.initial_weights(), rig.engine
+    trainer = rig.trainer(rig.mount(weights), samples)
     progress, rng = Progress.fresh(weights), stream(0, "program")
     rates = tuple(-rate for rate in recipe.training.rates(network.depth, 0))
     order = stream(0, "order").permutation(batch * POOL).reshape(POOL, batch)

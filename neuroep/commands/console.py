@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bars
 
     from neuroep.learning.trainer import Epoch
-    from neuroep.studies.experiment import Job
-    from neuroep.studies.jobs import Outcome
+    from neuroep.studies.training import Job, Outcome
 
 
 def console(stderr: bool = False) -> Console:

@@ -6,6 +6,8 @@ from neuroep import checks
 from neuroep.engines.base import Accumulation, Engine, Keys, Nudge, Plan, Plans
 
 NAMES = ("auto", "cpu", "cuda", "reference")
+#: Those that share blocks of samples out among threads.
+THREADED = ("auto", "cpu")
 
 
 def create(name: str = "auto", threads: int | None = None) -> Engine:
@@ -33,4 +35,4 @@ def create(name: str = "auto", threads: int | None = None) -> Engine:
     return CpuEngine(threads)
 
 
-__all__ = ["NAMES", "Accumulation", "Engine", "Keys", "Nudge", "Plan", "Plans", "create"]
+__all__ = ["NAMES", "THREADED", "Accumulation", "Engine", "Keys", "Nudge", "Plan", "Plans", "create"]

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from neuroep.disk import to_json, write_atomic
-from neuroep.engines import create
 from neuroep.errors import BadInput, Diverged
 from neuroep.fields import settle
 from neuroep.hardware.device import Device, Ideal, programmed
@@ -19,9 +18,10 @@ from neuroep.report.ownership import refuse_taken
 from neuroep.report.store import RunFolder, job_name
 from neuroep.specs import DeviceSpec, ModelSpec
 from neuroep.studies.device_fidelity import DeviceFidelity, Subject, measure, refuse_unmeasurable
-from neuroep.studies.experiment import IDEAL, Experiment, Job, materials
+from neuroep.studies.experiment import Experiment
 from neuroep.studies.jobs import mounted_for
 from neuroep.studies.run import Listener, Silent, run
+from neuroep.studies.training import IDEAL, Job, materials
 
 #: What a study leaves beside its variants' folders.
 TABLE, FIGURE = "ablation.json", "ablation.png"
@@ -193,13 +193,12 @@ def check(study: Study) -> None:
     BadInput
         If one can't.
     """
-    network, engine = study.model.network(), create(study.engine, study.threads)
     variants = study.variants()
     for variant in variants:
         experiment = study.experiment(variant)
         experiment.check_rigs()
         for name in dict.fromkeys(job.device for job in experiment.jobs()):
-            refuse_unmeasurable(engine, network, experiment.hardware(name), experiment.recipe(name))
+            refuse_unmeasurable(experiment.rig(name))
     for variant in (variants[0], variants[-1]):  # the device's recipe, and the ideal one
         study.experiment(variant).check()
 
@@ -232,13 +231,10 @@ def _fidelities(
     study: Study, experiment: Experiment, job: Job, folder: Path, epochs: int
 ) -> tuple[DeviceFidelity, DeviceFidelity]:
     """Measure one training's network at its random initial weights, and as its last checkpoint left it."""
-    network, recipe = experiment.model.network(), experiment.recipe(job.device)
-    stock = materials(network, experiment.dataset(job.seed), recipe.training, job.seed)
+    rig = experiment.rig(job.device, job.seed)
+    stock = materials(rig.network, experiment.dataset(job.seed), rig.recipe.training, job.seed)
     saved = RunFolder(folder).load_checkpoint(job_name(*job))
-    subject = Subject(
-        network, experiment.hardware(job.device), create(experiment.engine, experiment.threads), recipe, stock.train,
-        stock.orders, job.seed,
-    )  # fmt: skip
-    start = mounted_for(experiment, job, stock.weights)
-    trained = mounted_for(experiment, job, stock.weights, None if saved is None else saved[0])
+    subject = Subject(rig, stock.train, stock.orders)
+    start = mounted_for(rig, stock.weights)
+    trained = mounted_for(rig, stock.weights, None if saved is None else saved[0])
     return measure(subject, start, 0, study.steps()), measure(subject, trained, epochs, study.steps())

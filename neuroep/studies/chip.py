@@ -8,41 +8,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from neuroep import checks
-from neuroep.data import order
 from neuroep.engines import create
 from neuroep.errors import BadInput
 from neuroep.hardware.crossbar.two_arrays import Analog
-from neuroep.hardware.device import Device, Ideal, Mounted, effective_weights, programmed
-from neuroep.learning.methods.continual import trainer_for
+from neuroep.hardware.device import Device, Mounted, effective_weights, programmed
 from neuroep.learning.methods.phases import plans
 from neuroep.learning.trainer import Epoch, Progress, Samples, accuracy
 from neuroep.ledger import Ledger
 from neuroep.network import Network
 from neuroep.recipe import Phases, Programming, Recipe
-from neuroep.rng import stream
 from neuroep.specs import DeviceSpec
 from neuroep.specs.catalogue import load_device
+from neuroep.studies.rig import Rig, built
 from neuroep.weights import Weights, fitting
-
-
-def _hardware(device: str | Path | DeviceSpec | Device) -> Device:
-    """Return a device model from its name, its file, its profile or itself."""
-    spec = load_device(device) if isinstance(device, str | Path) else device
-    if isinstance(spec, DeviceSpec):
-        if spec.kind == "cost-only":
-            raise BadInput(f"{spec.name!r} only has prices", "device", "a profile that says what hardware does")
-        return spec.build() or Ideal()
-    if isinstance(spec, type) or not callable(getattr(spec, "mount", None)):
-        raise BadInput(f"a {type(spec).__name__}", "device", "a name, a path, a profile or a device model")
-    return spec
 
 
 class Chip:
@@ -79,9 +64,12 @@ class Chip:
         engine: str = "auto",
         programming: Programming | None = None,
     ) -> None:
-        built = _hardware(device)
+        if isinstance(device, str | Path):
+            device = load_device(device)
+        if isinstance(device, DeviceSpec) and device.kind == "cost-only":
+            raise BadInput(f"{device.name!r} only has prices", "device", "a profile that says what hardware does")
         asked = None if programming is None else checks.instance(programming, Programming, "programming")
-        self.device = built if asked is None else programmed(built, asked)
+        self.device = built(device) if asked is None else programmed(built(device), asked)
         self.network = checks.instance(network, Network, "network")
         self.seed, self.seconds = checks.seed(seed), 0.0
         self.ledger = Ledger.empty(network.sizes)
@@ -214,12 +202,8 @@ class Chip:
         assert mounted is not None
         training = recipe.training if epochs is None else replace(recipe.training, epochs=epochs)
 
-        def orders(epoch: int) -> Iterable[NDArray[np.int64]]:
-            return order(len(samples.x), training.batch_size, stream(self.seed, "order", epoch))
-
-        trainer = trainer_for(recipe.phases)(
-            self._engine, self.device, mounted, recipe.phases, training, samples, orders, self.seed, validation
-        )
+        rig = Rig(network=self.network, recipe=recipe, device=self.device, engine=self._engine, seed=self.seed)
+        trainer = rig.trainer(mounted, samples, validation=validation, training=training)
         progress = Progress(Progress.fresh(effective_weights(mounted.circuit)).velocity, self.ledger)
         self._set(mounted)
         return trainer.run(progress, on_epoch).history

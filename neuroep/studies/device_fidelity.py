@@ -27,16 +27,15 @@ from neuroep.circuit import Circuit
 from neuroep.engines import Accumulation, Engine
 from neuroep.equilibrium import ResultCode
 from neuroep.errors import BadInput
-from neuroep.hardware.device import Device, Mounted, effective_weights, lower
-from neuroep.learning.methods.continual import trainer_for
+from neuroep.hardware.device import Mounted, effective_weights, lower
 from neuroep.learning.readings import Reading, ep_gradients, reading
 from neuroep.learning.trainer import Orders, Progress, Samples
 from neuroep.ledger import Ledger
-from neuroep.network import Network, initial_weights
-from neuroep.recipe import Estimator, Phases, Recipe
+from neuroep.network import Network
+from neuroep.recipe import Estimator, Phases
 from neuroep.rng import noise_key, stream
 from neuroep.studies.fidelity import SMALL_BETA, SWEEPS, TOLERANCES, cosine
-from neuroep.studies.rig import stand_in
+from neuroep.studies.rig import Rig, stand_in
 from neuroep.weights import FloatArray, Weights
 
 BATCHES = 8
@@ -45,15 +44,11 @@ EXACT = Phases(Estimator.CENTERED, SMALL_BETA, SWEEPS, SWEEPS, tolerance=TOLERAN
 
 
 class Subject(NamedTuple):
-    """A network on a device, and what its training takes: engine, recipe, samples, their order by epoch, seed."""
+    """A rig, and what its training takes: samples and their order by epoch."""
 
-    network: Network
-    device: Device
-    engine: Engine
-    recipe: Recipe
+    rig: Rig
     samples: Samples
     orders: Orders
-    seed: int
 
 
 class DeviceFidelity(NamedTuple):
@@ -132,7 +127,7 @@ def exact_gradient(
     return found, float((codes == ResultCode.CONVERGED).mean())
 
 
-def refuse_unmeasurable(engine: Engine, network: Network, device: Device, recipe: Recipe) -> None:
+def refuse_unmeasurable(rig: Rig) -> None:
     """Refuse, before anything is trained, networks whose exact gradient can't be read on a device.
 
     Raises
@@ -140,12 +135,12 @@ def refuse_unmeasurable(engine: Engine, network: Network, device: Device, recipe
     BadInput
         Naming the device.
     """
-    small = stand_in(network)
-    mounted = device.mount(small, initial_weights(small, stream(0, "weights")), stream(0, "mount", device.name))
+    small = replace(rig, network=stand_in(rig.network))
+    mounted = small.mount(small.initial_weights())
     try:
-        exact_reading(engine, small, mounted.circuit, recipe.phases.scaled)
+        exact_reading(rig.engine, small.network, mounted.circuit, rig.recipe.phases.scaled)
     except BadInput as error:
-        raise BadInput(str(error), f"the exact gradient on {device.name}") from error
+        raise BadInput(str(error), f"the exact gradient on {rig.device.name}") from error
 
 
 def measure(subject: Subject, mounted: Mounted, epoch: int, window: int) -> DeviceFidelity:
@@ -174,7 +169,7 @@ def measure(subject: Subject, mounted: Mounted, epoch: int, window: int) -> Devi
 def _steps(subject: Subject, first: int) -> Iterator[_Step]:
     """Minibatches of one epoch after another: a window can be longer than an epoch."""
     for epoch in count(first):
-        rates = tuple(-rate for rate in subject.recipe.training.rates(subject.network.depth, epoch))
+        rates = tuple(-rate for rate in subject.rig.recipe.training.rates(subject.rig.network.depth, epoch))
         for number, batch in enumerate(subject.orders(epoch)):
             yield _Step(batch, (epoch, number), rates)
 
@@ -182,28 +177,28 @@ def _steps(subject: Subject, first: int) -> Iterator[_Step]:
 def _gradients(subject: Subject, mounted: Mounted, epoch: int) -> Iterator[tuple[list[float], float]]:
     for step in islice(_steps(subject, epoch), BATCHES):
         x, targets = subject.samples.x[step.batch], subject.samples.targets[step.batch]
-        key = noise_key(subject.seed, "fidelity", *step.place)
-        found = ep_gradients(subject.engine, mounted.circuit, x, targets, subject.recipe.phases, key)
-        exact, share = exact_gradient(
-            subject.engine, subject.network, mounted.circuit, x, targets, subject.recipe.phases.scaled
-        )
+        key = noise_key(subject.rig.seed, "fidelity", *step.place)
+        found = ep_gradients(subject.rig.engine, mounted.circuit, x, targets, subject.rig.recipe.phases, key)
+        exact, share = _exact(subject.rig, mounted, x, targets)
         yield _cosines(found, exact), share
 
 
+def _exact(rig: Rig, mounted: Mounted, x: FloatArray, targets: FloatArray) -> tuple[Weights, float]:
+    return exact_gradient(rig.engine, rig.network, mounted.circuit, x, targets, rig.recipe.phases.scaled)
+
+
 def _updates(subject: Subject, mounted: Mounted, epoch: int, window: int) -> list[list[float]]:
-    recipe = subject.recipe
+    recipe = subject.rig.recipe
     training = replace(recipe.training, weight_decay=0.0)
-    trainer = trainer_for(recipe.phases)(
-        subject.engine, subject.device, mounted, recipe.phases, training, subject.samples, subject.orders, subject.seed
-    )
-    rng, steps = stream(subject.seed, "fidelity", "program"), _steps(subject, epoch)
+    trainer = subject.rig.trainer(mounted, subject.samples, subject.orders, training=training)
+    rng, steps = stream(subject.rig.seed, "fidelity", "program"), _steps(subject, epoch)
     found = []
     for _ in range(max(1, BATCHES // window)):
         progress, before = Progress.fresh(effective_weights(mounted.circuit)), effective_weights(mounted.circuit)
         velocity, wanted = (Weights.zeros(before.sizes, np.float64) for _ in range(2))
         for step in islice(steps, window):
             _follow(subject, mounted, step, velocity, wanted)
-            with subject.engine.session():
+            with subject.rig.engine.session():
                 trainer.step(step.batch, step.place, step.rates, rng, progress)
         after = effective_weights(mounted.circuit).couplings.astype(np.float64)
         found.append(_cosines(Weights(before.sizes, after - before.couplings, before.biases), wanted))
@@ -213,9 +208,8 @@ def _updates(subject: Subject, mounted: Mounted, epoch: int, window: int) -> lis
 def _follow(subject: Subject, mounted: Mounted, step: _Step, velocity: Weights, wanted: Weights) -> None:
     """Add to `wanted` the change that the exact gradient asks for at the weights of this step."""
     x, targets = subject.samples.x[step.batch], subject.samples.targets[step.batch]
-    scaled = subject.recipe.phases.scaled
-    exact, _ = exact_gradient(subject.engine, subject.network, mounted.circuit, x, targets, scaled)
-    velocity.couplings[...] = subject.recipe.training.momentum * velocity.couplings + exact.couplings
+    exact, _ = _exact(subject.rig, mounted, x, targets)
+    velocity.couplings[...] = subject.rig.recipe.training.momentum * velocity.couplings + exact.couplings
     for k, rate in enumerate(step.rates, start=1):
         wanted.coupling(k)[...] += rate * velocity.coupling(k)
 

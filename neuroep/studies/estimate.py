@@ -11,18 +11,14 @@ from neuroep.cost.energy import Bill, price
 from neuroep.cost.reuse import Access, ClockTracker, lru_reuse
 from neuroep.cost.traces import backprop_step
 from neuroep.data import Dataset, check_inputs, load_data, targets
-from neuroep.engines import create
 from neuroep.errors import MissingData
-from neuroep.hardware.device import Device, Ideal, programmed
-from neuroep.hardware.effects import without
 from neuroep.learning.access import ep_step_trace
-from neuroep.learning.methods.continual import trainer_for
 from neuroep.learning.trainer import Progress, Samples, free_outputs
 from neuroep.ledger import Phase
-from neuroep.network import Network, initial_weights
+from neuroep.network import Network
 from neuroep.rng import stream
 from neuroep.specs import DeviceSpec, ModelSpec
-from neuroep.studies.rig import refuse
+from neuroep.studies.rig import Rig
 
 
 class Memory(NamedTuple):
@@ -119,18 +115,13 @@ def estimate_cost(
         If model, device, recipe and data don't go together.
     """
     network, recipe = model.network(), model.recipe(device)
-    runner, built = create(engine), device.build()
-    hardware: Device = Ideal() if built is None or isinstance(built, Ideal) else without(built, off)
-    hardware = programmed(hardware, recipe.programming)
-    device.core_map(network)
-    refuse(runner, hardware, network, recipe)
+    rig = Rig.of(network, recipe, device, engine, seed=seed, off=off if device.is_hardware else ())
+    rig.check()
     where, samples = sample_batch(model, network, recipe.programming.steps_to_see * recipe.training.batch_size, seed)
-    weights = initial_weights(network, stream(seed, "weights"))
-    mounted = hardware.mount(network, weights, stream(seed, "mount", device.name))
+    weights = rig.initial_weights()
+    mounted = rig.mount(weights)
     batches = np.array_split(np.arange(len(samples.x)), -(-len(samples.x) // recipe.training.batch_size))
-    trainer = trainer_for(recipe.phases)(
-        runner, hardware, mounted, recipe.phases, recipe.training, samples, lambda _: batches, seed
-    )
+    trainer = rig.trainer(mounted, samples, lambda _: batches)
     progress = Progress.fresh(weights)
     rates, rng = tuple(-rate for rate in recipe.training.rates(network.depth, 0)), stream(seed, "program")
     with trainer.engine.session():

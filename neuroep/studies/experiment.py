@@ -2,50 +2,24 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
 from neuroep import checks
-from neuroep.data import Dataset, check_inputs, load_data, order
+from neuroep.data import Dataset, load_data
 from neuroep.engines import NAMES, create
-from neuroep.errors import BadInput, Remark, printable
+from neuroep.errors import BadInput
 from neuroep.fields import settle
-from neuroep.hardware.device import Device, Ideal, programmed
+from neuroep.hardware.device import Ideal
 from neuroep.hardware.effects import without
-from neuroep.learning.trainer import Samples
-from neuroep.network import Network, initial_weights
-from neuroep.recipe import Programming, Recipe, Training
-from neuroep.rng import stream
+from neuroep.recipe import Programming, Recipe
 from neuroep.specs import DeviceSpec, ModelSpec
-from neuroep.studies.rig import refuse
-from neuroep.weights import Weights
-
-IDEAL = "ideal"
-
-
-class Job(NamedTuple):
-    """One training: a method on a device with a seed. Profiles that only price share the ideal training."""
-
-    method: str
-    device: str
-    seed: int
-
-
-class Materials(NamedTuple):
-    """What EP and its backprop twin start from alike."""
-
-    train: Samples
-    validation: Samples | None
-    test: Samples
-    weights: Weights
-    orders: Callable[[int], list[NDArray[np.int64]]]
+from neuroep.studies.rig import Rig, refuse_idle_threads
+from neuroep.studies.training import IDEAL, Job, materials
 
 
 @dataclass(frozen=True)
@@ -102,16 +76,16 @@ class Experiment:
             raise BadInput("no hardware to free of effects", "--without", "with a hardware profile as --device")
         checks.one_of(self.engine, NAMES, "engine", "--engine")
         checks.count(self.threads, "--threads", noun="threads")
-        if self.threads > 1 and self.engine in ("reference", "cuda") and not self.backprop:
-            raise BadInput(f"threads with the {self.engine} engine, and no twin to use them", "--threads", "1")
+        if not self.backprop:
+            refuse_idle_threads(self.engine, self.threads, "--threads")
         if self.epochs is not None:
             checks.count(self.epochs, "--epochs", noun="epochs")
 
-    def hardware(self, name: str) -> Device:
-        """Return the device model a training of that name runs on."""
-        built = next((spec.build() for spec in self.devices if self.trained_on(spec) == name), None)
-        freed = Ideal() if built is None else without(built, self.without)
-        return programmed(freed, self.recipe(name).programming)
+    def rig(self, name: str, seed: int = 0) -> Rig:
+        """Return what a training on the device of that name stands on."""
+        spec = next((spec for spec in self.devices if self.trained_on(spec) == name), None)
+        hardware, off = (IDEAL, ()) if spec is None or name == IDEAL else (spec, self.without)
+        return Rig.of(self.model.network(), self.recipe(name), hardware, self.engine, self.threads, seed, off)
 
     def trained_on(self, spec: DeviceSpec) -> str:
         """Return the name under which a profile's training runs: its own, or ideal if it only has prices."""
@@ -128,10 +102,7 @@ class Experiment:
         """Return the model's recipe for a device, with the epochs asked for."""
         spec = next((spec for spec in self.devices if self.trained_on(spec) == device), None)
         recipe = self.model.overridden(device) if spec is None or device == IDEAL else self.model.recipe(spec)
-        if self.epochs is None:
-            return recipe
-        training, backprop = (replace(t, epochs=self.epochs) for t in (recipe.training, recipe.backprop))
-        return replace(recipe, training=training, backprop=backprop)
+        return recipe.lasting(self.epochs)
 
     def dataset(self, seed: int) -> Dataset:
         """Return the data; parity draws its secret from the seed, all else is read once."""
@@ -170,17 +141,13 @@ class Experiment:
         BadInput
             If they don't.
         """
-        network, engine = self.model.network(), create(self.engine, self.threads)
         names = dict.fromkeys(job.device for job in (self.jobs() if jobs is None else jobs) if job.method == "ep")
         for spec in (spec for spec in self.devices if self.trained_on(spec) in names):
-            built = spec.build()
-            if built is not None:
-                without(built, self.without)
-            spec.core_map(network)
+            without(spec.build() or Ideal(), self.without)
         if IDEAL in names and self.recipe(IDEAL).programming != Programming():
             raise BadInput("settings of hardware on exact weights", "on.ideal.programming", "left out")
         for name in names:
-            refuse(engine, self.hardware(name), network, self.recipe(name))
+            self.rig(name).check()
 
     def spec(self, dataset: Dataset) -> dict[str, Any]:
         """Return all that decides the outcome, as plain data."""
@@ -203,52 +170,3 @@ class Experiment:
 def scale_of(dataset: Dataset) -> dict[str, str]:
     """Return the key ``scale`` of a data set whose inputs are scaled; nothing else, so that stored runs go on."""
     return {} if dataset.scale == "none" else {"scale": dataset.scale}
-
-
-def told(dataset: Dataset) -> list[str]:
-    """Return what is odd about data that are trained on nevertheless, a line each."""
-    return [f"data {dataset.name}: {remark}" for remark in dataset.remarks]
-
-
-def remark_on(dataset: Dataset) -> None:
-    """Warn of what is odd about data, before the training."""
-    for line in told(dataset):
-        warnings.warn(printable(line), Remark, stacklevel=2)
-
-
-def materials(network: Network, dataset: Dataset, training: Training, seed: int) -> Materials:
-    """Return samples, initial weights and data order of one seed, alike for every method.
-
-    Raises
-    ------
-    BadInput
-        If the data don't fit the network.
-    """
-    check_inputs(dataset, network.sizes[0])
-    train, kept = _samples(network, dataset, dataset.x_train, dataset.y_train), None
-    if training.validation:
-        train, kept = _split(train, training.validation, seed)
-    test = _samples(network, dataset, dataset.x_test, dataset.y_test)
-    weights = initial_weights(network, stream(seed, "weights"))
-
-    def orders(epoch: int) -> list[NDArray[np.int64]]:
-        return order(len(train.x), training.batch_size, stream(seed, "order", epoch))
-
-    return Materials(train, kept, test, weights, orders)
-
-
-def _samples(network: Network, dataset: Dataset, x: NDArray[np.float32], labels: NDArray[np.int64]) -> Samples:
-    return Samples(x, dataset.targets(labels, network.cost, network.sizes[-1]), labels)
-
-
-def _split(samples: Samples, share: float, seed: int) -> tuple[Samples, Samples]:
-    shuffled = stream(seed, "validation").permutation(len(samples.x))
-    kept = max(1, round(share * len(shuffled)))
-    if kept >= len(shuffled):
-        raise BadInput(f"a validation share of {share}", "training.validation", "some samples left to train on")
-    train, validation = shuffled[kept:], shuffled[:kept]
-    return _taken(samples, train), _taken(samples, validation)
-
-
-def _taken(samples: Samples, rows: NDArray[np.int64]) -> Samples:
-    return Samples(samples.x[rows], samples.targets[rows], samples.labels[rows])

@@ -8,20 +8,19 @@ from typing import NamedTuple
 import numpy as np
 
 from neuroep.circuit import Circuit, reads_exactly
-from neuroep.engines import Engine, Plan, create
+from neuroep.engines import Engine, Plan
 from neuroep.equilibrium import ResultCode
 from neuroep.errors import BadInput
-from neuroep.hardware.device import Device, Ideal, effective_weights, programmed
-from neuroep.hardware.effects import without
+from neuroep.hardware.device import effective_weights
 from neuroep.learning.readings import ep_gradients
 from neuroep.learning.trainer import Samples, free_outputs
 from neuroep.ledger import Ledger, Phase
-from neuroep.network import initial_weights
 from neuroep.physics.costs import cost
 from neuroep.recipe import Phases, Reads
 from neuroep.rng import stream
 from neuroep.solvers.sweeps import layer_order
 from neuroep.specs import DeviceSpec, ModelSpec
+from neuroep.studies.rig import Rig
 from neuroep.weights import FloatArray, Weights
 
 #: Most sweeps, and the residual asked for, when gradients are compared.
@@ -111,14 +110,13 @@ def check(
         raise BadInput(f"precision {precision!r}", "--precision", ", ".join(TOLERANCES))
     network = model.network()
     network = network if feedback is None else replace(network, feedback=feedback)
-    hardware: Device = Ideal() if device is None else without(device.build() or Ideal(), off)
+    hardware = "ideal" if device is None else device
     recipe = model.recipe(device)
     programming = recipe.programming if reads is None else replace(recipe.programming, reads=reads)
-    if reads is not None and isinstance(hardware, Ideal):
+    if reads is not None and (device is None or not device.is_hardware):
         raise BadInput(f"reads of {reads.value} on exact weights", "--reads", "with a crossbar as --device")
-    hardware = programmed(hardware, programming)
-    start = initial_weights(network, stream(seed, "weights"), np.dtype(precision))
-    circuit = hardware.mount(network, start, stream(seed, "mount", hardware.name)).circuit
+    rig = Rig.of(network, replace(recipe, programming=programming), hardware, engine, seed=seed, off=off)
+    circuit = rig.mount(rig.initial_weights(np.dtype(precision))).circuit
     phases = replace(
         recipe.phases,
         beta=recipe.phases.beta if beta is None else beta,
@@ -127,13 +125,12 @@ def check(
         tolerance=TOLERANCES[precision],
     )
     x, wanted = samples.x.astype(precision), samples.targets.astype(precision)
-    runner = create(engine)
-    found = ep_gradients(runner, circuit, x, wanted, phases, seed)
+    found = ep_gradients(rig.engine, circuit, x, wanted, phases, seed)
     oracle = gradients(network, effective_weights(circuit), x, wanted)
     rows = [_agreement(k, found.coupling(k), oracle.coupling(k), "backprop") for k in range(1, network.depth + 1)]
     if precision == "float64" and reads_exactly(circuit._replace(adjoint=0)):
-        rows += _differences(runner, circuit, x, wanted, phases, found, seed)
-    return Fidelity(network.feedback, phases.beta, _settled(runner, circuit, x, phases), programming.reads, rows)
+        rows += _differences(rig.engine, circuit, x, wanted, phases, found, seed)
+    return Fidelity(network.feedback, phases.beta, _settled(rig.engine, circuit, x, phases), programming.reads, rows)
 
 
 def cosine(a: FloatArray, b: FloatArray) -> float:

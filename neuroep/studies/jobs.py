@@ -1,54 +1,24 @@
-"""One training with its checkpoints: EP on a device, or the backprop twin."""
+"""One training of an experiment, with its checkpoints."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neuroep.engines import create
 from neuroep.errors import BadInput
-from neuroep.hardware.device import Mounted, effective_weights
-from neuroep.learning.methods.continual import trainer_for
-from neuroep.learning.trainer import Epoch, Evaluation, Progress, evaluate
-from neuroep.ledger import Ledger
-from neuroep.recipe import Recipe
+from neuroep.hardware.device import Mounted
+from neuroep.learning.trainer import Epoch, Progress
 from neuroep.report.store import FRESH, RunFolder, job_name
-from neuroep.rng import stream
-from neuroep.studies.experiment import Experiment, Job, Materials, materials, remark_on
+from neuroep.studies.experiment import Experiment
+from neuroep.studies.rig import Rig
+from neuroep.studies.training import Arrays, Job, Materials, Outcome, materials, remark_on, train_backprop, train_ep
 from neuroep.weights import Weights
 
-Arrays = dict[str, NDArray[np.generic]]
+Saved = tuple[Arrays, dict[str, Any]]
 OnEpoch = Callable[[Job, Epoch, int], None]
-
-
-class Outcome(NamedTuple):
-    """What a finished training leaves.
-
-    Attributes
-    ----------
-    job : Job
-        Which training.
-    test_accuracy : float
-        Share of the test set named right, read once, after the last epoch.
-    history : list of Epoch
-        Every epoch.
-    ledger : Ledger
-        Events of training and of the test set's inference.
-    weights : Weights
-        As reads see them in the end.
-    stuck : tuple of int
-        Output units that stood at a bound, where they can't learn, for every test sample.
-    """
-
-    job: Job
-    test_accuracy: float
-    history: list[Epoch]
-    ledger: Ledger
-    weights: Weights
-    stuck: tuple[int, ...] = ()
 
 
 def run_job(experiment: Experiment, job: Job, folder: RunFolder, on_epoch: OnEpoch) -> Outcome:
@@ -61,13 +31,12 @@ def run_job(experiment: Experiment, job: Job, folder: RunFolder, on_epoch: OnEpo
             return _finished(experiment, job, *saved)
     folder.require_writable()
     recipe = experiment.recipe(job.device)
-    network = experiment.model.network()
     training = recipe.training if job.method == "ep" else recipe.backprop
     dataset = experiment.dataset(job.seed)
-    stock = materials(network, dataset, training, job.seed)
+    stock = materials(experiment.model.network(), dataset, training, job.seed)
     remark_on(dataset)
     work = _run_ep if job.method == "ep" else _run_backprop
-    return work(experiment, job, recipe, stock, folder, saved, on_epoch)
+    return work(experiment, job, stock, folder, saved, on_epoch)
 
 
 def epochs_of(experiment: Experiment, job: Job) -> int:
@@ -76,13 +45,13 @@ def epochs_of(experiment: Experiment, job: Job) -> int:
     return (recipe.training if job.method == "ep" else recipe.backprop).epochs
 
 
-def mounted_for(experiment: Experiment, job: Job, weights: Weights, arrays: Arrays | None = None) -> Mounted:
+def mounted_for(rig: Rig, weights: Weights, arrays: Arrays | None = None) -> Mounted:
     """Return a training's network on its device: as mounted at first, or as a checkpoint's arrays left it.
 
     Parameters
     ----------
-    experiment, job : Experiment, Job
-        Which training.
+    rig : Rig
+        Of the training.
     weights : Weights
         Its initial weights.
     arrays : dict of str to ndarray, optional
@@ -93,93 +62,62 @@ def mounted_for(experiment: Experiment, job: Job, weights: Weights, arrays: Arra
     BadInput
         If the arrays are those of another network or device.
     """
-    network, device = experiment.model.network(), experiment.hardware(job.device)
+    fresh = rig.mount(weights)
     if arrays is None:
-        return device.mount(network, weights, stream(job.seed, "mount", job.device))
+        return fresh
     state = {name.removeprefix("state."): a for name, a in arrays.items() if name.startswith("state.")}
-    _same_kind(state, device.mount(network, weights, stream(job.seed, "mount", job.device)).state)
-    return device.restore(network, _weights(weights, arrays, ""), state)
+    _same_kind(state, fresh.state)
+    return rig.device.restore(rig.network, _weights(weights, arrays, ""), state)
 
 
 def _run_ep(
-    experiment: Experiment,
-    job: Job,
-    recipe: Recipe,
-    stock: Materials,
-    folder: RunFolder,
-    saved: tuple[Arrays, dict[str, Any]] | None,
-    on_epoch: OnEpoch,
+    experiment: Experiment, job: Job, stock: Materials, folder: RunFolder, saved: Saved | None, on_epoch: OnEpoch
 ) -> Outcome:
-    device, engine = experiment.hardware(job.device), create(experiment.engine, experiment.threads)
-    mounted = mounted_for(experiment, job, stock.weights, None if saved is None else saved[0])
+    rig = experiment.rig(job.device, job.seed)
+    mounted = mounted_for(rig, stock.weights, None if saved is None else saved[0])
     progress = Progress.fresh(stock.weights) if saved is None else _progress(stock.weights, *saved)
-    trainer = trainer_for(recipe.phases)(
-        engine, device, mounted, recipe.phases, recipe.training, stock.train, stock.orders, job.seed, stock.validation
-    )
 
     def keep(epoch: Epoch) -> None:
         _save(folder, job, progress, mounted)
-        on_epoch(job, epoch, recipe.training.epochs)
+        on_epoch(job, epoch, rig.recipe.training.epochs)
 
-    trainer.run(progress, keep)
-    plan = trainer.plans.free
-    reached = evaluate(engine, mounted.circuit, stock.test, plan, job.seed, progress.ledger)
-    _save(folder, job, progress, mounted, reached)
-    weights = effective_weights(mounted.circuit)
-    return Outcome(job, reached.accuracy, progress.history, progress.ledger, weights, reached.stuck)
+    outcome = train_ep(rig, stock, mounted, progress, keep)
+    _save(folder, job, progress, mounted, outcome)
+    return outcome
 
 
 def _run_backprop(
-    experiment: Experiment,
-    job: Job,
-    recipe: Recipe,
-    stock: Materials,
-    folder: RunFolder,
-    saved: tuple[Arrays, dict[str, Any]] | None,
-    on_epoch: OnEpoch,
+    experiment: Experiment, job: Job, stock: Materials, folder: RunFolder, saved: Saved | None, on_epoch: OnEpoch
 ) -> Outcome:
-    from neuroep.bridges import torch_backprop as twin
-
-    network, training = experiment.model.network(), recipe.backprop
+    rig, name = experiment.rig(job.device, job.seed), job_name(*job)
     progress = Progress.fresh(stock.weights) if saved is None else _progress(stock.weights, *saved)
-    threads = experiment.threads
 
-    def keep(epoch: twin.TwinEpoch, model: twin.Twin) -> bool:
-        kept, validation = stock.validation, None
-        if kept is not None:
-            validation = twin.accuracy(network, model.weights(), kept.x, kept.labels, threads=threads)
-        progress.history.append(Epoch(epoch.epoch, epoch.train_accuracy, epoch.train_cost, validation, epoch.seconds))
-        folder.save_checkpoint(job_name(*job), _twin_arrays(model.state(), progress), _meta(progress))
-        on_epoch(job, progress.history[-1], training.epochs)
-        return progress.stalled(training.patience)
+    def keep(epoch: Epoch, state: Arrays) -> None:
+        folder.save_checkpoint(name, _twin_arrays(state, progress), _meta(progress))
+        on_epoch(job, epoch, rig.recipe.backprop.epochs)
 
-    result = twin.train_twin(
-        network, stock.weights, training, stock.train.x, stock.train.targets, stock.train.labels, stock.orders,
-        keep, progress.ledger, state=None if saved is None else saved[0], first_epoch=len(progress.history),
-        threads=threads,
-    )  # fmt: skip
-    test = stock.test
-    share = twin.accuracy(network, result.weights, test.x, test.labels, progress.ledger, threads=threads)
-    reached = Evaluation(share, twin.stuck(network, result.weights, test.x, test.labels, threads=threads))
-    folder.save_checkpoint(job_name(*job), _twin_arrays(result.state, progress), _meta(progress, reached))
-    return Outcome(job, reached.accuracy, progress.history, progress.ledger, result.weights, reached.stuck)
+    outcome, state = train_backprop(
+        rig, stock, progress, keep, state=None if saved is None else saved[0], threads=experiment.threads
+    )
+    folder.save_checkpoint(name, _twin_arrays(state, progress), _meta(progress, outcome))
+    return outcome
 
 
 def _twin_arrays(state: Mapping[str, NDArray[np.generic]], progress: Progress) -> Arrays:
     return dict(state) | {"ledger": progress.ledger.counts}
 
 
-def _meta(progress: Progress, reached: Evaluation | None = None) -> dict[str, Any]:
-    accuracy, stuck = (None, ()) if reached is None else reached
+def _meta(progress: Progress, outcome: Outcome | None = None) -> dict[str, Any]:
+    accuracy, stuck = (None, ()) if outcome is None else (outcome.test_accuracy, outcome.stuck)
     return {"history": [list(epoch) for epoch in progress.history], "test_accuracy": accuracy, "stuck": list(stuck)}
 
 
-def _save(folder: RunFolder, job: Job, progress: Progress, mounted: Mounted, reached: Evaluation | None = None) -> None:
+def _save(folder: RunFolder, job: Job, progress: Progress, mounted: Mounted, outcome: Outcome | None = None) -> None:
     arrays: Arrays = {f"state.{name}": array for name, array in mounted.state.items()}
     arrays |= {"couplings": mounted.circuit.up, "biases": mounted.circuit.biases, "ledger": progress.ledger.counts}
     velocity = progress.velocity
     arrays |= {"velocity_couplings": velocity.couplings, "velocity_biases": velocity.biases}
-    folder.save_checkpoint(job_name(*job), arrays, _meta(progress, reached))
+    folder.save_checkpoint(job_name(*job), arrays, _meta(progress, outcome))
 
 
 def _weights(like: Weights, arrays: Arrays, prefix: str) -> Weights:

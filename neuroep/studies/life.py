@@ -12,20 +12,15 @@ import numpy as np
 
 from neuroep.bridges.weights_file import load_weights
 from neuroep.data import load_data
-from neuroep.engines import create
 from neuroep.errors import BadInput
-from neuroep.hardware.device import Ideal
-from neuroep.learning.methods.continual import trainer_for
-from neuroep.learning.methods.phases import plans
-from neuroep.learning.trainer import Epoch, Progress, accuracy
-from neuroep.ledger import Ledger
+from neuroep.learning.trainer import Epoch, Progress
 from neuroep.network import Network
 from neuroep.recipe import Recipe
 from neuroep.rng import stream
 from neuroep.specs import DeviceSpec, ModelSpec
 from neuroep.studies.chip import Chip
-from neuroep.studies.experiment import Materials, materials, remark_on
-from neuroep.studies.rig import refuse
+from neuroep.studies.rig import Rig
+from neuroep.studies.training import Materials, materials, remark_on
 from neuroep.weights import Weights
 
 AGES = (1.0, 3600.0, 86400.0, 365.0 * 86400.0)
@@ -147,18 +142,13 @@ def _source(
             network, stock.weights, recipe.backprop, train.x, train.targets, train.labels, stock.orders, threads=1
         ).weights
         return found, twin.accuracy(network, found, test.x, test.labels, threads=1)
-    plain = model.recipe()
-    engine, ideal = create(), Ideal()
+    rig = Rig(network=network, recipe=model.recipe(), seed=seed)
     start = stock.weights if source == "ep" else load_weights(source, network)
-    mounted = ideal.mount(network, start, stream(seed, "mount", "ideal"))
+    mounted = rig.mount(start)
     if source == "ep":
-        trainer = trainer_for(plain.phases)(
-            engine, ideal, mounted, plain.phases, replace(plain.training, patience=0), train, stock.orders, seed
-        )
-        trainer.run(Progress.fresh(start))
-    plan = plans(plain.phases, start.depth).free
-    share = accuracy(engine, mounted.circuit, test, plan, seed, Ledger.empty(network.sizes))
-    return Weights(start.sizes, mounted.circuit.up, mounted.circuit.biases), share
+        training = replace(rig.recipe.training, patience=0)
+        rig.trainer(mounted, train, stock.orders, training=training).run(Progress.fresh(start))
+    return Weights(start.sizes, mounted.circuit.up, mounted.circuit.biases), rig.evaluate(mounted, test).accuracy
 
 
 def check(model: ModelSpec, device: DeviceSpec, source: str, verify: bool) -> None:
@@ -169,14 +159,13 @@ def check(model: ModelSpec, device: DeviceSpec, source: str, verify: bool) -> No
     BadInput
         If something doesn't go together.
     """
-    network, recipe, engine = model.network(), for_fine_tuning(model.recipe(device)), create()
-    device.core_map(network)
+    network, recipe = model.network(), for_fine_tuning(model.recipe(device))
     chip = Chip(device, network, programming=recipe.programming)
     if verify:
         chip.check_verify()
-    refuse(engine, chip.device, network, recipe)
+    Rig(network=network, recipe=recipe, device=chip.device).check()
     if source == "ep":
-        refuse(engine, Ideal(), network, model.recipe())
+        Rig(network=network, recipe=model.recipe()).check()
     elif source != "backprop":
         load_weights(source, network)
 

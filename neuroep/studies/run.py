@@ -17,8 +17,9 @@ from neuroep.ledger import Event, Phase
 from neuroep.report.page import write_report
 from neuroep.report.store import RunFolder, versions
 from neuroep.specs import DeviceSpec
-from neuroep.studies.experiment import IDEAL, Experiment, Job, told
-from neuroep.studies.jobs import Outcome, epochs_of, run_job
+from neuroep.studies.experiment import Experiment
+from neuroep.studies.jobs import epochs_of, run_job
+from neuroep.studies.training import IDEAL, Job, Outcome, told
 
 
 class Listener(Protocol):

@@ -18,6 +18,8 @@ data = "xor"
 layers = [{ size = 2 }, { size = 3 }, { size = 2 }]
 [on.ecram.training]
 epochs = 3
+[on.ecram.programming]
+method = "opposite"
 [[measured]]
 method = "ep"
 device = "ideal"
@@ -75,7 +77,7 @@ def test_run(finished: Finished) -> None:
         ),
         ("neuroep check", ["check", "xor", "--device", "ecram", "--without", "granularity"]),
         ("neuroep life", ["life", "xor", "--device", "rram-hfo2", "--epochs", "1"]),
-        ("neuroep ablate", ["ablate", "xor", "--device", "ecram", "--effects", "granularity", "--epochs", "1"]),
+        ("neuroep ablate", ["ablate", "own.toml", "--device", "ecram", "--effects", "read-noise", "--epochs", "1"]),
         ("neuroep settle", ["settle", "xor", "--samples", "2"]),
         ("neuroep bench", ["bench", "--model", "xor", "--steps", "1", "--threads", "1"]),
         ("neuroep bench settling|threads|growth|memory|cuda", ["bench", "memory"]),

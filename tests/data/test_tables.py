@@ -12,7 +12,7 @@ from neuroep.data import load_data, tables
 from neuroep.errors import BadInput
 from neuroep.network import chain
 from neuroep.recipe import Training
-from neuroep.studies.experiment import materials
+from neuroep.studies.training import materials
 
 GOOD = [(0.5, 1.5, 0), (2.5, 3.5, 1), (4.5, 5.5, 0), (4.0, 4.0, 1), (5.0, 5.5, 0)]
 ROWS = "".join(f"{a},{b},{c}\n" for a, b, c in GOOD)

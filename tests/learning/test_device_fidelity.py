@@ -25,9 +25,10 @@ from neuroep.hardware.loihi.synapse import QuantizedSynapse
 from neuroep.learning.readings import ep_gradients
 from neuroep.learning.trainer import Samples
 from neuroep.physics.costs import cost
-from neuroep.recipe import Phases, Recipe, Training
+from neuroep.recipe import Phases, Programming, Recipe, Training
 from neuroep.rng import stream
 from neuroep.studies.device_fidelity import EXACT, Subject, exact_gradient, measure, refuse_unmeasurable
+from neuroep.studies.rig import Rig
 from neuroep.weights import FloatArray, Weights
 
 PROBLEM = problem((6, 5, 4, 3), batch=8, dtype=np.float32)
@@ -47,10 +48,9 @@ RATE = 0.05
 def subject(device: Device, **training: Any) -> Subject:
     """The problem as one minibatch an epoch, without momentum and decay unless told."""
     how = Training(**({"epochs": 1, "batch_size": 8, "learning_rates": (RATE,)} | training))
-    engine, everything = create("cpu", 1), np.arange(8)
-    return Subject(
-        PROBLEM.network, device, engine, Recipe(PHASES, how, how), SAMPLES, lambda _: [everything, everything], 0
-    )
+    everything, sent = np.arange(8), getattr(device, "programming", Programming())
+    rig = Rig.of(PROBLEM.network, Recipe(PHASES, how, how, sent), device)
+    return Subject(rig, SAMPLES, lambda _: [everything, everything])
 
 
 def mounted(device: Device) -> Mounted:
@@ -91,9 +91,9 @@ def test_two_arrays_have_no_exact_gradient_at_such_depths() -> None:
     deep = problem((12, *(24,) * 25, 5), feedback=0.003)
     recipe = Recipe(Phases(scaled=True), Training(), Training())
     with pytest.raises(BadInput, match=r"exact gradient on plain.*γ of at least") as caught:
-        refuse_unmeasurable(create("cpu", 1), deep.network, device, recipe)
+        refuse_unmeasurable(Rig.of(deep.network, recipe, device))
     assert "scaled" not in str(caught.value)
-    refuse_unmeasurable(create("cpu", 1), PROBLEM.network, device, recipe)
+    refuse_unmeasurable(Rig.of(PROBLEM.network, recipe, device))
 
 
 @pytest.mark.parametrize("down", [1.0, 0.6])

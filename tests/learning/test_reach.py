@@ -15,12 +15,11 @@ from neuroep.hardware.cells.steps import ConstantStep
 from neuroep.hardware.crossbar.device import Crossbar
 from neuroep.hardware.crossbar.periphery import Periphery
 from neuroep.hardware.crossbar.placing import Encoding
-from neuroep.hardware.device import Ideal
 from neuroep.learning.methods.reach import refuse_faint
 from neuroep.learning.readings import ep_gradients, reading
 from neuroep.network import Activation, Cost, chain
 from neuroep.recipe import Estimator, Phases, Recipe, Training
-from neuroep.studies.rig import refuse
+from neuroep.studies.rig import Rig
 from neuroep.weights import FloatArray
 
 EPS = {np.float32: 2.0**-23, np.float64: 2.0**-52}
@@ -76,9 +75,9 @@ def test_every_raw_estimator_is_refused_before_it_trains(estimator: Estimator) -
     network = chain((4, *(3,) * 60, 2), Activation.TANH, feedback=0.1)
     how = Training(1, 4, (0.1,))
     with pytest.raises(BadInput, match="on ideal: feedback: layer 1 feels"):
-        refuse(create("cpu", 1), Ideal(), network, Recipe(Phases(estimator), how, how))
+        Rig.of(network, Recipe(Phases(estimator), how, how)).check()
     if estimator.is_difference:
-        refuse(create("cpu", 1), Ideal(), network, Recipe(Phases(estimator, scaled=True), how, how))
+        Rig.of(network, Recipe(Phases(estimator, scaled=True), how, how)).check()
     elif estimator is Estimator.HOLOMORPHIC:
         with pytest.raises(BadInput, match="layer 1 feels"):
             reading(create("cpu", 1), problem((2,) * 61, feedback=0.1).circuit, Phases(estimator), 0)
@@ -116,5 +115,5 @@ def test_a_stand_in_shows_what_a_device_cannot_do(phases: Phases, training: Trai
     )  # fmt: skip
     network, plain = chain((5_000, 3_000, 10), Activation.TANH), Training()
     with pytest.raises(BadInput, match=said):
-        refuse(create("cpu", 1), converters, network, Recipe(phases, training, plain))
-    refuse(create("cpu", 1), converters, network, Recipe(Phases(), plain, plain))
+        Rig.of(network, Recipe(phases, training, plain), converters).check()
+    Rig.of(network, Recipe(Phases(), plain, plain), converters).check()

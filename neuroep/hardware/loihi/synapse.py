@@ -114,6 +114,11 @@ class QuantizedSynapse:
             self.sign_mode
         ]
 
+    def check_sizes(self, network: Network) -> None:
+        """Refuse networks that don't fit the chip's cores."""
+        if self.chip is not None:
+            self.chip.place(network, self.weight_bits)
+
     def mount(self, network: Network, weights: Weights, rng: np.random.Generator) -> Mounted:
         """Choose unit and exponents, and round every weight to its nearest mantissa.
 
@@ -126,8 +131,7 @@ class QuantizedSynapse:
             If a weight isn't finite, or the network doesn't fit the chip.
         """
         weights = fitting(weights, network.sizes)
-        if self.chip is not None:
-            self.chip.place(network, self.weight_bits)
+        self.check_sizes(network)
         finest = full_scales(weights, self.headroom) / (self.highest or -self.lowest)
         unit = np.ldexp(finest.max(), -self.max_exponent)
         exponents = np.maximum(np.ceil(np.log2(finest / unit)), self.min_exponent).astype(np.int8)

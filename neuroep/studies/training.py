@@ -1,0 +1,203 @@
+"""One training from its materials to its outcome: EP on a device, or the backprop twin. Nothing is written."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuroep.data import Dataset, check_inputs
+from neuroep.errors import BadInput, Remark, printable
+from neuroep.hardware.device import Mounted, effective_weights
+from neuroep.learning.trainer import Epoch, Progress, Samples
+from neuroep.ledger import Ledger
+from neuroep.network import Network, initial_weights
+from neuroep.recipe import Training
+from neuroep.rng import stream
+from neuroep.studies.rig import Rig, shuffled
+from neuroep.weights import Weights
+
+IDEAL = "ideal"
+Arrays = dict[str, NDArray[np.generic]]
+
+
+class Job(NamedTuple):
+    """One training: a method on a device with a seed. Profiles that only price share the ideal training."""
+
+    method: str
+    device: str
+    seed: int
+
+
+class Materials(NamedTuple):
+    """What EP and its backprop twin start from alike."""
+
+    train: Samples
+    validation: Samples | None
+    test: Samples
+    weights: Weights
+    orders: Callable[[int], list[NDArray[np.int64]]]
+
+
+class Outcome(NamedTuple):
+    """What a finished training leaves.
+
+    Attributes
+    ----------
+    job : Job
+        Which training.
+    test_accuracy : float
+        Share of the test set named right, read once, after the last epoch.
+    history : list of Epoch
+        Every epoch.
+    ledger : Ledger
+        Events of training and of the test set's inference.
+    weights : Weights
+        As reads see them in the end.
+    stuck : tuple of int
+        Output units that stood at a bound, where they can't learn, for every test sample.
+    """
+
+    job: Job
+    test_accuracy: float
+    history: list[Epoch]
+    ledger: Ledger
+    weights: Weights
+    stuck: tuple[int, ...] = ()
+
+
+def train_ep(
+    rig: Rig,
+    stock: Materials,
+    mounted: Mounted | None = None,
+    progress: Progress | None = None,
+    on_epoch: Callable[[Epoch], None] | None = None,
+) -> Outcome:
+    """Train by EP on the rig's device, and read the test set once.
+
+    Parameters
+    ----------
+    rig : Rig
+        What is trained on what.
+    stock : Materials
+        What it starts from.
+    mounted, progress : Mounted and Progress, optional
+        Where an earlier training stopped; changed in place.
+    on_epoch : callable, optional
+        Called after each epoch.
+
+    Raises
+    ------
+    BadInput
+        If something doesn't fit.
+    Diverged
+        If training leaves the finite range.
+    """
+    mounted = rig.mount(stock.weights) if mounted is None else mounted
+    progress = Progress.fresh(stock.weights) if progress is None else progress
+    rig.trainer(mounted, stock.train, stock.orders, stock.validation).run(progress, on_epoch)
+    reached = rig.evaluate(mounted, stock.test, progress.ledger)
+    job, weights = Job("ep", rig.device.name, rig.seed), effective_weights(mounted.circuit)
+    return Outcome(job, reached.accuracy, progress.history, progress.ledger, weights, reached.stuck)
+
+
+def train_backprop(
+    rig: Rig,
+    stock: Materials,
+    progress: Progress | None = None,
+    on_epoch: Callable[[Epoch, Arrays], None] = lambda *_: None,
+    state: Mapping[str, NDArray[np.generic]] | None = None,
+    threads: int = 1,
+) -> tuple[Outcome, Arrays]:
+    """Train the rig's network by backprop in torch, on ideal weights, and read the test set once.
+
+    Parameters
+    ----------
+    rig, stock, progress
+        As for :func:`train_ep`.
+    on_epoch : callable
+        Called after each epoch, with the twin's state.
+    state : mapping of str to ndarray, optional
+        Where an earlier training stopped.
+    threads : int
+        Of torch.
+
+    Returns
+    -------
+    Outcome, dict of str to ndarray
+        What it left, and the twin's last state.
+
+    Raises
+    ------
+    BadInput, Diverged
+        As :func:`train_ep` does.
+    """
+    from neuroep.bridges import torch_backprop as twin
+
+    network, training, test = rig.network, rig.recipe.backprop, stock.test
+    progress = Progress.fresh(stock.weights) if progress is None else progress
+
+    def keep(epoch: twin.TwinEpoch, model: twin.Twin) -> bool:
+        kept, validation = stock.validation, None
+        if kept is not None:
+            validation = twin.accuracy(network, model.weights(), kept.x, kept.labels, threads=threads)
+        progress.history.append(Epoch(epoch.epoch, epoch.train_accuracy, epoch.train_cost, validation, epoch.seconds))
+        on_epoch(progress.history[-1], dict(model.state()))
+        return progress.stalled(training.patience)
+
+    result = twin.train_twin(
+        network, stock.weights, training, stock.train.x, stock.train.targets, stock.train.labels, stock.orders,
+        keep, progress.ledger, state=state, first_epoch=len(progress.history), threads=threads,
+    )  # fmt: skip
+    share = twin.accuracy(network, result.weights, test.x, test.labels, progress.ledger, threads=threads)
+    stuck = twin.stuck(network, result.weights, test.x, test.labels, threads=threads)
+    job = Job("backprop", IDEAL, rig.seed)
+    return Outcome(job, share, progress.history, progress.ledger, result.weights, stuck), dict(result.state)
+
+
+def told(dataset: Dataset) -> list[str]:
+    """Return what is odd about data that are trained on nevertheless, a line each."""
+    return [f"data {dataset.name}: {remark}" for remark in dataset.remarks]
+
+
+def remark_on(dataset: Dataset) -> None:
+    """Warn of what is odd about data, before the training."""
+    for line in told(dataset):
+        warnings.warn(printable(line), Remark, stacklevel=2)
+
+
+def materials(network: Network, dataset: Dataset, training: Training, seed: int) -> Materials:
+    """Return samples, initial weights and data order of one seed, alike for every method.
+
+    Raises
+    ------
+    BadInput
+        If the data don't fit the network.
+    """
+    check_inputs(dataset, network.sizes[0])
+    train, kept = _samples(network, dataset, dataset.x_train, dataset.y_train), None
+    if training.validation:
+        train, kept = _split(train, training.validation, seed)
+    test = _samples(network, dataset, dataset.x_test, dataset.y_test)
+    weights = initial_weights(network, stream(seed, "weights"))
+    return Materials(train, kept, test, weights, shuffled(len(train.x), training.batch_size, seed))
+
+
+def _samples(network: Network, dataset: Dataset, x: NDArray[np.float32], labels: NDArray[np.int64]) -> Samples:
+    return Samples(x, dataset.targets(labels, network.cost, network.sizes[-1]), labels)
+
+
+def _split(samples: Samples, share: float, seed: int) -> tuple[Samples, Samples]:
+    shuffled = stream(seed, "validation").permutation(len(samples.x))
+    kept = max(1, round(share * len(shuffled)))
+    if kept >= len(shuffled):
+        raise BadInput(f"a validation share of {share}", "training.validation", "some samples left to train on")
+    train, validation = shuffled[kept:], shuffled[:kept]
+    return _taken(samples, train), _taken(samples, validation)
+
+
+def _taken(samples: Samples, rows: NDArray[np.int64]) -> Samples:
+    return Samples(samples.x[rows], samples.targets[rows], samples.labels[rows])
