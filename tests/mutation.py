@@ -694,8 +694,8 @@ DEFECTS = [
     Defect(
         "a kind that nobody builds trains as ideal",
         "specs/device.py",
-        "return self.kind not in PRICED",
-        'return self.kind in ("quantized", "crossbar")',
+        "return KINDS[self.kind]",
+        'return KINDS.get(self.kind, KINDS["ideal"])',
         "cli/test_idle.py",
     ),
     Defect(

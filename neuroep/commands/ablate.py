@@ -48,7 +48,7 @@ def act(options: argparse.Namespace) -> int:
         data=model.data if options.data is None else options.data,
         seeds=tuple(options.seed or [0]),
         epochs=options.epochs,
-        effects=names_in(options.effects, "--effects"),
+        effects=names_in(options.effects),
         alone=options.alone,
         window=WINDOW if options.window is None else options.window,
         engine=options.engine,

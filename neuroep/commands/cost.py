@@ -43,6 +43,8 @@ def act(options: argparse.Namespace) -> int:
         if named.count(name) > 1:
             raise BadInput(f"device {name} is named twice", "--device", "each once")
     names = names_in(options.without)
+    if names and not any(device.is_hardware for device in devices):
+        raise BadInput("no hardware to free of effects", "--without", "with a hardware profile as --device")
     found = [estimate_cost(model, device, options.seed, options.engine, names) for device in devices]
     network = model.network()
     if options.json:

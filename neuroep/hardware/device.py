@@ -138,6 +138,24 @@ class Programmable(Protocol):
 
 
 @runtime_checkable
+class Aging(Protocol):
+    """Hardware that is written closed loop, and whose weights drift by a published model of retention."""
+
+    @property
+    def retention(self) -> str:
+        """The model's name; ``none`` where nothing is published."""
+        ...
+
+    def written(self, network: Network, weights: Weights, rng: np.random.Generator, seed: int) -> Mounted:
+        """Program weights onto fresh hardware by write-verify, with the model's errors."""
+        ...
+
+    def aged(self, network: Network, mounted: Mounted, seconds: float, seed: int) -> Mounted:
+        """Return a copy at an age in seconds."""
+        ...
+
+
+@runtime_checkable
 class Limited(Protocol):
     """Hardware that can't hold or simulate every network."""
 

@@ -82,6 +82,8 @@ def first_difference(stored: Any, asked: Any, key: str = "") -> str:
     if isinstance(stored, Mapping) and isinstance(asked, Mapping):
         for name in [*stored, *(name for name in asked if name not in stored)]:
             inner = f"{key}.{name}" if key else name
+            if stored.get(name) is None and asked.get(name) is None:
+                continue  # a key that isn't there is one without a value
             if name not in stored or name not in asked:
                 return f"{inner} is only in the {'stored' if name in stored else 'new'} spec"
             found = first_difference(stored[name], asked[name], inner)

@@ -11,6 +11,7 @@ from neuroep import checks
 from neuroep.errors import BadInput
 from neuroep.hardware.retention.models import MODELS as RETENTIONS
 from neuroep.quantities import Quantity
+from neuroep.specs.kind import Kind
 from neuroep.specs.nonlinearity import LARGEST_LABEL, SMALLEST_LABEL, slope_of
 from neuroep.specs.numbers import Rule, check_order, checked_numbers
 from neuroep.specs.reading import Table, at, refuse_unknown_keys, word
@@ -221,3 +222,9 @@ def _table_of_steps(table: Table, key: str, path: Path) -> tuple[float, ...]:
     if not isinstance(given, list) or len(given) < 2:
         raise BadInput("no table of steps", where, "a list of at least two numbers")
     return tuple(checks.number(size, f"{where}[{index}]", 0.0) for index, size in enumerate(given))
+
+
+CROSSBAR = Kind(
+    name="crossbar", tables=TABLES, needed=("crossbar", "cell"), numbers=crossbar_numbers, words=words,
+    build=build_crossbar,
+)  # fmt: skip

@@ -5,27 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
-from neuroep.errors import BadInput
+from neuroep.errors import BadInput, UnknownName
 from neuroep.prices import PRICED_EVENTS, Prices
 from neuroep.quantities import Band, Quantity
-from neuroep.specs.chip import RULE_KEY, build_chip, chip_numbers
-from neuroep.specs.crossbar import TABLES, build_crossbar, crossbar_numbers, words
-from neuroep.specs.numbers import (
-    ENERGY_RULE,
-    RULES,
-    STATIC_RULE,
-    SYNAPSE_CHOICES,
-    TIME_RULE,
-    checked_numbers,
-    checked_quantity,
-    synapse_numbers,
-)
-from neuroep.specs.reading import at, convert, name_of, read_toml
+from neuroep.specs.kind import Kind
+from neuroep.specs.kinds import KINDS, tables_of
+from neuroep.specs.numbers import ENERGY_RULE, STATIC_RULE, TIME_RULE, checked_numbers, checked_quantity
+from neuroep.specs.reading import Table, at, convert, name_of, read_toml, refuse_unknown_keys
 
 if TYPE_CHECKING:
     from neuroep.hardware.device import Device
@@ -33,34 +24,22 @@ if TYPE_CHECKING:
     from neuroep.hardware.loihi.cores import CoreMap
     from neuroep.network import Network
 
-Kind = Literal["ideal", "quantized", "crossbar", "cost-only"]
-#: Kinds without a model of what hardware does to a weight; all others are trained on.
-PRICED = ("ideal", "cost-only")
-
 
 class DeviceTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The keys of a device file."""
+    """The keys that every device file can have, and the tables of its kind."""
 
     summary: Annotated[str, Meta(min_length=1)]
-    kind: Kind
+    kind: str
     citation: list[str] = []
     notes: list[str] = []
     caveats: list[str] = []
-    synapse: dict[str, Any] | None = None
-    crossbar: dict[str, Any] | None = None
-    cell: dict[str, Any] | None = None
-    spread: dict[str, Any] | None = None
-    periphery: dict[str, Any] | None = None
-    wires: dict[str, Any] | None = None
-    chip: dict[str, Any] | None = None
     energy: dict[str, Any] = {}
     time: dict[str, Any] = {}
     static: dict[str, Any] | None = None
+    tables: dict[str, dict[str, Any]] = {}
 
-    @property
-    def crossbar_tables(self) -> dict[str, dict[str, Any]]:
-        """The tables of a crossbar that are there, by name."""
-        return {name: getattr(self, name) for name in TABLES if getattr(self, name) is not None}
+
+COMMON = tuple(name for name in DeviceTable.__struct_fields__ if name != "tables")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +70,21 @@ class DeviceSpec:
         return self.table.summary
 
     @property
-    def kind(self) -> Kind:
-        """ideal, quantized, crossbar, or cost-only: prices without a model of its weights."""
+    def kind(self) -> str:
+        """Name of its kind: ideal, quantized, crossbar, or cost-only, prices without a model of its weights."""
         return self.table.kind
 
     @property
     def is_hardware(self) -> bool:
         """Whether it models what hardware does to a weight, so that trainings run on it."""
-        return self.kind not in PRICED
+        return self._kind.is_hardware
+
+    @property
+    def _kind(self) -> Kind:
+        try:
+            return KINDS[self.kind]
+        except KeyError:
+            raise BadInput(f"nothing builds a device of kind {self.kind!r}", "kind", ", ".join(KINDS)) from None
 
     @property
     def citation(self) -> tuple[str, ...]:
@@ -121,9 +107,13 @@ class DeviceSpec:
 
     def words(self) -> dict[str, str]:
         """Return what keys that take a word say, by key path; of a crossbar with defaults filled in."""
-        given = self.table.synapse or {}
-        synapse = {f"synapse.{key}": given[key] for key in ("rounding", *SYNAPSE_CHOICES) if key in given}
-        return synapse | words(self.table.crossbar_tables, self.path)
+        return dict(self._kind.words(self.table.tables, self.path))
+
+    def as_written(self) -> dict[str, Any]:
+        """Return the file's contents as plain data."""
+        plain: dict[str, Any] = msgspec.to_builtins(self.table)
+        tables: dict[str, Any] = plain.pop("tables")
+        return plain | tables
 
     def prices(self) -> Prices:
         """Return the prices of events in joules and seconds, and the static power in watts."""
@@ -135,7 +125,10 @@ class DeviceSpec:
 
     def chip(self) -> LearningChip | None:
         """Return the chip's cores and learning rule, or None for a profile that doesn't say."""
-        return build_chip(self.name, self.table.chip[RULE_KEY], self.numbers) if self.table.chip is not None else None
+        from neuroep.hardware.loihi.chip import OnChip
+
+        device = self.build()
+        return device.chip if isinstance(device, OnChip) else None
 
     def core_map(self, network: Network) -> CoreMap | None:
         """Return where a network goes on the chip, or None without one.
@@ -145,8 +138,10 @@ class DeviceSpec:
         BadInput
             If it doesn't fit: the layer, what is full, what is allowed.
         """
-        chip = self.chip()
-        return None if chip is None else chip.place(network, int(self._number("synapse.weight_bits")))
+        from neuroep.hardware.loihi.chip import OnChip
+
+        device = self.build()
+        return device.place(network) if isinstance(device, OnChip) else None
 
     def build(self) -> Device | None:
         """Return the hardware model, or None for a profile that only has prices.
@@ -157,38 +152,9 @@ class DeviceSpec:
             If the hardware model refuses the numbers.
         """
         try:
-            return self._build()
+            return self._kind.build(self.name, self.table.tables, self.numbers, self.path)
         except BadInput as error:
             raise BadInput(str(error), str(self.path)) from error
-
-    def _build(self) -> Device | None:
-        if self.kind == "quantized":
-            from neuroep.hardware.loihi.synapse import QuantizedSynapse
-
-            table = self.table.synapse or {}
-            return QuantizedSynapse(
-                name=self.name,
-                weight_bits=int(self._number("synapse.weight_bits")),
-                rounding=table["rounding"],
-                headroom=self._number("synapse.headroom"),
-                min_exponent=int(self._number("synapse.min_exponent")),
-                max_exponent=int(self._number("synapse.max_exponent")),
-                trace_bits=int(self._number("synapse.trace_bits")) if "trace_bits" in table else 0,
-                chip=self.chip(),
-                **{key: table[key] for key in SYNAPSE_CHOICES if key in table},
-            )
-        if self.kind == "crossbar":
-            return build_crossbar(self.name, self.table.crossbar_tables, self.numbers, self.path)
-        if self.kind == "ideal":
-            from neuroep.hardware.device import Ideal
-
-            return Ideal(name=self.name)
-        if self.kind == "cost-only":
-            return None
-        raise BadInput(f"nothing builds a device of kind {self.kind!r}", "kind", ", ".join(get_args(Kind)))
-
-    def _number(self, key: str) -> float:
-        return self.numbers[key].si(RULES[key].dimension).value
 
 
 def read_device(path: str | Path) -> DeviceSpec:
@@ -211,15 +177,8 @@ def read_device(path: str | Path) -> DeviceSpec:
     """
     path = Path(path)
     name = name_of(path)
-    table = convert(read_toml(path), DeviceTable, path)
-    _check_tables(table, path)
-    numbers: dict[str, Quantity] = {}
-    if table.synapse is not None:
-        numbers |= synapse_numbers(table.synapse, path)
-    if table.crossbar is not None:
-        numbers |= crossbar_numbers(table.crossbar_tables, path)
-    if table.chip is not None:
-        numbers |= chip_numbers(table.chip, path)
+    table = _tables(read_toml(path), path)
+    numbers = dict(KINDS[table.kind].numbers(table.tables, path))
     numbers |= checked_numbers(table.energy, dict.fromkeys(PRICED_EVENTS, ENERGY_RULE), path, "energy")
     numbers |= checked_numbers(table.time, dict.fromkeys(PRICED_EVENTS, TIME_RULE), path, "time")
     if table.static is not None:
@@ -229,18 +188,24 @@ def read_device(path: str | Path) -> DeviceSpec:
     return spec
 
 
-def _check_tables(table: DeviceTable, path: Path) -> None:
-    needed: dict[str, tuple[str, ...]] = {"quantized": ("synapse",), "crossbar": ("crossbar", "cell")}
-    allowed = {"quantized": ("synapse",), "crossbar": TABLES}.get(table.kind, ())
-    for name in ("synapse", *TABLES):
-        present = getattr(table, name) is not None
-        if present and name not in allowed:
-            listed = ", ".join(f"[{other}]" for other in allowed) or "none"
-            raise BadInput(f"kind {table.kind!r} has no such table", at(path, name), listed)
-        if not present and name in needed.get(table.kind, ()):
-            raise BadInput(f"kind {table.kind!r} needs the table [{name}]", at(path, "kind"))
-    for group in (table.energy, table.time):
+def _tables(raw: Table, path: Path) -> DeviceTable:
+    """Return a file's keys, its kind's own tables apart."""
+    common = convert({key: value for key, value in raw.items() if key in COMMON}, DeviceTable, path)
+    kind = KINDS.get(common.kind)
+    if kind is None:
+        raise UnknownName("kind of device", common.kind, KINDS, at(path, "kind"))
+    others = {key: value for key, value in raw.items() if key not in COMMON}
+    for name in others:
+        if name not in kind.tables and name in tables_of(KINDS):
+            listed = ", ".join(f"[{other}]" for other in kind.tables) or "none"
+            others_have = " and ".join(f"kind {other!r}" for other in tables_of(KINDS)[name])
+            raise BadInput(f"kind {kind.name!r} has no such table ({others_have} has)", at(path, name), listed)
+    refuse_unknown_keys(others, (*COMMON, *kind.tables), path, "")
+    for name in kind.needed:
+        if name not in others:
+            raise BadInput(f"kind {kind.name!r} needs the table [{name}]", at(path, "kind"))
+    for group in (common.energy, common.time):
         if "pulse" in group and {"pulse_up", "pulse_down"} & group.keys():
             raise BadInput("prices of 'pulse' and of one direction", at(path, "pulse"), "one of the two")
-    if table.chip is not None and table.kind != "quantized":
-        raise BadInput(f"kind {table.kind!r} has no such table", at(path, "chip"), "kind 'quantized'")
+    tables = {name: convert(value, dict, path, name) for name, value in others.items()}
+    return msgspec.structs.replace(common, tables=tables)

@@ -14,6 +14,7 @@ from neuroep.errors import BadInput, UnknownName
 from neuroep.network import Activation, Cost, Coupling, Layer, Network
 from neuroep.recipe import OWN_SETTINGS, Phases, Programming, Recipe, Scale, Training
 from neuroep.specs.device import DeviceSpec
+from neuroep.specs.kinds import KINDS
 from neuroep.specs.reading import Table, at, convert, name_of, read_toml, refuse_unknown_keys
 
 T = TypeVar("T")
@@ -97,7 +98,6 @@ BOUNDED_OUTPUT_BIAS = 0.5
 
 ANY = "any-"
 """Before a kind of profile: the name of the tables that hold for every device of that kind."""
-KINDS = tuple(f"{ANY}{kind}" for kind in ("quantized", "crossbar"))
 PARTS = ("phases", "training", "programming")
 
 
@@ -282,8 +282,9 @@ def read_model(path: str | Path) -> ModelSpec:
     spec.network()
     _ = spec.data
     for name, parts in spec.table.on.items():
-        if name.startswith(ANY) and name not in KINDS:
-            raise UnknownName("table for a kind of device", name, KINDS, at(path, "on"))
+        kinds = [f"{ANY}{kind.name}" for kind in KINDS.values() if kind.is_hardware]
+        if name.startswith(ANY) and name not in kinds:
+            raise UnknownName("table for a kind of device", name, kinds, at(path, "on"))
         for part, table in convert(parts, dict, path, f"on.{name}").items():
             convert(table, dict, path, f"on.{name}.{part}")
     spec.recipe()

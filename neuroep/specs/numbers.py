@@ -8,10 +8,7 @@ from typing import NamedTuple
 
 from neuroep.errors import BadInput
 from neuroep.quantities import Quantity
-from neuroep.specs.reading import Table, at, convert, join, refuse_unknown_keys, word
-
-ROUNDINGS = ("stochastic", "nearest", "loihi")
-SYNAPSE_CHOICES = {"sign_mode": ("mixed", "excitatory", "inhibitory"), "draws": ("element", "matrix")}
+from neuroep.specs.reading import Table, at, convert, join, refuse_unknown_keys
 
 
 class Rule(NamedTuple):
@@ -23,41 +20,9 @@ class Rule(NamedTuple):
     whole: bool = False
 
 
-SYNAPSE_RULES = {
-    "weight_bits": Rule("bits", 2, 16, whole=True),
-    "headroom": Rule("number", 1.0, 1e3),
-    "min_exponent": Rule("number", -64, 64, whole=True),
-    "max_exponent": Rule("number", -64, 64, whole=True),
-}
-SYNAPSE_OPTIONS = {"trace_bits": Rule("bits", 0, 16, whole=True)}
-RULES = {f"synapse.{key}": rule for key, rule in (SYNAPSE_RULES | SYNAPSE_OPTIONS).items()}
 ENERGY_RULE = Rule("energy", 0.0, 1.0)
 TIME_RULE = Rule("time", 0.0, 1e3)
 STATIC_RULE = Rule("power", 0.0, 1e6)
-
-
-def synapse_numbers(table: Table, path: Path) -> dict[str, Quantity]:
-    """Return the numbers of [synapse] by key path, checked; its `rounding` and other choices are checked too."""
-    _check_rounding(table, path)
-    plain = {key: value for key, value in table.items() if key in SYNAPSE_RULES}
-    options = {key: value for key, value in table.items() if key in SYNAPSE_OPTIONS}
-    numbers = checked_numbers(plain, SYNAPSE_RULES, path, "synapse", required=True)
-    numbers |= checked_numbers(options, SYNAPSE_OPTIONS, path, "synapse")
-    rule = SYNAPSE_RULES["min_exponent"]
-    check_order(numbers, "synapse.min_exponent", "synapse.max_exponent", path, rule, strict=False)
-    return numbers
-
-
-def _check_rounding(table: Table, path: Path) -> None:
-    refuse_unknown_keys(table, ("rounding", *SYNAPSE_CHOICES, *SYNAPSE_RULES, *SYNAPSE_OPTIONS), path, "synapse")
-    if "rounding" not in table:
-        raise BadInput("the key 'rounding' is missing", at(path, "synapse"), ", ".join(ROUNDINGS))
-    word(table["rounding"], "rounding", ROUNDINGS, path, "synapse.rounding")
-    for key, known in SYNAPSE_CHOICES.items():
-        if key in table:
-            word(table[key], key, known, path, f"synapse.{key}")
-    if "draws" in table and table["rounding"] != "loihi":
-        raise BadInput(f"'draws' with rounding {table['rounding']!r}", at(path, "synapse.draws"), "rounding 'loihi'")
 
 
 def check_order(numbers: Mapping[str, Quantity], low: str, high: str, path: Path, rule: Rule, *, strict: bool) -> None:

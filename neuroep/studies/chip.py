@@ -17,8 +17,7 @@ import numpy as np
 from neuroep import checks
 from neuroep.engines import create
 from neuroep.errors import BadInput
-from neuroep.hardware.crossbar.two_arrays import Analog
-from neuroep.hardware.device import Device, Mounted, effective_weights, programmed
+from neuroep.hardware.device import Aging, Device, Mounted, effective_weights, programmed
 from neuroep.learning.methods.phases import plans
 from neuroep.learning.trainer import Epoch, Progress, Samples, accuracy
 from neuroep.ledger import Ledger
@@ -66,7 +65,7 @@ class Chip:
     ) -> None:
         if isinstance(device, str | Path):
             device = load_device(device)
-        if isinstance(device, DeviceSpec) and device.kind == "cost-only":
+        if isinstance(device, DeviceSpec) and device.build() is None:
             raise BadInput(f"{device.name!r} only has prices", "device", "a profile that says what hardware does")
         asked = None if programming is None else checks.instance(programming, Programming, "programming")
         self.device = built(device) if asked is None else programmed(built(device), asked)
@@ -99,7 +98,7 @@ class Chip:
         verify = checks.flag(verify, "verify")
         if verify:
             self.check_verify()
-        if verify and isinstance(self.device, Analog):
+        if verify and isinstance(self.device, Aging):
             self._set(self.device.written(self.network, weights, rng, self.seed))
         else:
             self._set(self.device.mount(self.network, weights, rng))
@@ -112,7 +111,7 @@ class Chip:
         BadInput
             If the device has no retention model.
         """
-        if not (isinstance(self.device, Analog) and self.device.retention != "none"):
+        if not (isinstance(self.device, Aging) and self.device.retention != "none"):
             raise BadInput(
                 f"{self.device.name} has no published error of write-verify", "verify", "a device with `retention`"
             )
@@ -129,7 +128,7 @@ class Chip:
         """
         seconds = checks.number(seconds, "seconds", 0.0, allowed="0 or more")
         mounted = self._programmed()
-        if isinstance(self.device, Analog) and self.device.retention != "none":
+        if isinstance(self.device, Aging) and self.device.retention != "none":
             self._now = self.device.aged(self.network, mounted, seconds, self.seed)
         self.seconds = seconds
 
@@ -193,10 +192,11 @@ class Chip:
         checks.instance(recipe, Recipe, "recipe").refuse_idle()
         if on_epoch is not None and not callable(on_epoch):
             raise BadInput(checks.shown(on_epoch), "on_epoch", "a function of an Epoch")
-        if isinstance(self.device, Analog) and self.device.programming != recipe.programming:
+        made_for: Programming = getattr(self.device, "programming", recipe.programming)
+        if made_for != recipe.programming:
             raise BadInput(
                 f"the recipe's method {recipe.programming.method.value!r}", "recipe.programming",
-                f"{self.device.programming.method.value!r}, for which the chip was made",
+                f"{made_for.method.value!r}, for which the chip was made",
             )  # fmt: skip
         mounted = self._now
         assert mounted is not None

@@ -156,7 +156,7 @@ class Experiment:
                 "model": self.model.name,
                 "network": self.model.network().as_dict(),
                 "recipes": {device: self.recipe(device) for device in dict.fromkeys(job.device for job in self.jobs())},
-                "devices": {spec.name: spec.table for spec in self.devices},
+                "devices": {spec.name: spec.as_written() for spec in self.devices},
                 "data": {"name": dataset.name, "sha256": dataset.sha256} | scale_of(dataset),
                 "seeds": list(self.seeds),
                 "backprop": self.backprop,

@@ -192,7 +192,7 @@ def lives(
         raise BadInput(f"{epochs} epochs", "--epochs", "1 or more")
     if source not in ("backprop", "ep") and not Path(source).exists():
         raise BadInput(f"no source {source!r}", "--from", "backprop, ep or a safetensors file")
-    if device.kind not in ("quantized", "crossbar"):
+    if not device.is_hardware:
         raise BadInput(f"{device.name!r} is {device.kind}", "--device", "a quantized or crossbar profile")
     check(model, device, source, verify)
     rows = []

@@ -145,7 +145,7 @@ def _outcomes(
     """Return a profile's trainings; backprop only counts on a profile that prices software."""
     if profile is None:
         return [o for job, o in outcomes.items() if (job.method, job.device) == (method, IDEAL)]
-    if method == "backprop" and profile.kind != "cost-only":
+    if method == "backprop" and profile.build() is not None:
         return []
     device = experiment.trained_on(profile)
     return [o for job, o in outcomes.items() if (job.method, job.device) == (method, device)]

@@ -17,7 +17,7 @@ from neuroep.specs import catalogue
 from neuroep.specs.chip import CHIP_RULES, RULE_KEY
 from neuroep.specs.crossbar import CHOICES, LABELS, OPTIONAL, REQUIRED, SHAPES
 from neuroep.specs.model import ACTIVATIONS, COSTS, LayerTable, Measured, ModelTable
-from neuroep.specs.numbers import ROUNDINGS, SYNAPSE_CHOICES, SYNAPSE_OPTIONS, SYNAPSE_RULES
+from neuroep.specs.quantized import ROUNDINGS, SYNAPSE_CHOICES, SYNAPSE_OPTIONS, SYNAPSE_RULES
 
 
 def readme(kind: Literal["devices", "models"]) -> str:

@@ -30,10 +30,12 @@ from neuroep.fields import settle
 from neuroep.hardware.cells.arrays import Spread, check_pulses, law_of, nominal_step
 from neuroep.hardware.cells.law import Column, Law
 from neuroep.hardware.cells.steps import StepModel
+from neuroep.hardware.crossbar.effects import CROSSBAR
 from neuroep.hardware.crossbar.periphery import Periphery
 from neuroep.hardware.crossbar.placing import Encoding, Placing
 from neuroep.hardware.crossbar.wiring import Wires, attenuation, refuse_oversized_arrays
 from neuroep.hardware.device import Mounted, StateUpdate, Update, effective_weights, lower, update_biases
+from neuroep.hardware.effect import present
 from neuroep.hardware.programming import Chance, check_finite, check_range, full_scales, saved
 from neuroep.hardware.retention import aging
 from neuroep.hardware.retention.models import retention
@@ -397,6 +399,16 @@ class Crossbar:
     def _moving(self) -> tuple[str, ...]:
         """Arrays whose devices age: references that are shared or digital are kept calibrated."""
         return ("devices", "against") if self.paired or self.encoding is Encoding.REFERENCE else ("devices",)
+
+    @property
+    def effects(self) -> tuple[str, ...]:
+        """Names of the effects it has."""
+        return present(CROSSBAR, self)
+
+    def freed_of(self, effect: str) -> Crossbar:
+        """Return the same crossbar without one of its effects."""
+        freed: Crossbar = CROSSBAR[effect].off(self)
+        return freed
 
     def programmed_by(self, programming: Programming) -> Crossbar:
         """Return the same hardware, programmed in another way."""

@@ -26,6 +26,7 @@ from neuroep.errors import BadInput
 from neuroep.fields import settle
 from neuroep.hardware.cells.law import Column
 from neuroep.hardware.crossbar.device import Crossbar, State
+from neuroep.hardware.crossbar.effects import APART
 from neuroep.hardware.device import Mounted, Update
 from neuroep.hardware.programming import Chance, saved
 from neuroep.ledger import Event, Ledger, Phase
@@ -175,6 +176,15 @@ class TwoArrays:
         parts = zip(mounted.parts, _seeds(seed), strict=True)
         clock = mounted.state[CLOCK].copy() if self.average_every else None
         return self._joined([self.array.aged(network, part, seconds, own) for part, own in parts], clock)
+
+    @property
+    def effects(self) -> tuple[str, ...]:
+        """Names of the effects of its arrays, and of their being two."""
+        return (*self.array.effects, APART)
+
+    def freed_of(self, effect: str) -> TwoArrays | Crossbar:
+        """Return the same hardware without one of its effects."""
+        return self.array if effect == APART else replace(self, array=self.array.freed_of(effect))
 
     def programmed_by(self, programming: Programming) -> TwoArrays:
         """Return the same hardware, programmed in another way."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 from neuroep.errors import BadInput, UnknownName
 from neuroep.fields import settle
@@ -19,6 +20,20 @@ FORMS: Mapping[str, tuple[str, ...]] = {
 }
 """Rules that a profile can name, and which of :data:`neuroep.hardware.loihi.learning.EP_RULES` each takes: with
 ``"swapped"`` the host loads one at the end of the nudged phase and the other at the end of the free one."""
+
+
+@runtime_checkable
+class OnChip(Protocol):
+    """Hardware that may have a chip of cores under it."""
+
+    @property
+    def chip(self) -> LearningChip | None:
+        """Cores and learning engine, or None for hardware that doesn't say."""
+        ...
+
+    def place(self, network: Network) -> CoreMap | None:
+        """Return where a network goes on the chip, or None without one."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

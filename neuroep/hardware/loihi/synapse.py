@@ -24,7 +24,10 @@ from numpy.typing import NDArray
 from neuroep.errors import BadInput, UnknownName
 from neuroep.fields import settle
 from neuroep.hardware.device import Mounted, Update, lower, update_biases
+from neuroep.hardware.effect import present
 from neuroep.hardware.loihi.chip import LearningChip
+from neuroep.hardware.loihi.cores import CoreMap
+from neuroep.hardware.loihi.effects import SYNAPSE
 from neuroep.hardware.loihi.neurons import SIGN_MODES, WEIGHT_WIDTHS, mantissa_step
 from neuroep.hardware.loihi.traces import DRAWS, FRACTION_BITS, fit_accumulator, lifted, write_back
 from neuroep.hardware.programming import check_finite, check_range, check_whole, full_scales, saved, stochastic_round
@@ -114,10 +117,13 @@ class QuantizedSynapse:
             self.sign_mode
         ]
 
+    def place(self, network: Network) -> CoreMap | None:
+        """Return where a network goes on the chip, or None without one."""
+        return None if self.chip is None else self.chip.place(network, self.weight_bits)
+
     def check_sizes(self, network: Network) -> None:
         """Refuse networks that don't fit the chip's cores."""
-        if self.chip is not None:
-            self.chip.place(network, self.weight_bits)
+        self.place(network)
 
     def mount(self, network: Network, weights: Weights, rng: np.random.Generator) -> Mounted:
         """Choose unit and exponents, and round every weight to its nearest mantissa.
@@ -185,6 +191,16 @@ class QuantizedSynapse:
     def direct(self, mounted: Mounted, ledger: Ledger) -> Weights | None:
         """Return None: integers only change by :meth:`program`."""
         return None
+
+    @property
+    def effects(self) -> tuple[str, ...]:
+        """Names of the effects it has."""
+        return present(SYNAPSE, self)
+
+    def freed_of(self, effect: str) -> QuantizedSynapse:
+        """Return the same chip without one of its effects."""
+        freed: QuantizedSynapse = SYNAPSE[effect].off(self)
+        return freed
 
     def programmed_by(self, programming: Programming) -> QuantizedSynapse:
         """Return the same chip with the recipe's headroom; how it rounds is the profile's affair.

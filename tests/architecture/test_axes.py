@@ -1,0 +1,81 @@
+"""A member goes in by one file and one name: a toy of each axis trains here and is neither ideal nor refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from calling import call
+from toy_kind import SLUGGISH
+
+import neuroep
+from neuroep.specs.kinds import KINDS
+
+DEVICE = """
+summary = "half of each update arrives"
+kind = "sluggish"
+[cells]
+share = { value = 0.5, unit = "1", source = "a test", tag = "estimate" }
+[energy]
+weight_write = { value = 1, unit = "pJ", source = "a test", tag = "estimate" }
+"""
+MODEL = """
+summary = "a test"
+data = "xor"
+layers = [{ size = 2 }, { size = 8, activation = "tanh" }, { size = 2, activation = "linear" }]
+[training]
+epochs = 3
+batch_size = 2
+learning_rates = [0.1]
+[on.any-sluggish.training]
+learning_rates = [0.2]
+"""
+
+
+@pytest.fixture
+def device(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+    monkeypatch.setitem(KINDS, SLUGGISH.name, SLUGGISH)
+    monkeypatch.chdir(tmp_path)
+    Path("slow.toml").write_text(DEVICE, encoding="utf-8")
+    Path("m.toml").write_text(MODEL, encoding="utf-8")
+    return "slow.toml"
+
+
+def test_a_kind_of_hardware(device: str) -> None:
+    """Half of twice the rate is the rate: ideal's weights; the plain recipe's are others."""
+    found = neuroep.train("m.toml", device)
+    ideal = neuroep.train("m.toml")
+    assert found.job.device == "slow"
+    assert found.weights.couplings == pytest.approx(ideal.weights.couplings, rel=1e-5)
+    plain = neuroep.train("m.toml", device, recipe=neuroep.load_model("m.toml").recipe())
+    assert abs(plain.weights.couplings - ideal.weights.couplings).max() > 1e-3
+
+
+@pytest.mark.parametrize("command", ["run", "cost", "check", "ablate", "life"])
+def test_every_command_takes_a_kind_of_hardware(device: str, command: str) -> None:
+    extra = {"run": ("--no-backprop", "--epochs", "1"), "ablate": ("--epochs", "1"), "life": ("--epochs", "1")}
+    found = call(command, "m.toml", "--device", device, *extra.get(command, ()), "--json")
+    assert found.status == 0, found.err
+    if command == "run":
+        rows = {row["device"]: row for row in found.json["rows"]}
+        assert set(rows) == {"ideal", "slow"}
+    if command == "ablate":
+        assert [row["variant"] for row in found.json["rows"]] == ["everything on", "without sluggishness", "ideal"]
+
+
+def test_its_effect_can_be_switched_off_by_name(device: str) -> None:
+    found = call("run", "m.toml", "--device", device, "--without", "sluggishness", "--no-backprop", "--json")
+    assert found.status == 0, found.err
+    spec = json.loads(Path("runs/m/spec.json").read_text(encoding="utf-8"))
+    assert spec["without"] == ["sluggishness"]
+    refused = call("run", "m.toml", "--device", device, "--without", "sluggishnes", "--no-backprop")
+    assert refused.status == 2
+    assert "did you mean 'sluggishness'" in refused.err
+
+
+def test_its_tables_are_its_own(device: str) -> None:
+    Path("wrong.toml").write_text(DEVICE.replace("[cells]", "[cell]"), encoding="utf-8")
+    assert "kind 'sluggish' has no such table (kind 'crossbar' has)" in call("devices", "wrong.toml").err
+    Path("wrong.toml").write_text(DEVICE.replace("[cells]", "[cels]"), encoding="utf-8")
+    assert "did you mean 'cells'" in call("devices", "wrong.toml").err
