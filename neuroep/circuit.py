@@ -51,6 +51,8 @@ class Circuit(NamedTuple):
         one the ⌈n_k/tile_columns⌉, each with its own noise and its own ADC.
     tau_seconds : ndarray, shape (L + 1,)
         Time constants.
+    starts, units : ndarray of int64, shape (L + 1,)
+        Where each coupling starts in `up` and `down`, and each layer in `biases`, and where the last ends.
     trace_bits : int
         Bits of the traces that learning reads in place of states; 0 means the states themselves. Settling doesn't
         see it.
@@ -81,6 +83,8 @@ class Circuit(NamedTuple):
     tile_rows: int
     tile_columns: int
     tau_seconds: NDArray[np.float64]
+    starts: NDArray[np.int64]
+    units: NDArray[np.int64]
     trace_bits: int = 0
     changes: int = 0
     adjoint: int = 0

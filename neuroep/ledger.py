@@ -11,6 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from neuroep.layout import Layout
+
 
 class Phase(IntEnum):
     """When an event happened."""
@@ -56,7 +58,7 @@ class Ledger(NamedTuple):
     @classmethod
     def empty(cls, sizes: tuple[int, ...]) -> Ledger:
         """Return a ledger with all counts zero."""
-        return cls(tuple(sizes), np.zeros((len(Phase), len(Event), len(sizes)), dtype=np.int64))
+        return cls(Layout.of(sizes), np.zeros((len(Phase), len(Event), len(sizes)), dtype=np.int64))
 
     def add(self, phase: Phase, event: Event, k: int, count: int) -> None:
         """Add to one count."""

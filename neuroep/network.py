@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from enum import IntEnum
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -13,6 +14,7 @@ from numpy.typing import DTypeLike
 from neuroep import checks
 from neuroep.errors import BadInput
 from neuroep.fields import settle
+from neuroep.layout import Layout
 from neuroep.weights import Weights
 
 
@@ -78,7 +80,7 @@ class Coupling:
 MOST_WEIGHTS = 1 << 26
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Network:
     """A layered network and its cost.
 
@@ -138,10 +140,10 @@ class Network:
         couplings = [asdict(coupling) for coupling in self.couplings]
         return {"layers": layers, "couplings": couplings, "cost": self.cost.label, "feedback": self.feedback}
 
-    @property
-    def sizes(self) -> tuple[int, ...]:
-        """Units per layer, (n_0, ..., n_L)."""
-        return tuple(layer.size for layer in self.layers)
+    @cached_property
+    def sizes(self) -> Layout:
+        """Units per layer, (n_0, ..., n_L), and where couplings and layers lie in flat buffers."""
+        return Layout.of(layer.size for layer in self.layers)
 
     @property
     def depth(self) -> int:

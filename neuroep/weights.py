@@ -7,7 +7,6 @@ The same structure holds weights, gradients, velocities and update steps.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 from numbers import Integral
 from typing import NamedTuple
 
@@ -16,30 +15,11 @@ from numpy.typing import DTypeLike, NDArray
 
 from neuroep import checks
 from neuroep.errors import BadInput
+from neuroep.layout import Layout
 
 FloatArray = NDArray[np.floating]
 #: What engines, devices and files hold weights in.
 FLOAT_TYPES = ("float32", "float64")
-
-
-def coupling_start(sizes: Sequence[int], k: int) -> int:
-    """Return where coupling k = 1..L starts in the flat buffer; for k = L + 1 its length."""
-    return sum(below * above for below, above in pairwise(sizes[:k]))
-
-
-def unit_start(sizes: Sequence[int], k: int) -> int:
-    """Return where layer k = 1..L starts among all units; for k = L + 1 the number of units."""
-    return sum(sizes[1:k])
-
-
-def coupling_offsets(sizes: Sequence[int]) -> NDArray[np.int64]:
-    """Return where each coupling starts in the flat buffer; the last of the L + 1 entries is its length."""
-    return np.array([coupling_start(sizes, k) for k in range(1, len(sizes) + 1)], dtype=np.int64)
-
-
-def unit_offsets(sizes: Sequence[int]) -> NDArray[np.int64]:
-    """Return where each layer starts among all units; the last of the L + 1 entries is their number."""
-    return np.array([unit_start(sizes, k) for k in range(1, len(sizes) + 1)], dtype=np.int64)
 
 
 class Weights(NamedTuple):
@@ -59,18 +39,20 @@ class Weights(NamedTuple):
     couplings: FloatArray
     biases: FloatArray
 
+    @property
+    def layout(self) -> Layout:
+        """Where couplings and layers lie."""
+        return Layout.of(self.sizes)
+
     @classmethod
     def zeros(cls, sizes: Sequence[int], dtype: DTypeLike = np.float32) -> Weights:
         """Return all-zero weights for the given layer sizes."""
-        counts = tuple(checks.count(size, "sizes") for size in checks.several(sizes, "sizes"))
-        if not counts:
+        if not isinstance(sizes, Layout):
+            sizes = Layout.of([checks.count(size, "sizes") for size in checks.several(sizes, "sizes")])
+        if not sizes:
             raise BadInput("no layers", "sizes", "an input and at least one more")
         dtype = checks.floating(dtype)
-        return cls(
-            counts,
-            np.zeros(coupling_offsets(counts)[-1], dtype=dtype),
-            np.zeros(unit_offsets(counts)[-1], dtype=dtype),
-        )
+        return cls(sizes, np.zeros(sizes.starts[-1], dtype=dtype), np.zeros(sizes.units[-1], dtype=dtype))
 
     @classmethod
     def from_arrays(cls, couplings: Sequence[FloatArray], biases: Sequence[FloatArray]) -> Weights:
@@ -93,7 +75,7 @@ class Weights(NamedTuple):
             (checks.array(w, f"W{k}", ("inputs", "units")), checks.array(b, f"b{k}", ("units",)))
             for k, (w, b) in enumerate(zip(couplings, biases, strict=True), start=1)
         ]
-        sizes = (pairs[0][0].shape[0], *(w.shape[1] for w, _ in pairs))
+        sizes = Layout.of((pairs[0][0].shape[0], *(w.shape[1] for w, _ in pairs)))
         for k, (w, b) in enumerate(pairs, start=1):
             if w.shape != (sizes[k - 1], sizes[k]) or b.shape != (sizes[k],):
                 raise BadInput(
@@ -114,15 +96,14 @@ class Weights(NamedTuple):
     def coupling(self, k: int) -> FloatArray:
         """Return the view of W_k, shape (n_{k−1}, n_k), k = 1..L."""
         self._check_layer(k)
-        start = coupling_start(self.sizes, k)
-        rows, columns = self.sizes[k - 1], self.sizes[k]
-        return self.couplings[start : start + rows * columns].reshape(rows, columns)
+        block = self.layout.blocks[k - 1]
+        return self.couplings[block.part].reshape(block.rows, block.columns)
 
     def bias(self, k: int) -> FloatArray:
         """Return the view of b_k, shape (n_k,), k = 1..L."""
         self._check_layer(k)
-        start = unit_start(self.sizes, k)
-        return self.biases[start : start + self.sizes[k]]
+        start, end = self.layout.units[k - 1 : k + 1]
+        return self.biases[start:end]
 
     def _check_layer(self, k: int) -> None:
         if not (isinstance(k, Integral) and 0 < k < len(self.sizes)):
@@ -149,12 +130,13 @@ def fitting(
         If they are of other sizes, buffers of another length, or of none of the types.
     """
     checks.instance(weights, Weights, where)
-    if tuple(checks.several(weights.sizes, f"{where}.sizes")) != tuple(sizes):
-        raise BadInput(f"layer sizes {checks.shown(weights.sizes)}", where, f"{tuple(sizes)}, those of the network")
+    layout = Layout.of(sizes)
+    if tuple(checks.several(weights.sizes, f"{where}.sizes")) != layout:
+        raise BadInput(f"layer sizes {checks.shown(weights.sizes)}", where, f"{layout}, those of the network")
     given = {np.asarray(part).dtype.name for part in weights[1:]}
     if len(given) > 1 or not given <= set(types):
         raise BadInput(f"type {' and '.join(sorted(given))}", where, " or ".join(f"all {name}" for name in types))
-    lengths = int(coupling_offsets(sizes)[-1]), int(unit_offsets(sizes)[-1])
+    lengths = int(layout.starts[-1]), int(layout.units[-1])
     named = zip(("couplings", "biases"), weights[1:], lengths, strict=True)
     dtype = given.pop()
-    return Weights(tuple(sizes), *(checks.array(part, f"{where}.{name}", (n,), dtype) for name, part, n in named))
+    return Weights(layout, *(checks.array(part, f"{where}.{name}", (n,), dtype) for name, part, n in named))

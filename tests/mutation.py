@@ -120,7 +120,7 @@ DEFECTS = [
     Defect(
         "what an update is held against forgets the recipe's momentum",
         "studies/device_fidelity.py",
-        "velocity.couplings[...] = subject.recipe.training.momentum * velocity.couplings + exact.couplings",
+        "velocity.couplings[...] = subject.rig.recipe.training.momentum * velocity.couplings + exact.couplings",
         "velocity.couplings[...] = exact.couplings",
         "learning/test_device_fidelity.py",
     ),
@@ -231,9 +231,9 @@ DEFECTS = [
     ),
     Defect(
         "a cell without a step is taken",
-        "hardware/crossbar/device.py",
-        "        if not nominal > 0.0:",
-        "        if nominal != nominal:",
+        "hardware/cells/arrays.py",
+        "    if not step > 0.0:",
+        "    if step != step:",
         "devices/test_crossbar.py",
     ),
     Defect(

@@ -13,13 +13,14 @@ import numpy as np
 
 from neuroep.engines import Engine, Keys, Nudge, Plan, Plans, create
 from neuroep.hardware.device import Ideal, Mounted
+from neuroep.layout import Layout
 from neuroep.learning.methods.estimators import scheme
 from neuroep.ledger import Ledger, Phase
 from neuroep.network import Activation, Network, chain, initial_weights
 from neuroep.recipe import Estimator, Order
 from neuroep.rng import stream
 from neuroep.solvers.sweeps import layer_order
-from neuroep.weights import FloatArray, unit_start
+from neuroep.weights import FloatArray
 
 #: Calls of which the median is taken, after as many left out to warm up.
 REPEATS = 15
@@ -161,5 +162,5 @@ def memory(sizes: tuple[int, ...] = (784, 512, 256, 10), batch: int = 64) -> Ite
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         yield Figure("peak memory", _name(sizes), "sweeps", sweeps, peak / 1e6, "MB")
-    states = 3 * batch * unit_start(sizes, len(sizes)) * np.dtype(np.float32).itemsize
+    states = 3 * batch * int(Layout.of(sizes).units[-1]) * np.dtype(np.float32).itemsize
     yield Figure("three equilibria", _name(sizes), "batch", batch, states / 1e6, "MB")

@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from neuroep import checks
 from neuroep.disk import load_tensors, save_tensors
 from neuroep.errors import BadInput, UnknownName
+from neuroep.layout import Layout
 from neuroep.network import Network
-from neuroep.weights import FLOAT_TYPES, FloatArray, Weights, coupling_offsets, unit_offsets
+from neuroep.weights import FLOAT_TYPES, FloatArray, Weights
 
 #: What every file of weights says of itself.
 METADATA = {"layout": "in,out"}  # a single key: safetensors orders several by chance
@@ -120,7 +121,7 @@ def _readable(weights: Weights) -> dict[str, FloatArray]:
     if len(counts) < 2:
         raise BadInput(f"sizes {counts}", "weights.sizes", "two or more")
     parts = np.asarray(weights.couplings), np.asarray(weights.biases)
-    lengths = int(coupling_offsets(counts)[-1]), int(unit_offsets(counts)[-1])
+    lengths = int(Layout.of(counts).starts[-1]), int(Layout.of(counts).units[-1])
     for name, part, length in zip(("couplings", "biases"), parts, lengths, strict=True):
         if part.shape != (length,):
             raise BadInput(f"shape {part.shape}", f"weights.{name}", f"({length},)")

@@ -11,12 +11,13 @@ LRU stack distance  distinct floats touched since the last touch of the same flo
 The clock figures and both forms of the granular DMD are those of the SutroYaro sparse-parity project; the
 DMD is that of Ding and Smith (2022). An access touches the first m floats of its buffer, nearly always all of
 them, one after another, so that the last one ends on top. A buffer then lies on every stack in one piece or in
-few, and an access costs one walk over the pieces above it, whatever their sizes.
+few, and an access costs a look at the sum of what lies above it: log n steps of n accesses, whatever their sizes.
 """
 
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Literal, NamedTuple
@@ -122,35 +123,66 @@ class _Hit(NamedTuple):
     taken: int
 
 
+class _Sums:
+    """Running sums of a growing list of numbers, each of which may change (Fenwick 1994): both take log n steps."""
+
+    def __init__(self) -> None:
+        self._tree, self.total = [0], 0
+
+    def append(self, number: int) -> int:
+        """Add a number at the end; return its place, from 1."""
+        place = len(self._tree)
+        self._tree.append(number + self.up_to(place - 1) - self.up_to(place - (place & -place)))
+        self.total += number
+        return place
+
+    def add(self, place: int, change: int) -> None:
+        """Change the number at a place."""
+        self.total += change
+        while place < len(self._tree):
+            self._tree[place] += change
+            place += place & -place
+
+    def up_to(self, place: int) -> int:
+        """Return the sum of the numbers at 1 to a place."""
+        found = 0
+        while place:
+            found += self._tree[place]
+            place -= place & -place
+        return found
+
+
+class _Piece(NamedTuple):
+    """Floats `start` to `stop` of a buffer, and where on the stack they lie."""
+
+    start: int
+    stop: int
+    place: int
+
+
 class _Stack:
     """Pieces of buffers by recency, newest last; as accesses take first floats, those lie above the others."""
 
     def __init__(self) -> None:
-        self._pieces: list[tuple[str, int, int]] = []
+        self._pieces: defaultdict[str, list[_Piece]] = defaultdict(list)
+        self._lengths = _Sums()
 
     def hits(self, buffer: str, size: int) -> Iterator[_Hit]:
         """Yield the pieces that hold the first `size` floats of a buffer, from the top."""
-        above = 0
-        for name, start, stop in reversed(self._pieces):
-            if name == buffer:
-                yield _Hit(above, stop - start, min(stop, size) - start)
-                if stop >= size:
-                    return
-            above += stop - start
+        for start, stop, place in reversed(self._pieces[buffer]):
+            yield _Hit(self._lengths.total - self._lengths.up_to(place), stop - start, min(stop, size) - start)
+            if stop >= size:
+                return
 
     def touch(self, buffer: str, size: int) -> None:
         """Put the first `size` floats of a buffer on top, from where they lie or anew."""
-        for place in range(len(self._pieces) - 1, -1, -1):
-            name, _, stop = self._pieces[place]
-            if name != buffer:
-                continue
+        pieces = self._pieces[buffer]
+        while pieces and pieces[-1].start < size:
+            start, stop, place = pieces.pop()
+            self._lengths.add(place, start - min(stop, size))
             if stop > size:
-                self._pieces[place] = (name, size, stop)
-                break
-            del self._pieces[place]
-            if stop == size:
-                break
-        self._pieces.append((buffer, 0, size))
+                pieces.append(_Piece(size, stop, place))
+        pieces.append(_Piece(0, size, self._lengths.append(size)))
 
 
 @lru_cache(maxsize=1)

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from neuroep.circuit import Circuit
 from neuroep.errors import BadInput
+from neuroep.layout import Layout
 from neuroep.ledger import Event, Ledger, Phase
 from neuroep.network import Network
 from neuroep.recipe import Programming
-from neuroep.weights import FloatArray, Weights, fitting, unit_offsets
+from neuroep.weights import FloatArray, Weights, fitting
 
 
 class Update(NamedTuple):
@@ -201,17 +202,19 @@ def lower(network: Network, up: FloatArray, down: FloatArray, biases: FloatArray
         tile_rows=0,
         tile_columns=0,
         tau_seconds=np.asarray([layer.tau_seconds for layer in network.layers], dtype=np.float64),
+        starts=network.sizes.starts.copy(),
+        units=network.sizes.units.copy(),
     )
 
 
 def effective_weights(circuit: Circuit) -> Weights:
     """Return a copy of the weights that upward reads see."""
-    return Weights(tuple(int(n) for n in circuit.sizes), circuit.up.copy(), circuit.biases.copy())
+    return Weights(Layout.of(circuit.sizes.tolist()), circuit.up.copy(), circuit.biases.copy())
 
 
 def update_biases(circuit: Circuit, direction: FloatArray, rates: tuple[float, ...]) -> None:
     """Add the biases' change exactly: every device here keeps its biases in digital periphery."""
-    starts = unit_offsets([int(n) for n in circuit.sizes])
+    starts = circuit.units
     for k, rate in enumerate(rates, start=1):
         part = slice(starts[k - 1], starts[k])
         circuit.biases[part] += rate * direction[part]

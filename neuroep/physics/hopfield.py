@@ -25,17 +25,22 @@ from neuroep.weights import FloatArray, Weights
 
 def coupling_up(circuit: Circuit, k: int) -> FloatArray:
     """Return W_k as read from below, a view (n_{k−1}, n_k)."""
-    return Weights(tuple(circuit.sizes.tolist()), circuit.up, circuit.biases).coupling(k)
+    return _block(circuit, circuit.up, k)
 
 
 def coupling_down(circuit: Circuit, k: int) -> FloatArray:
     """Return W_k as read from above, a view (n_{k−1}, n_k)."""
-    return Weights(tuple(circuit.sizes.tolist()), circuit.down, circuit.biases).coupling(k)
+    return _block(circuit, circuit.down, k)
 
 
 def bias(circuit: Circuit, k: int) -> FloatArray:
     """Return b_k, a view (n_k,)."""
-    return Weights(tuple(circuit.sizes.tolist()), circuit.up, circuit.biases).bias(k)
+    return circuit.biases[circuit.units[k - 1] : circuit.units[k]]
+
+
+def _block(circuit: Circuit, buffer: FloatArray, k: int) -> FloatArray:
+    part = buffer[circuit.starts[k - 1] : circuit.starts[k]]
+    return part.reshape(circuit.sizes[k - 1], circuit.sizes[k])
 
 
 def dynamical(circuit: Circuit) -> int:

@@ -73,8 +73,8 @@ class DataTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     scale: Scale = "none"
 
 
-#: Work beside the settling itself grows faster than depth: a minute for a thousand layers.
-MOST_LAYERS = 1100
+#: A check of so many takes some three minutes, and everything grows with depth alone.
+MOST_LAYERS = 5000
 
 
 class ModelTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

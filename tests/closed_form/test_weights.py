@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+import timeit
 from itertools import pairwise
 
 import numpy as np
@@ -10,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neuroep.errors import BadInput
+from neuroep.layout import Layout
 from neuroep.rng import stream
-from neuroep.weights import FloatArray, Weights, coupling_offsets, coupling_start, unit_offsets, unit_start
+from neuroep.weights import FloatArray, Weights
 
 SIZES = st.lists(st.integers(1, 7), min_size=2, max_size=6)
 
@@ -35,10 +39,32 @@ def test_arrays_come_back_as_they_went_in(sizes: list[int], dtype: type) -> None
 @settings(max_examples=50, deadline=None, derandomize=True)
 def test_offsets_are_running_sums(sizes: list[int]) -> None:
     products = [a * b for a, b in pairwise(sizes)]
-    assert coupling_offsets(sizes).tolist() == [0, *np.cumsum(products).tolist()]
-    assert unit_offsets(sizes).tolist() == [0, *np.cumsum(sizes[1:]).tolist()]
-    assert coupling_start(sizes, len(sizes)) == sum(products)
-    assert unit_start(sizes, len(sizes)) == sum(sizes[1:])
+    layout = Layout(sizes)
+    assert layout == tuple(sizes)
+    assert layout.starts.tolist() == [0, *np.cumsum(products).tolist()]
+    assert layout.units.tolist() == [0, *np.cumsum(sizes[1:]).tolist()]
+    assert [(b.source, b.target) for b in layout.blocks] == list(pairwise(range(len(sizes))))
+    assert [(b.rows, b.columns, b.start) for b in layout.blocks] == [
+        (a, c, sum(products[:k])) for k, (a, c) in enumerate(pairwise(sizes))
+    ]
+
+
+def test_a_layout_is_made_once_and_survives_copies_and_pickles() -> None:
+    layout = Layout.of((3, 4, 2))
+    assert Layout.of([3, 4, 2]) is layout
+    assert Layout.of(layout) is layout
+    for other in (copy.deepcopy(layout), pickle.loads(pickle.dumps(layout))):
+        assert (other, other.blocks) == (layout, layout.blocks)
+        np.testing.assert_array_equal(other.starts, layout.starts)
+    with pytest.raises(ValueError, match="read-only"):
+        layout.starts[0] = 1
+
+
+def test_a_look_at_one_of_many_couplings_takes_no_longer_than_at_one_of_few() -> None:
+    """A hundred times as many: it took a hundred times as long when starts were added up anew each time."""
+    few, many = (Weights.zeros((2,) * (layers + 1)) for layers in (40, 4000))
+    times = [min(timeit.repeat(lambda: w.coupling(w.depth // 2), number=200, repeat=5)) for w in (few, many)]  # noqa: B023
+    assert times[1] < 5.0 * times[0]
 
 
 def test_layout_by_hand() -> None:

@@ -22,10 +22,11 @@ from neuroep.engines.cuda.check import cuda_available, simulated
 from neuroep.engines.cuda.tiles import PRODUCTS, Tile
 from neuroep.equilibrium import Equilibrium
 from neuroep.errors import BadInput, NotAvailable
+from neuroep.layout import Layout
 from neuroep.ledger import Event, Ledger, Phase
 from neuroep.network import Cost
 from neuroep.solvers.tableaux import Solver
-from neuroep.weights import FloatArray, coupling_offsets, unit_offsets
+from neuroep.weights import FloatArray
 
 #: Most layers: freshness is kept in the bits of one 64-bit number.
 MOST_LAYERS = 62
@@ -315,14 +316,15 @@ class CudaEngine:
         grid = (-(-n // tile.columns), -(-n_below // tile.rows))
         kernel[grid, (tile.threads_x, tile.threads_y)](
             rows, copies, n_below, n, below, 0, states, 0, coefficients, sign * into.rates[k - 1], into.keep,
-            out, int(coupling_offsets(sizes)[k - 1]), biases, int(unit_offsets(sizes)[k - 1]),
+            out, int(Layout.of(sizes).starts[k - 1]), biases, int(Layout.of(sizes).units[k - 1]),
         )  # fmt: skip
 
     def _layout(self, circuit: Circuit) -> _Layout:
         sizes = tuple(int(n) for n in circuit.sizes)
         key = (*sizes, *(int(code) for code in circuit.activations))
         if key not in self._layouts:
-            units, couplings = (np.concatenate([[0], part(sizes)]) for part in (unit_offsets, coupling_offsets))
+            laid = Layout.of(sizes)
+            units, couplings = (np.concatenate([[0], part]) for part in (laid.units, laid.starts))
             arrays = (circuit.sizes, circuit.activations, units, couplings)
             on_device = cast(Any, tuple(cuda.to_device(np.asarray(each, dtype=np.int64)) for each in arrays))
             self._layouts[key] = _Layout(sizes, int(units[-1]), on_device)

@@ -39,11 +39,12 @@ from neuroep.hardware.effect import present
 from neuroep.hardware.programming import Chance, check_finite, check_range, full_scales, saved
 from neuroep.hardware.retention import aging
 from neuroep.hardware.retention.models import retention
+from neuroep.layout import Layout
 from neuroep.ledger import Ledger
 from neuroep.network import Network
 from neuroep.recipe import Method, Programming
 from neuroep.rng import stream
-from neuroep.weights import FloatArray, Weights, coupling_offsets, fitting
+from neuroep.weights import FloatArray, Weights, fitting
 
 if TYPE_CHECKING:
     from neuroep.hardware.crossbar.pulsing import Array
@@ -191,7 +192,7 @@ class Crossbar:
         """
         weights, rng = fitting(weights, network.sizes), checks.randomness(rng)
         full_scale = full_scales(weights, self.headroom)
-        per_weight = np.repeat(full_scale / self.full, np.diff(coupling_offsets(weights.sizes)))
+        per_weight = np.repeat(full_scale / self.full, np.diff(Layout.of(weights.sizes).starts))
         target, dtype = weights.couplings / per_weight, weights.couplings.dtype
         count = len(target)
         state: State = {"full_scale": full_scale}
@@ -289,7 +290,7 @@ class Crossbar:
         self._rewire(mounted)
 
     def _arrays(self, mounted: Mounted, sizes: tuple[int, ...]) -> list[Array]:
-        starts, full_scale = coupling_offsets(sizes), cast(FloatArray, mounted.state["full_scale"])
+        starts, full_scale = Layout.of(sizes).starts, cast(FloatArray, mounted.state["full_scale"])
         return [
             self._array(mounted, slice(starts[k - 1], starts[k]), float(full_scale[k - 1] / self.full))
             for k in range(1, len(sizes))
@@ -330,7 +331,7 @@ class Crossbar:
         """Write what all conductances now mean into the circuit's buffers; `solve` the wires anew, too."""
         plus, minus = (aging.shown(cast(FloatArray, mounted.state[key])) for key in ("devices", "against"))
         sizes = [int(n) for n in mounted.circuit.sizes]
-        starts, full_scale = coupling_offsets(sizes), cast(FloatArray, mounted.state["full_scale"])
+        starts, full_scale = Layout.of(sizes).starts, cast(FloatArray, mounted.state["full_scale"])
         for k in range(1, len(sizes)):
             part = slice(starts[k - 1], starts[k])
             scale = plus.dtype.type(full_scale[k - 1] / self.full)  # as kernels have it, for bit-identical weights
@@ -391,7 +392,7 @@ class Crossbar:
         variances = [aging.age(model, self.scale, array, seconds, seed, name) for name, array in devices.items()]
         copy = self.restore(network, effective_weights(mounted.circuit), state)
         per_siemens = full_scale / self.full / self.scale.per_unit
-        noise = aging.weight_noise(sum(variances, np.zeros(1)), coupling_offsets(network.sizes), per_siemens)
+        noise = aging.weight_noise(sum(variances, np.zeros(1)), Layout.of(network.sizes).starts, per_siemens)
         if not noise.any():
             return copy
         return replace(copy, circuit=self.periphery.attached(copy.circuit, network, full_scale, noise))

@@ -29,11 +29,12 @@ from neuroep.hardware.crossbar.device import Crossbar, State
 from neuroep.hardware.crossbar.effects import APART
 from neuroep.hardware.device import Mounted, Update
 from neuroep.hardware.programming import Chance, saved
+from neuroep.layout import Layout
 from neuroep.ledger import Event, Ledger, Phase
 from neuroep.network import Network
 from neuroep.recipe import Programming, Reads
 from neuroep.rng import stream
-from neuroep.weights import FloatArray, Weights, coupling_offsets
+from neuroep.weights import FloatArray, Weights
 
 CLOCK = "since_mean"
 """State: updates since both arrays were programmed to their mean."""
@@ -217,7 +218,7 @@ def _add_parallel(ledger: Ledger, first: NDArray[np.int64], other: NDArray[np.in
 
 def _count_average(ledger: Ledger, steps: FloatArray) -> None:
     """Count an averaging in which devices, (arrays, n), moved by so many steps."""
-    starts, sizes = coupling_offsets(ledger.sizes), ledger.sizes
+    starts, sizes = Layout.of(ledger.sizes).starts, ledger.sizes
     for k in range(1, len(sizes)):
         pulses = np.rint(steps[:, starts[k - 1] : starts[k]])
         ledger.add_read(Phase.UPDATE, True, k, sizes[k - 1], lines=1)

@@ -31,10 +31,11 @@ from neuroep.hardware.loihi.effects import SYNAPSE
 from neuroep.hardware.loihi.neurons import SIGN_MODES, WEIGHT_WIDTHS, mantissa_step
 from neuroep.hardware.loihi.traces import DRAWS, FRACTION_BITS, fit_accumulator, lifted, write_back
 from neuroep.hardware.programming import check_finite, check_range, check_whole, full_scales, saved, stochastic_round
+from neuroep.layout import Layout
 from neuroep.ledger import Event, Ledger, Phase
 from neuroep.network import Network
 from neuroep.recipe import Programming
-from neuroep.weights import FloatArray, Weights, coupling_offsets, fitting
+from neuroep.weights import FloatArray, Weights, fitting
 
 ROUNDINGS = ("stochastic", "nearest", "loihi")
 
@@ -141,7 +142,7 @@ class QuantizedSynapse:
         finest = full_scales(weights, self.headroom) / (self.highest or -self.lowest)
         unit = np.ldexp(finest.max(), -self.max_exponent)
         exponents = np.maximum(np.ceil(np.log2(finest / unit)), self.min_exponent).astype(np.int8)
-        starts, mantissas = coupling_offsets(weights.sizes), np.empty(weights.couplings.shape, dtype=np.int16)
+        starts, mantissas = Layout.of(weights.sizes).starts, np.empty(weights.couplings.shape, dtype=np.int16)
         for k, exponent in enumerate(exponents, start=1):
             part = slice(starts[k - 1], starts[k])
             codes = np.rint(weights.couplings[part] / np.ldexp(unit, exponent))
@@ -160,7 +161,7 @@ class QuantizedSynapse:
             "unit": saved(state, "unit", (1,), np.float64),
         }
         couplings = mantissas.astype(weights.couplings.dtype)
-        starts = coupling_offsets(weights.sizes)
+        starts = Layout.of(weights.sizes).starts
         for k, step in enumerate(_steps(kept), start=1):
             couplings[starts[k - 1] : starts[k]] *= step
         circuit = lower(network, couplings, couplings, weights.biases.copy())
@@ -175,7 +176,7 @@ class QuantizedSynapse:
             If the update isn't finite; nothing has been written then.
         """
         check_finite(update.direction)
-        circuit, starts = mounted.circuit, coupling_offsets(ledger.sizes)
+        circuit, starts = mounted.circuit, Layout.of(ledger.sizes).starts
         mantissas = cast(NDArray[np.int16], mounted.state["mantissas"])
         for k, step in enumerate(_steps(mounted.state), start=1):
             part = slice(starts[k - 1], starts[k])
