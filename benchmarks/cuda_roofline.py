@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from neuroep.engines.cuda.roofline import H100, predict_step
-from neuroep.learning.methods.phases import plans
+from neuroep.learning.methods.phases import sweep_plans
 from neuroep.network import Cost
 from neuroep.recipe import Estimator
 from neuroep.specs.catalogue import load_model
@@ -19,7 +19,7 @@ def main() -> None:
     for name in MODELS:
         model = load_model(name)
         network, recipe = model.network(), model.recipe()
-        how = plans(recipe.phases, network.depth)
+        how = sweep_plans(recipe.phases, network.depth)
         copies = 2 if recipe.phases.estimator is Estimator.CENTERED else 1
         for batch in (recipe.training.batch_size, 512, 4096):
             found = predict_step(network.sizes, batch, how.free, how.nudged, copies, network.cost is Cost.CROSS_ENTROPY)

@@ -57,6 +57,8 @@ class Equilibrium(NamedTuple):
         ResultCode of each sample.
     registers : Registers, optional
         Where reads drive changes alone, what a later phase goes on from.
+    variables : ndarray, shape (batch, units), optional
+        In continuous time, the variables of the differential equation, which a later phase goes on from.
     """
 
     states: tuple[FloatArray, ...]
@@ -66,6 +68,7 @@ class Equilibrium(NamedTuple):
     steps: NDArray[np.int64]
     code: NDArray[np.int64]
     registers: Registers | None = None
+    variables: FloatArray | None = None
 
     @property
     def output(self) -> FloatArray:

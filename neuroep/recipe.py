@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from neuroep.checks import LARGEST
 from neuroep.errors import BadInput
@@ -49,6 +49,15 @@ class Order(StrEnum):
     SYMMETRIC = "symmetric"
 
 
+class Form(StrEnum):
+    """Which variable obeys the differential equation in continuous time (:mod:`neuroep.solvers.problems`)."""
+
+    MEMBRANE = "membrane"
+    GRADIENT = "gradient"
+
+
+SWEEPS = "sweeps"
+"""The solver that isn't one of a differential equation: block sweeps."""
 MOST_SWEEPS = 100_000
 """Of a phase; recipes take a few, and what hasn't settled after so many won't."""
 
@@ -75,6 +84,20 @@ class Phases:
     scaled : bool
         Settle displacements scaled by the feedback gain instead of raw states, so that float32 resolves the nudge
         at any depth; exact reads only.
+    solver : str
+        ``"sweeps"``, or a solver of :mod:`neuroep.solvers.tableaux`, as ``"dopri5"``: phases are then integrated in
+        continuous time, in at most `free_sweeps` and `nudged_sweeps` steps, and differences of real equilibria alone
+        can be read.
+    form : Form
+        In continuous time, of membrane potentials or of the energy's gradient.
+    step_seconds : float, optional
+        Fixed step; without one a solver with an error estimate chooses its steps by `rtol` and `atol`.
+    rtol, atol : float
+        Error of a step, relative and absolute.
+    free_seconds, nudged_seconds : float, optional
+        Time at which a phase ends, settled or not; noise never settles, so it needs them.
+    noise : float
+        Thermal noise of all neurons per √second (:mod:`neuroep.solvers.stochastic`).
     """
 
     estimator: Estimator = Estimator.CENTERED
@@ -86,9 +109,41 @@ class Phases:
     tolerance: float = 0.0
     points: int = 4
     scaled: bool = False
+    solver: str = SWEEPS
+    form: Form = Form.MEMBRANE
+    step_seconds: float | None = None
+    rtol: float = 1e-3
+    atol: float = 1e-6
+    free_seconds: float | None = None
+    nudged_seconds: float | None = None
+    noise: float = 0.0
+
+    @property
+    def in_time(self) -> bool:
+        """Whether phases are integrated in continuous time."""
+        return self.solver != SWEEPS
+
+    @property
+    def traced(self) -> bool:
+        """Whether its memory accesses are known: those of sweeps to real equilibria at fixed weights."""
+        return self.estimator.is_difference and not self.in_time
+
+    def swept(self) -> Phases:
+        """Return the same phases settled by block sweeps, whose equilibria are those of the differential equation."""
+        given = {key: getattr(self, key) for key in self.__dataclass_fields__ if key not in ("solver", *IN_TIME)}
+        return Phases(**given)
 
     def __post_init__(self) -> None:
         settle(self, "phases.", LARGEST)
+        if self.in_time and (self.scaled or not self.estimator.is_difference):
+            what = "scaled displacements" if self.scaled else f"the {self.estimator.value} estimator"
+            raise BadInput(f"{what} in continuous time", "phases.solver", SWEEPS)
+        for key in ("step_seconds", "free_seconds", "nudged_seconds"):
+            value = getattr(self, key)
+            if value is not None and not value > 0.0:
+                raise BadInput(f"{value} s", f"phases.{key}", "more than 0")
+        if self.noise < 0.0:
+            raise BadInput(f"noise of {self.noise}", "phases.noise", "0 or more, per √second")
         if not 0.0 < self.beta < 1.0 and self.estimator is not Estimator.ONE_SIDED:
             raise BadInput(f"β = {self.beta} with the {self.estimator.value} estimator", "phases.beta", "0 < β < 1")
         if not 0.0 < self.beta <= 1e6:
@@ -285,13 +340,35 @@ class Programming:
             raise BadInput(f"every {self.average_every}", "programming.average_every", "0 for never, or 1 or more")
 
 
-#: Settings that only some estimators or methods read: the field that chooses, and the choices.
-OWN_SETTINGS: Mapping[str, tuple[str, tuple[StrEnum, ...]]] = {
-    "points": ("estimator", (Estimator.HOLOMORPHIC,)),
-    "least_pulses": ("method", (Method.ACCUMULATED,)),
-    "transfer_every": ("method", (Method.TRANSFER,)),
-    "transfer_gain": ("method", (Method.TRANSFER,)),
-    "trains": ("method", (Method.OPPOSITE, Method.NET)),
+class Readers(NamedTuple):
+    """Who reads a setting: some choices of the field that chooses, or all `others`."""
+
+    chooser: str
+    choices: tuple[str, ...]
+    others: bool = False
+
+    def __contains__(self, choice: object) -> bool:
+        """Whether a choice reads it."""
+        return (choice in self.choices) != self.others
+
+    def __str__(self) -> str:
+        """What is allowed."""
+        named = " or ".join(f"'{choice!s}'" for choice in self.choices)
+        return f"{self.chooser} other than {named}" if self.others else f"{self.chooser} {named}"
+
+
+#: Settings of continuous time, which sweeps don't read.
+IN_TIME = ("form", "step_seconds", "rtol", "atol", "free_seconds", "nudged_seconds", "noise")
+#: Settings that only some estimators, solvers or methods read.
+OWN_SETTINGS: Mapping[str, Readers] = {
+    "points": Readers("estimator", (Estimator.HOLOMORPHIC,)),
+    "free_order": Readers("solver", (SWEEPS,)),
+    "nudged_order": Readers("solver", (SWEEPS,)),
+    **dict.fromkeys(IN_TIME, Readers("solver", (SWEEPS,), others=True)),
+    "least_pulses": Readers("method", (Method.ACCUMULATED,)),
+    "transfer_every": Readers("method", (Method.TRANSFER,)),
+    "transfer_gain": Readers("method", (Method.TRANSFER,)),
+    "trains": Readers("method", (Method.OPPOSITE, Method.NET)),
 }
 
 
@@ -338,11 +415,11 @@ class Recipe:
         """
         for prefix, part in (("phases", self.phases), ("programming", self.programming)):
             for field in (field for field in fields(part) if field.name in OWN_SETTINGS):
-                chooser, users = OWN_SETTINGS[field.name]
-                choice, given = getattr(part, chooser), getattr(part, field.name)
-                if given != field.default and choice not in users:
-                    allowed = f"left out, or {chooser} {' or '.join(repr(user.value) for user in users)}"
-                    raise BadInput(f"without effect with {chooser} {choice.value!r}", f"{prefix}.{field.name}", allowed)
+                readers, given = OWN_SETTINGS[field.name], getattr(part, field.name)
+                choice = getattr(part, readers.chooser)
+                if given != field.default and choice not in readers:
+                    what = f"without effect with {readers.chooser} '{choice!s}'"
+                    raise BadInput(what, f"{prefix}.{field.name}", f"left out, or {readers}")
 
     def _check_states(self) -> None:
         """Refuse what pulse trains of states can't carry."""

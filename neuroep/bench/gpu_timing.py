@@ -14,7 +14,7 @@ from neuroep.engines.cuda.check import cuda_available
 from neuroep.engines.cuda.roofline import predict_step
 from neuroep.hardware.device import Ideal
 from neuroep.learning.methods.estimators import scheme
-from neuroep.learning.methods.phases import plans
+from neuroep.learning.methods.phases import sweep_plans
 from neuroep.ledger import Ledger
 from neuroep.network import Cost, initial_weights
 from neuroep.rng import stream
@@ -30,7 +30,7 @@ def gpu_steps() -> Iterator[Figure]:
     for name in MODELS:
         model = load_model(name)
         network, recipe = model.network(), model.recipe()
-        batch, how = recipe.training.batch_size, plans(recipe.phases, network.depth)
+        batch, how = recipe.training.batch_size, sweep_plans(recipe.phases, network.depth)
         nudges = scheme(recipe.phases.estimator, recipe.phases.beta, batch, stream(0, "signs"))
         copies = len(nudges.beta) // batch
         found = predict_step(network.sizes, batch, how.free, how.nudged, copies, network.cost is Cost.CROSS_ENTROPY)
@@ -43,7 +43,7 @@ def _measured(model: ModelSpec) -> float:
     """Median seconds of settling and contrast, weights copied to the GPU in each step as training has them."""
     network, recipe = model.network(), model.recipe()
     batch, sizes = recipe.training.batch_size, network.sizes
-    engine, how = create("cuda"), plans(recipe.phases, network.depth)
+    engine, how = create("cuda"), sweep_plans(recipe.phases, network.depth)
     circuit = Ideal().mount(network, initial_weights(network, stream(0, "weights")), stream(0, "mount")).circuit
     nudges = scheme(recipe.phases.estimator, recipe.phases.beta, batch, stream(0, "signs"))
     x = stream(0, "x").uniform(size=(batch, sizes[0])).astype(np.float32)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from neuroep import checks
-from neuroep.engines.base import Accumulation, Engine, Keys, Nudge, Plan, Plans
+from neuroep.engines.base import Accumulation, Courses, Engine, How, Keys, Nudge, Plan, Plans
 
 NAMES = ("auto", "cpu", "cuda", "reference")
 #: Those that share blocks of samples out among threads.
@@ -35,4 +35,4 @@ def create(name: str = "auto", threads: int | None = None) -> Engine:
     return CpuEngine(threads)
 
 
-__all__ = ["NAMES", "THREADED", "Accumulation", "Engine", "Keys", "Nudge", "Plan", "Plans", "create"]
+__all__ = ["NAMES", "THREADED", "Accumulation", "Courses", "Engine", "How", "Keys", "Nudge", "Plan", "Plans", "create"]

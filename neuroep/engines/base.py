@@ -14,6 +14,7 @@ from neuroep.equilibrium import Equilibrium
 from neuroep.errors import NotAvailable
 from neuroep.ledger import Ledger, Phase
 from neuroep.physics import scalars
+from neuroep.solvers.plan import ContinuousPlan
 from neuroep.weights import FloatArray, Weights
 
 
@@ -40,6 +41,17 @@ class Plans(NamedTuple):
 
     free: Plan
     nudged: Plan
+
+
+How = Plan | ContinuousPlan
+"""How one phase settles: by block sweeps, or in continuous time."""
+
+
+class Courses(NamedTuple):
+    """How the free and the nudged phases settle in continuous time."""
+
+    free: ContinuousPlan
+    nudged: ContinuousPlan
 
 
 class Nudge(NamedTuple):
@@ -133,19 +145,31 @@ class Engine(Protocol):
         ...
 
     def settle_free(
-        self, circuit: Circuit, drive: FloatArray, plan: Plan, noise_key: int, ledger: Ledger, phase: Phase
+        self,
+        circuit: Circuit,
+        drive: FloatArray,
+        plan: How,
+        noise_key: int,
+        ledger: Ledger,
+        phase: Phase,
     ) -> Equilibrium:
         """Settle without nudging, from zero states."""
         ...
 
     def settle_nudged(
-        self, circuit: Circuit, free: Equilibrium, nudge: Nudge, plan: Plan, noise_key: int, ledger: Ledger
+        self,
+        circuit: Circuit,
+        free: Equilibrium,
+        nudge: Nudge,
+        plan: How,
+        noise_key: int,
+        ledger: Ledger,
     ) -> Equilibrium:
         """Settle nudged copies of a minibatch, each from the free equilibrium."""
         ...
 
     def phases(
-        self, circuit: Circuit, x: FloatArray, plans: Plans, nudge: Nudge, keys: Keys, ledger: Ledger
+        self, circuit: Circuit, x: FloatArray, plans: Plans | Courses, nudge: Nudge, keys: Keys, ledger: Ledger
     ) -> tuple[Equilibrium, Equilibrium]:
         """Drive, settle free and settle nudged: what the three calls give, one after another."""
         ...

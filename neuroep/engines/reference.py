@@ -23,11 +23,14 @@ from numpy.typing import NDArray
 
 from neuroep.circuit import Circuit, keeps_registers, read_size
 from neuroep.cost.traces import Recorder
-from neuroep.engines.base import Accumulation, Keys, Nudge, Plan, Plans
+from neuroep.engines import in_time
+from neuroep.engines.base import Accumulation, Courses, How, Keys, Nudge, Plan, Plans
 from neuroep.engines.reads import read, read_change
 from neuroep.equilibrium import Equilibrium, Registers
 from neuroep.ledger import Event, Ledger, Phase
 from neuroep.physics import hopfield
+from neuroep.solvers.integrate import integrate
+from neuroep.solvers.plan import ContinuousPlan
 from neuroep.solvers.stopping import result_codes
 from neuroep.weights import FloatArray
 
@@ -84,9 +87,17 @@ class ReferenceEngine:
         return read(circuit, 1, True, x, noise_key, np.arange(len(x)), 0)
 
     def settle_free(
-        self, circuit: Circuit, drive: FloatArray, plan: Plan, noise_key: int, ledger: Ledger, phase: Phase
+        self,
+        circuit: Circuit,
+        drive: FloatArray,
+        plan: How,
+        noise_key: int,
+        ledger: Ledger,
+        phase: Phase,
     ) -> Equilibrium:
         """See Engine."""
+        if isinstance(plan, ContinuousPlan):
+            return in_time.settle_free(integrate, circuit, drive, plan, noise_key, ledger, phase)
         batch, dtype = len(drive), drive.dtype
         units = [int(n) for n in circuit.sizes[1:]]
         zeros = [np.zeros((batch, n), dtype=dtype) for n in units]
@@ -99,9 +110,17 @@ class ReferenceEngine:
         return self._settle(circuit, work, nothing, plan, noise_key, ledger, phase)
 
     def settle_nudged(
-        self, circuit: Circuit, free: Equilibrium, nudge: Nudge, plan: Plan, noise_key: int, ledger: Ledger
+        self,
+        circuit: Circuit,
+        free: Equilibrium,
+        nudge: Nudge,
+        plan: How,
+        noise_key: int,
+        ledger: Ledger,
     ) -> Equilibrium:
         """See Engine."""
+        if isinstance(plan, ContinuousPlan):
+            return in_time.settle_nudged(integrate, circuit, free, nudge, plan, noise_key, ledger)
         copies = len(nudge.beta) // len(free.residual)
         for k, s in enumerate(free.states, start=1):
             all_rows = copies * s.size
@@ -117,7 +136,7 @@ class ReferenceEngine:
         return self._settle(circuit, work, nudge, plan, noise_key, ledger, Phase.NUDGED)
 
     def phases(
-        self, circuit: Circuit, x: FloatArray, plans: Plans, nudge: Nudge, keys: Keys, ledger: Ledger
+        self, circuit: Circuit, x: FloatArray, plans: Plans | Courses, nudge: Nudge, keys: Keys, ledger: Ledger
     ) -> tuple[Equilibrium, Equilibrium]:
         """See Engine."""
         drive = self.drive(circuit, x, keys.drive, ledger, Phase.FREE)

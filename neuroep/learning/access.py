@@ -11,7 +11,7 @@ from neuroep.engines.reference import ReferenceEngine
 from neuroep.errors import BadInput
 from neuroep.hardware.device import lower
 from neuroep.learning.methods.estimators import scheme
-from neuroep.learning.methods.phases import QUIET, plans, settle_phases
+from neuroep.learning.methods.phases import QUIET, settle_phases, sweep_plans
 from neuroep.ledger import Ledger
 from neuroep.network import Network
 from neuroep.recipe import Phases
@@ -73,7 +73,7 @@ def _settle(engine: ReferenceEngine, network: Network, phases: Phases, seed: int
     circuit = lower(network, zeros.couplings, zeros.couplings, zeros.biases)
     x, y = (np.zeros((1, n), dtype=np.float32) for n in (network.sizes[0], network.sizes[-1]))
     nudges = scheme(phases.estimator, phases.beta, 1, stream(seed, "signs"))
-    plan = Plans(*(one._replace(tolerance=NEVER) for one in plans(phases, network.depth)))
+    plan = Plans(*(one._replace(tolerance=NEVER) for one in sweep_plans(phases, network.depth)))
     settle_phases(engine, circuit, x, y, plan, nudges, QUIET, Ledger.empty(network.sizes))
     return len(nudges.beta), nudges.with_free
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple, Protocol
 
+import numpy as np
+
 from neuroep import checks
 from neuroep.circuit import Circuit
-from neuroep.engines import Accumulation, Engine
+from neuroep.engines import Accumulation, Courses, Engine
 from neuroep.engines.base import refuse_off_host
 from neuroep.equilibrium import Equilibrium
 from neuroep.learning.methods.complex_states import check_holomorphic
@@ -23,12 +25,13 @@ from neuroep.learning.methods.holomorphic import (
     holomorphic_gradients,
     settle_holomorphic_phases,
 )
-from neuroep.learning.methods.phases import accumulate_gradient, plans, settle_phases, step_keys
+from neuroep.learning.methods.phases import accumulate_gradient, plans, settle_phases, step_keys, sweep_plans
 from neuroep.learning.methods.phases import ep_gradients as difference_gradients
 from neuroep.learning.methods.reach import refuse_faint
 from neuroep.ledger import Ledger
 from neuroep.recipe import Estimator, Phases
 from neuroep.rng import stream
+from neuroep.solvers.problems import check as refuse_clocked
 from neuroep.weights import FloatArray, Weights
 
 
@@ -68,11 +71,13 @@ class Difference:
         refuse_faint(circuit, phases)
         self.engine, self.circuit, self.phases, self.seed = engine, circuit, phases, seed
         self.plans = plans(phases, len(circuit.sizes) - 1)
+        if isinstance(self.plans, Courses):
+            refuse_clocked(circuit, np.full(1, phases.beta), self.plans.free.solver.stochastic)
         self._schemes: dict[int, Scheme] = {}
 
     def settle(self, x: FloatArray, targets: FloatArray, place: tuple[int, ...], ledger: Ledger) -> SettledPhases:
         """See Reading."""
-        nudges, keys = self.nudges(len(x), place), step_keys(self.circuit, self.seed, *place)
+        nudges, keys = self.nudges(len(x), place), step_keys(self.circuit, self.plans.free, self.seed, *place)
         found = settle_phases(self.engine, self.circuit, x, targets, self.plans, nudges, keys, ledger)
         return SettledPhases(*found, nudges, place)
 
@@ -99,12 +104,13 @@ class Displaced(Difference):
     def __init__(self, engine: Engine, circuit: Circuit, phases: Phases, seed: int) -> None:
         refuse_hardware(circuit, "scaled displacements")
         super().__init__(engine, circuit, phases, seed)
+        self.sweeps = sweep_plans(phases, len(circuit.sizes) - 1)
 
     def settle(self, x: FloatArray, targets: FloatArray, place: tuple[int, ...], ledger: Ledger) -> SettledPhases:
         """See Reading."""
         nudges = self.nudges(len(x), place)
         return SettledPhases(
-            *settle_displaced_phases(self.engine, self.circuit, x, targets, self.plans, nudges, ledger), nudges
+            *settle_displaced_phases(self.engine, self.circuit, x, targets, self.sweeps, nudges, ledger), nudges
         )
 
     def accumulate(
@@ -121,7 +127,7 @@ class Holomorphic:
         check_holomorphic(circuit)
         refuse_faint(circuit, phases)
         self.engine, self.circuit = engine, circuit
-        self.around, self.plans = circle(phases.beta, phases.points), plans(phases, len(circuit.sizes) - 1)
+        self.around, self.plans = circle(phases.beta, phases.points), sweep_plans(phases, len(circuit.sizes) - 1)
 
     def settle(self, x: FloatArray, targets: FloatArray, place: tuple[int, ...], ledger: Ledger) -> SettledPhases:
         """See Reading."""
@@ -156,6 +162,8 @@ def _refuse_off_host(engine: Engine, phases: Phases) -> None:
         refuse_off_host(engine, "the holomorphic estimator's phases")
     if phases.scaled:
         refuse_off_host(engine, "scaled displacements")
+    if phases.in_time:
+        refuse_off_host(engine, "phases in continuous time")
 
 
 def ep_gradients(

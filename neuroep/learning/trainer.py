@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from neuroep import checks
 from neuroep.circuit import Circuit
-from neuroep.engines import Accumulation, Engine, Plan, Plans
+from neuroep.engines import Accumulation, Engine, Plan
 from neuroep.equilibrium import ResultCode
 from neuroep.errors import BadInput, Diverged
 from neuroep.hardware.device import Device, Mounted, Update, by_states
@@ -24,6 +24,7 @@ from neuroep.physics.activations import stuck_units
 from neuroep.physics.costs import cost, predicted_labels
 from neuroep.recipe import Phases, Programming, Recipe, Training
 from neuroep.rng import stream
+from neuroep.solvers.plan import ContinuousPlan
 from neuroep.weights import FloatArray, Weights
 
 #: Samples settled at once when nothing is learned.
@@ -107,7 +108,9 @@ class Progress:
         return patience > 0 and len(seen) > patience and max(seen[-patience:]) <= max(seen[:-patience])
 
 
-def free_outputs(engine: Engine, circuit: Circuit, x: FloatArray, plan: Plan, seed: int, ledger: Ledger) -> FloatArray:
+def free_outputs(
+    engine: Engine, circuit: Circuit, x: FloatArray, plan: Plan | ContinuousPlan, seed: int, ledger: Ledger
+) -> FloatArray:
     """Return the free equilibrium's output of each sample, (N, n_L), counted as inference.
 
     Raises
@@ -118,7 +121,7 @@ def free_outputs(engine: Engine, circuit: Circuit, x: FloatArray, plan: Plan, se
     outputs = np.empty((len(x), int(circuit.sizes[-1])), dtype=circuit.up.dtype)
     for start in range(0, len(x), EVALUATION_BATCH):
         rows = slice(start, start + EVALUATION_BATCH)
-        keys = step_keys(circuit, seed, "inference", start)
+        keys = step_keys(circuit, plan, seed, "inference", start)
         drive = engine.drive(circuit, x[rows], keys.drive, ledger, Phase.INFERENCE)
         free = engine.settle_free(circuit, drive, plan, keys.free, ledger, Phase.INFERENCE)
         if free.code.max() == ResultCode.DIVERGED:
@@ -135,7 +138,9 @@ class Evaluation(NamedTuple):
     stuck: tuple[int, ...]
 
 
-def evaluate(engine: Engine, circuit: Circuit, samples: Samples, plan: Plan, seed: int, ledger: Ledger) -> Evaluation:
+def evaluate(
+    engine: Engine, circuit: Circuit, samples: Samples, plan: Plan | ContinuousPlan, seed: int, ledger: Ledger
+) -> Evaluation:
     """Return how the free outputs name the labels of some samples."""
     samples = fitting(samples, circuit)
     with engine.session():
@@ -144,7 +149,9 @@ def evaluate(engine: Engine, circuit: Circuit, samples: Samples, plan: Plan, see
     return Evaluation(right, stuck_units(int(circuit.activations[-1]), outputs, samples.labels))
 
 
-def accuracy(engine: Engine, circuit: Circuit, samples: Samples, plan: Plan, seed: int, ledger: Ledger) -> float:
+def accuracy(
+    engine: Engine, circuit: Circuit, samples: Samples, plan: Plan | ContinuousPlan, seed: int, ledger: Ledger
+) -> float:
     """Return the share of samples whose free output names their label."""
     return evaluate(engine, circuit, samples, plan, seed, ledger).accuracy
 
@@ -200,7 +207,7 @@ class Trainer:
         self.engine, self.device, self.mounted = engine, device, mounted
         self.phases, self.training, self.seed = phases, training, checks.seed(seed)
         self.samples, self.validation, self.orders = samples, validation, orders
-        self.plans: Plans = plans(phases, depth)
+        self.plans = plans(phases, depth)
         self.reading = reading(engine, mounted.circuit, phases, seed)
 
     def run(self, progress: Progress, on_epoch: Callable[[Epoch], None] | None = None) -> Progress:

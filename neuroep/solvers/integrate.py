@@ -113,8 +113,16 @@ def settle_continuous(
     flow = make_flow(circuit, plan.form, x, targets, beta, noise_key, first_row)
     check(circuit, flow.beta, plan.solver.stochastic)
     wanted = _check_times(times)
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        begin = start_from(flow, None if start is None else list(start))
+    return integrate(flow, plan, begin, None if times is None else wanted)
+
+
+def integrate(flow: Flow, plan: ContinuousPlan, begin: FloatArray, times: NDArray[np.float64] | None = None) -> Settled:
+    """Integrate a flow from the variables `begin`, (batch, units), which it takes over, recording at times."""
+    wanted = np.empty(0) if times is None else times
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # divergence shows in the result codes
-        course = _run(flow, plan, start_from(flow, None if start is None else list(start)), wanted)
+        course = _run(flow, plan, begin, wanted)
         equilibrium = package(flow, course.y, course.residual, course.tried, course.code)
         recorded = None if times is None else trajectory(flow, wanted, course.points)
     return Settled(equilibrium, recorded, course.y, course.seconds, course.refused)

@@ -18,7 +18,6 @@ its norm is what settling is judged by, and it doesn't depend on the time consta
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,15 +27,9 @@ from neuroep.circuit import Circuit, has_noise
 from neuroep.errors import BadInput
 from neuroep.network import Activation, Cost
 from neuroep.physics import activations, costs, hopfield
+from neuroep.recipe import Form as Form
 from neuroep.rng import counter_normal
 from neuroep.weights import FloatArray
-
-
-class Form(StrEnum):
-    """Which variable obeys the differential equation."""
-
-    MEMBRANE = "membrane"
-    GRADIENT = "gradient"
 
 
 def check(circuit: Circuit, beta: FloatArray, noisy: bool) -> None:

@@ -13,6 +13,7 @@ from msgspec import Meta
 from neuroep.errors import BadInput, UnknownName
 from neuroep.network import Activation, Cost, Coupling, Layer, Network
 from neuroep.recipe import OWN_SETTINGS, Phases, Programming, Recipe, Scale, Training
+from neuroep.solvers.tableaux import named
 from neuroep.specs.device import DeviceSpec
 from neuroep.specs.kinds import KINDS
 from neuroep.specs.reading import Table, at, convert, name_of, read_toml, refuse_unknown_keys
@@ -214,6 +215,8 @@ class ModelSpec:
         """
         found = self._recipe() if device is None else self._recipe(f"{ANY}{device.kind}", device.name)
         found.refuse_idle()
+        if found.phases.in_time:
+            named(found.phases.solver, at(self.path, "phases.solver"))
         return found
 
     def overridden(self, name: str) -> Recipe:
@@ -255,7 +258,7 @@ class ModelSpec:
 
 def _laid_over(base: Table, over: Table) -> Table:
     """Return both, `over` first; where that chooses another estimator or method, what only the old one reads goes."""
-    idle = {key for key, (chooser, users) in OWN_SETTINGS.items() if chooser in over and over[chooser] not in users}
+    idle = {key for key, users in OWN_SETTINGS.items() if users.chooser in over and over[users.chooser] not in users}
     return {key: value for key, value in base.items() if key not in idle} | over
 
 

@@ -134,7 +134,7 @@ def estimate_cost(
         len(samples.x),
         price(progress.ledger, device.prices()),
         {phase.name.lower(): progress.ledger.events(phase) for phase in Phase},
-        _memory(ep_step_trace(network, recipe.phases)) if recipe.phases.estimator.is_difference else None,
+        _memory(ep_step_trace(network, recipe.phases)) if recipe.phases.traced else None,
         _memory(backprop_step(network.sizes)),
     )
 

@@ -16,7 +16,7 @@ from neuroep.errors import BadInput
 from neuroep.fields import settle
 from neuroep.hardware.device import Ideal
 from neuroep.hardware.effects import without
-from neuroep.recipe import Programming, Recipe
+from neuroep.recipe import IN_TIME, Programming, Recipe
 from neuroep.specs import DeviceSpec, ModelSpec
 from neuroep.studies.rig import Rig, refuse_idle_threads
 from neuroep.studies.training import IDEAL, Job, materials
@@ -151,11 +151,12 @@ class Experiment:
 
     def spec(self, dataset: Dataset) -> dict[str, Any]:
         """Return all that decides the outcome, as plain data."""
+        recipes = {device: self.recipe(device) for device in dict.fromkeys(job.device for job in self.jobs())}
         plain: dict[str, Any] = msgspec.to_builtins(
             {
                 "model": self.model.name,
                 "network": self.model.network().as_dict(),
-                "recipes": {device: self.recipe(device) for device in dict.fromkeys(job.device for job in self.jobs())},
+                "recipes": recipes,
                 "devices": {spec.name: spec.as_written() for spec in self.devices},
                 "data": {"name": dataset.name, "sha256": dataset.sha256} | scale_of(dataset),
                 "seeds": list(self.seeds),
@@ -164,6 +165,9 @@ class Experiment:
             }
         )
         # only where given, so that stored runs of earlier versions go on
+        for device, recipe in recipes.items():
+            for key in () if recipe.phases.in_time else ("solver", *IN_TIME):
+                del plain["recipes"][device]["phases"][key]
         return plain | ({"without": sorted(set(self.without))} if self.without else {})
 
 

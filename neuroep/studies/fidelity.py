@@ -121,7 +121,7 @@ def check(
     rig = Rig.of(network, replace(recipe, programming=programming), hardware, engine, seed=seed, off=off)
     circuit = rig.mount(rig.initial_weights(np.dtype(precision))).circuit
     phases = replace(
-        recipe.phases,
+        recipe.phases.swept(),
         beta=recipe.phases.beta if beta is None else beta,
         free_sweeps=SWEEPS,
         nudged_sweeps=SWEEPS,

@@ -156,7 +156,7 @@ def _weighted_ard(experiment: Experiment, method: str, device: str) -> float | N
     if method == "backprop":
         return ClockTracker().follow(backprop_step(network.sizes)).weighted_ard
     phases = experiment.recipe(device).phases
-    if not phases.estimator.is_difference:
+    if not phases.traced:
         return None
     return ClockTracker().follow(ep_step_trace(network, phases)).weighted_ard
 

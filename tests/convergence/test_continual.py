@@ -15,7 +15,7 @@ from neuroep.engines import Engine, create
 from neuroep.errors import BadInput, Diverged
 from neuroep.hardware.device import Device, Ideal
 from neuroep.learning.methods.continual import Continual, ContinualTrainer
-from neuroep.learning.methods.phases import ep_gradients, plans
+from neuroep.learning.methods.phases import ep_gradients, sweep_plans
 from neuroep.learning.trainer import Progress, Samples, accuracy
 from neuroep.ledger import Event, Ledger, Phase
 from neuroep.network import Activation, Cost, initial_weights
@@ -33,7 +33,7 @@ every_problem = pytest.mark.parametrize(
 def tangent(engine: Engine, p: Problem, phases: Phases, rate: float, symmetric: bool) -> FloatArray:
     """What one minibatch of continual EP changed, over −η."""
     mounted, book = Ideal().mount(p.network, p.weights, stream(0)), Ledger.empty(p.sizes)
-    how = plans(phases, p.network.depth)
+    how = sweep_plans(phases, p.network.depth)
     work = Continual(engine, Ideal(), mounted, how, phases.beta, symmetric)
     with engine.session():
         work.step(p.x, p.targets, (-rate,) * p.network.depth, 0, (0, 0), stream(1), book)
@@ -81,7 +81,7 @@ def test_steps_at_a_finite_rate_by_hand(engine: Engine) -> None:
     mounted, phases = Ideal().mount(p.network, p.weights, stream(0)), Phases(beta=0.4, nudged_sweeps=7)
     free = settle(engine, mounted.circuit, p.x, sweeps_of(2, phases.free_sweeps)).states
     wanted = by_hand(p, 0.4, 0.3, 7, free)
-    work = Continual(engine, Ideal(), mounted, plans(phases, 2), 0.4)
+    work = Continual(engine, Ideal(), mounted, sweep_plans(phases, 2), 0.4)
     with engine.session():
         work.step(p.x, p.targets, (-0.3, -0.3), 0, (0, 0), stream(1), Ledger.empty(p.sizes))
     circuit = mounted.circuit
@@ -94,7 +94,7 @@ def test_steps_at_a_finite_rate_by_hand(engine: Engine) -> None:
 def test_every_sweep_is_programmed_and_counted(engine: Engine, symmetric: bool, writes: int) -> None:
     """4 sweeps of 5 samples; without learning while it lets go, but with a third stretch of sweeps."""
     p, book = problem((6, 5, 3), batch=5), Ledger.empty((6, 5, 3))
-    how = plans(Phases(beta=0.3, nudged_sweeps=4), 2)
+    how = sweep_plans(Phases(beta=0.3, nudged_sweeps=4), 2)
     work = Continual(engine, Ideal(), Ideal().mount(p.network, p.weights, stream(0)), how, 0.3, symmetric)
     with engine.session():
         work.step(p.x, p.targets, (-0.01, -0.01), 0, (0, 0), stream(1), book)

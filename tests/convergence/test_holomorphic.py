@@ -17,7 +17,7 @@ from neuroep.learning.methods.holomorphic import (
     holomorphic_gradients,
     settle_holomorphic_phases,
 )
-from neuroep.learning.methods.phases import ep_gradients, plans
+from neuroep.learning.methods.phases import ep_gradients, sweep_plans
 from neuroep.ledger import Event, Ledger, Phase
 from neuroep.network import Activation, Cost
 from neuroep.recipe import Phases
@@ -105,7 +105,7 @@ def measured(gain: float, beta: float, points: int) -> tuple[FloatArray, float]:
     """The estimate on 6-5-4-3 at γ = 1, and the share of complex rows that settled."""
     p, engine = problem(gain=gain), create("reference")
     around, book, out = circle(beta, points), Ledger.empty(p.sizes), Weights.zeros(p.sizes, np.float64)
-    how = plans(Phases(beta=beta, free_sweeps=3000, nudged_sweeps=1000, tolerance=1e-12), 3)
+    how = sweep_plans(Phases(beta=beta, free_sweeps=3000, nudged_sweeps=1000, tolerance=1e-12), 3)
     free, nudged = settle_holomorphic_phases(engine, p.circuit, p.x, p.targets, how, around, book)
     into = Accumulation(out, (1.0, 1.0, 1.0), 0.0)
     accumulate_holomorphic(engine, p.circuit, p.x, p.targets, free, nudged, around, into, book)
@@ -137,7 +137,7 @@ def test_complex_sweeps_may_not_settle_and_say_so() -> None:
 def test_the_ledger_of_three_phases_by_hand() -> None:
     """N = 4: three phases of 4 samples; backward sweeps of 6-5-4-3 read up W2, W3 and down W2, W3, twice each."""
     p, engine, book = smooth(Cost.MSE, 0.5), create("reference"), Ledger.empty((6, 5, 4, 3))
-    how = plans(Phases(beta=0.1, free_sweeps=9, nudged_sweeps=5), 3)
+    how = sweep_plans(Phases(beta=0.1, free_sweeps=9, nudged_sweeps=5), 3)
     settle_holomorphic_phases(engine, p.circuit, p.x, p.targets, how, circle(0.1, 4), book)
     assert book.counts[Phase.NUDGED, Event.SAMPLE, 0] == 12
     assert book.counts[Phase.NUDGED, Event.NEURON].tolist() == [0, 60, 60, 60]

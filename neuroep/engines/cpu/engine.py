@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from neuroep.circuit import Circuit, keeps_registers, read_size
-from neuroep.engines.base import Accumulation, Keys, Nudge, Plan, Plans, refuse_unknown
-from neuroep.engines.cpu import contrast_kernels, kernels
+from neuroep.engines import in_time
+from neuroep.engines.base import Accumulation, Courses, How, Keys, Nudge, Plan, Plans, refuse_unknown
+from neuroep.engines.cpu import contrast_kernels, kernels, ode
 from neuroep.engines.cpu.blas import find_blas
 from neuroep.engines.cpu.read_kernels import SCRATCH, IntArray
 from neuroep.engines.cpu.workers import Workers, blas_libraries, one_blas_thread
@@ -21,6 +22,8 @@ from neuroep.equilibrium import Equilibrium, Registers
 from neuroep.errors import BadInput
 from neuroep.ledger import Event, Ledger, Phase
 from neuroep.network import Cost
+from neuroep.solvers.plan import ContinuousPlan, Settled
+from neuroep.solvers.problems import Flow
 from neuroep.weights import FloatArray
 
 #: Samples of one block: states and hidden weights of the usual networks then fit in a core's L2 cache.
@@ -165,9 +168,17 @@ class CpuEngine:
         return out.reshape(len(x), n1)
 
     def settle_free(
-        self, circuit: Circuit, drive: FloatArray, plan: Plan, noise_key: int, ledger: Ledger, phase: Phase
+        self,
+        circuit: Circuit,
+        drive: FloatArray,
+        plan: How,
+        noise_key: int,
+        ledger: Ledger,
+        phase: Phase,
     ) -> Equilibrium:
         """See Engine."""
+        if isinstance(plan, ContinuousPlan):
+            return in_time.settle_free(self._integrate, circuit, drive, plan, noise_key, ledger, phase)
         batch, depth = len(drive), len(circuit.sizes) - 1
         work = self._workspace(circuit, batch, "free", ledger, _hidden_work(ledger.sizes))
         kernels.clear_rows(circuit, work.buffers, batch, 0, batch)
@@ -176,9 +187,17 @@ class CpuEngine:
         return self._settle(circuit, work, fresh, fresh, work.nothing, plan, noise_key, ledger, phase)
 
     def settle_nudged(
-        self, circuit: Circuit, free: Equilibrium, nudge: Nudge, plan: Plan, noise_key: int, ledger: Ledger
+        self,
+        circuit: Circuit,
+        free: Equilibrium,
+        nudge: Nudge,
+        plan: How,
+        noise_key: int,
+        ledger: Ledger,
     ) -> Equilibrium:
         """See Engine."""
+        if isinstance(plan, ContinuousPlan):
+            return in_time.settle_nudged(self._integrate, circuit, free, nudge, plan, noise_key, ledger)
         work = self._workspace(circuit, len(nudge.beta), "nudged", ledger, _hidden_work(ledger.sizes))
         rows = len(free.residual)
         for k, (state, current) in enumerate(zip(free.states, free.currents, strict=True)):
@@ -213,9 +232,13 @@ class CpuEngine:
         return work.equilibrium(up_flags[0], down_flags[0])
 
     def phases(
-        self, circuit: Circuit, x: FloatArray, plans: Plans, nudge: Nudge, keys: Keys, ledger: Ledger
+        self, circuit: Circuit, x: FloatArray, plans: Plans | Courses, nudge: Nudge, keys: Keys, ledger: Ledger
     ) -> tuple[Equilibrium, Equilibrium]:
-        """See Engine; here in one call a block of samples."""
+        """See Engine; sweeps in one call a block of samples."""
+        if isinstance(plans, Courses):
+            drive = self.drive(circuit, x, keys.drive, ledger, Phase.FREE)
+            settled = self.settle_free(circuit, drive, plans.free, keys.free, ledger, Phase.FREE)
+            return settled, self.settle_nudged(circuit, settled, nudge, plans.nudged, keys.nudged, ledger)
         sizes, batch = ledger.sizes, len(x)
         work = sizes[0] * sizes[1] + _hidden_work(sizes)
         free = self._workspace(circuit, batch, "free phase", ledger, work)
@@ -233,6 +256,9 @@ class CpuEngine:
         self._share(kernels.phases_block, free.blocks, arguments)
         ledger.counts[Phase.FREE : Phase.NUDGED + 1] += free.counts.sum(axis=0)
         return free.equilibrium(*flags[0, :2]), nudged.equilibrium(*flags[0, 2:])
+
+    def _integrate(self, flow: Flow, plan: ContinuousPlan, begin: FloatArray) -> Settled:
+        return ode.integrate(flow, plan, begin, lambda block, ends: self._share(block, ends, lambda _: ()))
 
     def contrast(
         self,

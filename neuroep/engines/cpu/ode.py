@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
+from itertools import pairwise
 
 import numpy as np
 
@@ -71,6 +72,17 @@ def settle_continuous(
     flow = make_flow(circuit, plan.form, x, targets, beta, noise_key, first_row)
     check(circuit, flow.beta, plan.solver.stochastic)
     begin = start_from(flow, None if start is None else list(start))
+    others = nullcontext() if find_blas().set_threads is not None else one_blas_thread(blas_libraries())
+    with others, ThreadPoolExecutor(threads) as pool:
+        return integrate(flow, plan, begin, lambda block, ends: list(pool.map(block, *zip(*ends, strict=True))))
+
+
+def integrate(
+    flow: Flow, plan: ContinuousPlan, begin: FloatArray,
+    share: Callable[[Callable[[int, int], None], list[tuple[int, int]]], object],
+) -> Settled:  # fmt: skip
+    """Integrate a flow from variables `begin`, (batch, units); `share` calls once a block of rows, with its ends."""
+    circuit = flow.circuit
     equation, method = _equation(flow, plan), _method(plan, circuit)
     samples = FlowRows(np.ascontiguousarray(flow.drive), flow.targets, flow.beta, np.ascontiguousarray(begin))
     results = _results(plan, begin, equation.shortest)
@@ -81,13 +93,10 @@ def settle_continuous(
         with blas.one_thread():
             ode_kernels.integrate_block(
                 circuit, equation, method, samples, scratch, results, plan.rest, plan.steps, plan.end_seconds,
-                first_row, eps, blas.gemm(begin.dtype), lo, hi,
+                flow.first_row, eps, blas.gemm(begin.dtype), lo, hi,
             )  # fmt: skip
 
-    ends = [*range(0, len(x), BLOCK), len(x)]
-    others = nullcontext() if blas.set_threads is not None else one_blas_thread(blas_libraries())
-    with others, ThreadPoolExecutor(threads) as pool:
-        list(pool.map(block, ends[:-1], ends[1:]))
+    share(block, list(pairwise([*range(0, len(begin), BLOCK), len(begin)])))
     with np.errstate(over="ignore", invalid="ignore"):
         found = package(flow, results.variables, results.residual, results.tried, results.code)
     return Settled(found, None, results.variables, results.seconds, results.refused)

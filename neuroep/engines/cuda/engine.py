@@ -12,7 +12,7 @@ from numba import cuda
 from numpy.typing import NDArray
 
 from neuroep.circuit import Circuit, reads_exactly
-from neuroep.engines.base import Accumulation, Keys, Nudge, Plan, Plans, refuse_unknown
+from neuroep.engines.base import Accumulation, Courses, How, Keys, Nudge, Plan, Plans, refuse_unknown
 from neuroep.engines.cuda import kernels as cuda_kernels
 from neuroep.engines.cuda import ode as cuda_ode
 from neuroep.engines.cuda import products as cuda_products
@@ -107,9 +107,10 @@ class CudaEngine:
         return out
 
     def settle_free(
-        self, circuit: Circuit, drive: FloatArray, plan: Plan, noise_key: int, ledger: Ledger, phase: Phase
+        self, circuit: Circuit, drive: FloatArray, plan: How, noise_key: int, ledger: Ledger, phase: Phase
     ) -> Equilibrium:
-        """See Engine."""
+        """See Engine; by sweeps."""
+        plan = _sweeps(plan)
         return self._settle_free(circuit, flat(drive), len(drive), plan, ledger, phase, on_gpu(drive))
 
     def _settle_free(
@@ -121,10 +122,10 @@ class CudaEngine:
         return self._settle(circuit, (drive, drive, rows), -1, targets, beta, plan, ledger, phase, there, "free")
 
     def settle_nudged(
-        self, circuit: Circuit, free: Equilibrium, nudge: Nudge, plan: Plan, noise_key: int, ledger: Ledger
+        self, circuit: Circuit, free: Equilibrium, nudge: Nudge, plan: How, noise_key: int, ledger: Ledger
     ) -> Equilibrium:
-        """See Engine."""
-        return self._settle_nudged(circuit, free, self._recall(free), nudge, plan, ledger)
+        """See Engine; by sweeps."""
+        return self._settle_nudged(circuit, free, self._recall(free), nudge, _sweeps(plan), ledger)
 
     def _settle_nudged(
         self, circuit: Circuit, free: Equilibrium, found: tuple[Any, Any], nudge: Nudge, plan: Plan, ledger: Ledger
@@ -136,12 +137,13 @@ class CudaEngine:
         return self._settle(circuit, start, fresh, targets, beta, plan, ledger, Phase.NUDGED, there, "nudged")
 
     def phases(
-        self, circuit: Circuit, x: FloatArray, plans: Plans, nudge: Nudge, keys: Keys, ledger: Ledger
+        self, circuit: Circuit, x: FloatArray, plans: Plans | Courses, nudge: Nudge, keys: Keys, ledger: Ledger
     ) -> tuple[Equilibrium, Equilibrium]:
         """See Engine; nothing goes through the host between the three kernels."""
         drive = self._drive(circuit, x, ledger, Phase.FREE)
-        free = self._settle_free(circuit, drive, len(x), plans.free, ledger, Phase.FREE, on_gpu(x))
-        return free, self._settle_nudged(circuit, free, self._recall(free, True), nudge, plans.nudged, ledger)
+        how, nudged = _sweeps(plans.free), _sweeps(plans.nudged)
+        free = self._settle_free(circuit, drive, len(x), how, ledger, Phase.FREE, on_gpu(x))
+        return free, self._settle_nudged(circuit, free, self._recall(free, True), nudge, nudged, ledger)
 
     def _recall(self, settled: Equilibrium, untouched: bool = False) -> tuple[Any, Any]:
         """States and sums of an equilibrium in flat buffers on the GPU: our own, if it is our last.
@@ -350,6 +352,13 @@ def _count(ledger: Ledger, phase: Phase, counts: NDArray[np.int64]) -> None:
             ledger.add_read(phase, upward, k, int(counts[event, k]))
         counts[event] = 0
     ledger.counts[phase] += counts
+
+
+def _sweeps(plan: How) -> Plan:
+    """Refuse phases in continuous time, for which only :meth:`CudaEngine.integrate` is there."""
+    if not isinstance(plan, Plan):
+        raise NotAvailable("phases in continuous time don't run on the cuda engine: use --engine cpu")
+    return plan
 
 
 def _check(circuit: Circuit) -> None:

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from neuroep.engines import Accumulation, Engine, Keys, Nudge, Plan, Plans
 from neuroep.equilibrium import Equilibrium
 from neuroep.hardware.device import Device, Mounted, Update
-from neuroep.learning.methods.phases import step_keys
+from neuroep.learning.methods.phases import step_keys, sweep_plans
 from neuroep.learning.traced import traced, traced_layers
 from neuroep.learning.trainer import Progress, Trainer
 from neuroep.ledger import Ledger, Phase
@@ -101,7 +101,8 @@ class Continual:
         tuple of Equilibrium
             Free, before anything was learned, and the last nudged one.
         """
-        circuit, keys = self.mounted.circuit, step_keys(self.mounted.circuit, seed, *place)
+        circuit = self.mounted.circuit
+        keys = step_keys(circuit, self.plan.free, seed, *place)
         drive = self.engine.drive(circuit, x, keys.drive, ledger, Phase.FREE)
         free = self.engine.settle_free(circuit, drive, self.plan.free, keys.free, ledger, Phase.FREE)
         gradient, now, number = Weights.zeros(ledger.sizes, circuit.up.dtype), free, 0
@@ -117,7 +118,7 @@ class Continual:
             for _ in range(self.plan.nudged.sweeps):
                 number += 1
                 before = tuple(s.copy() for s in seen)
-                now = self._sweep(now, x, nudge, step_keys(circuit, seed, *place, number), ledger)
+                now = self._sweep(now, x, nudge, step_keys(circuit, self.plan.free, seed, *place, number), ledger)
                 seen = traced_layers(circuit, now.states, noise)
                 if stretch.slope:
                     self._learn(x_seen, before, seen, stretch.slope, gradient, rates, rng, ledger)
@@ -162,7 +163,8 @@ class ContinualTrainer(Trainer):
     def continual(self) -> Continual:
         """How a minibatch is settled and learned."""
         symmetric = self.phases.estimator is Estimator.CONTINUAL_SYMMETRIC
-        return Continual(self.engine, self.device, self.mounted, self.plans, self.phases.beta, symmetric)
+        plan = sweep_plans(self.phases, len(self.mounted.circuit.sizes) - 1)
+        return Continual(self.engine, self.device, self.mounted, plan, self.phases.beta, symmetric)
 
     def step(
         self,

@@ -17,7 +17,7 @@ from neuroep.engines import Accumulation, Engine, Nudge, Plan, Plans
 from neuroep.equilibrium import Equilibrium
 from neuroep.learning.methods.displacement import Displacements, free_inputs, refuse_hardware, settle_displacements
 from neuroep.learning.methods.estimators import Scheme, scheme
-from neuroep.learning.methods.phases import QUIET, plans
+from neuroep.learning.methods.phases import QUIET, sweep_plans
 from neuroep.ledger import Event, Ledger, Phase
 from neuroep.physics import hopfield
 from neuroep.recipe import Phases
@@ -110,7 +110,7 @@ def displacement_gradients(
     nudges = scheme(phases.estimator, phases.beta, len(x), stream(seed, "signs"), circuit.up.dtype)
     with engine.session():
         free, nudged = settle_displaced_phases(
-            engine, circuit, x, targets, plans(phases, len(sizes) - 1), nudges, ledger
+            engine, circuit, x, targets, sweep_plans(phases, len(sizes) - 1), nudges, ledger
         )
         into = Accumulation(out, (1.0,) * (len(sizes) - 1), 0.0)
         accumulate_displacements(engine, circuit, x, targets, free, nudged, nudges, into, ledger)

@@ -41,7 +41,7 @@ from neuroep.engines import Accumulation, Engine, Plans
 from neuroep.equilibrium import Equilibrium
 from neuroep.errors import BadInput
 from neuroep.learning.methods.complex_states import ComplexArray, ComplexEquilibrium, check_holomorphic, settle_complex
-from neuroep.learning.methods.phases import QUIET, plans
+from neuroep.learning.methods.phases import QUIET, sweep_plans
 from neuroep.ledger import Event, Ledger, Phase
 from neuroep.physics import hopfield
 from neuroep.recipe import Phases
@@ -167,7 +167,7 @@ def holomorphic_gradients(
     """
     sizes = tuple(int(n) for n in circuit.sizes)
     ledger, out = Ledger.empty(sizes), Weights.zeros(sizes, dtype=circuit.up.dtype)
-    around, plan = circle(phases.beta, points), plans(phases, len(sizes) - 1)
+    around, plan = circle(phases.beta, points), sweep_plans(phases, len(sizes) - 1)
     with engine.session():
         free, nudged = settle_holomorphic_phases(engine, circuit, x, targets, plan, around, ledger)
         into = Accumulation(out, (1.0,) * (len(sizes) - 1), 0.0)

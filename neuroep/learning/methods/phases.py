@@ -2,33 +2,76 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from neuroep.circuit import Circuit, has_noise
-from neuroep.engines import Accumulation, Engine, Keys, Nudge, Plan, Plans
+from neuroep.engines import Accumulation, Courses, Engine, Keys, Nudge, Plan, Plans
 from neuroep.equilibrium import Equilibrium
+from neuroep.errors import BadInput
 from neuroep.learning.methods.estimators import Scheme, scheme
 from neuroep.learning.traced import traced, traced_equilibrium
 from neuroep.ledger import Ledger
 from neuroep.recipe import Phases
 from neuroep.rng import noise_key, stream
+from neuroep.solvers.controllers import Controller, FixedStep, PIController
+from neuroep.solvers.plan import ContinuousPlan
+from neuroep.solvers.stochastic import Thermal
 from neuroep.solvers.sweeps import layer_order
+from neuroep.solvers.tableaux import named
 from neuroep.weights import FloatArray, Weights
 
 QUIET = Keys(0, 0, 0)
 
 
-def plans(phases: Phases, depth: int) -> Plans:
-    """Return how a network of `depth` couplings settles under a recipe's phases."""
+def plans(phases: Phases, depth: int) -> Plans | Courses:
+    """Return how a network of `depth` couplings settles under a recipe's phases.
+
+    Raises
+    ------
+    BadInput
+        If there is no such solver, or its settings don't go together.
+    """
+    return courses(phases) if phases.in_time else sweep_plans(phases, depth)
+
+
+def courses(phases: Phases) -> Courses:
+    """Return how phases settle in continuous time."""
+    solver = named(phases.solver, "phases.solver")
+    limits = (phases.free_sweeps, phases.free_seconds), (phases.nudged_sweeps, phases.nudged_seconds)
+    if solver.stochastic and (None in limits[0] + limits[1] or phases.tolerance):
+        raise BadInput("noise never comes to rest", "phases", "free_seconds and nudged_seconds, and tolerance = 0")
+    chosen = [key for key in ("rtol", "atol") if getattr(phases, key) != Phases.__dataclass_fields__[key].default]
+    control: Controller
+    if phases.step_seconds is not None:
+        control = FixedStep(phases.step_seconds)
+    elif solver.adaptive:
+        control = PIController(phases.rtol, phases.atol)
+    else:
+        raise BadInput(f"no error estimate in {solver.name!r}, and no step", "phases.step_seconds", "a fixed step")
+    if chosen and isinstance(control, FixedStep):
+        raise BadInput("without effect with a fixed step", f"phases.{chosen[0]}", "left out, or no step_seconds")
+    thermal = Thermal((phases.noise,), 0) if phases.noise else None
+    return Courses(*(
+        ContinuousPlan(
+            solver, control, phases.tolerance, steps, phases.form, math.inf if end is None else end, thermal
+        )
+        for steps, end in limits
+    ))  # fmt: skip
+
+
+def sweep_plans(phases: Phases, depth: int) -> Plans:
+    """Return how phases settle by block sweeps."""
     return Plans(
         Plan(layer_order(phases.free_order, depth), phases.free_sweeps, phases.tolerance),
         Plan(layer_order(phases.nudged_order, depth), phases.nudged_sweeps, phases.tolerance),
     )
 
 
-def step_keys(circuit: Circuit, seed: int, *names: str | int) -> Keys:
-    """Return the noise keys of one step; a circuit without read noise needs none."""
-    if not has_noise(circuit):
+def step_keys(circuit: Circuit, plan: Plan | ContinuousPlan, seed: int, *names: str | int) -> Keys:
+    """Return the noise keys of one step; a circuit without read noise, settled without thermal noise, needs none."""
+    if not has_noise(circuit) and not (isinstance(plan, ContinuousPlan) and plan.thermal is not None):
         return QUIET
     return Keys(*(noise_key(seed, *names, phase) for phase in ("drive", "free", "nudged")))
 
@@ -38,7 +81,7 @@ def settle_phases(
     circuit: Circuit,
     x: FloatArray,
     targets: FloatArray,
-    plan: Plans,
+    plan: Plans | Courses,
     nudges: Scheme,
     keys: Keys,
     ledger: Ledger,
@@ -107,9 +150,10 @@ def ep_gradients(
     sizes = tuple(int(n) for n in circuit.sizes)
     ledger, out = Ledger.empty(sizes), Weights.zeros(sizes, dtype=circuit.up.dtype)
     nudges = scheme(phases.estimator, phases.beta, len(x), stream(seed, "signs"), circuit.up.dtype)
-    keys = step_keys(circuit, seed, "gradient")
+    how = plans(phases, len(sizes) - 1)
+    keys = step_keys(circuit, how.free, seed, "gradient")
     with engine.session():
-        free, nudged = settle_phases(engine, circuit, x, targets, plans(phases, len(sizes) - 1), nudges, keys, ledger)
+        free, nudged = settle_phases(engine, circuit, x, targets, how, nudges, keys, ledger)
         into = Accumulation(out, (1.0,) * (len(sizes) - 1), 0.0)
         rng = stream(seed, "traces", "gradient")
         accumulate_gradient(engine, circuit, x, targets, free, nudged, nudges, into, ledger, rng)
