@@ -165,9 +165,15 @@ class Phases:
             raise BadInput(f"tolerance {self.tolerance}", "phases.tolerance", "0 <= tolerance < 1")
 
 
+SGD = "sgd"
+"""The rule of descent that there is without any other: gradients, their momentum and weight decay."""
+PLAIN = 'rule = "sgd", momentum = 0 and weight_decay = 0'
+ADAMS = ("betas", "epsilon")
+
+
 @dataclass(frozen=True, slots=True)
 class Training:
-    """Stochastic gradient descent with momentum, weight decay and a decaying learning rate.
+    """Stochastic descent by a rule, with weight decay and a decaying learning rate.
 
     Attributes
     ----------
@@ -177,12 +183,20 @@ class Training:
         One per coupling (its biases too), or a single one for all.
     decay : float
         Factor on the learning rates after each epoch.
-    momentum, weight_decay : float
-        As in ``torch.optim.SGD``; biases don't decay.
+    momentum : float
+        Of ``sgd``, as in ``torch.optim.SGD``.
+    weight_decay : float
+        Of couplings, as in ``torch.optim``; biases don't decay.
     validation : float
         Share of the training set kept aside, in [0, 1); 0 keeps nothing.
     patience : int
         Stop after this many epochs without a better validation accuracy; 0 never stops early.
+    rule : str
+        How gradients become directions: a name of :data:`neuroep.learning.rules.RULES`, ``sgd`` or ``adam``.
+    betas : tuple of float
+        Of Adam: what its running means of the gradient and of its square keep.
+    epsilon : float
+        Of Adam: added to the root of the mean square.
     """
 
     epochs: int = 20
@@ -193,9 +207,21 @@ class Training:
     weight_decay: float = 0.0
     validation: float = 0.0
     patience: int = 0
+    rule: str = SGD
+    betas: tuple[float, float] = (0.9, 0.999)
+    epsilon: float = 1e-8
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether updates are gradients, without memory: for those that no digital buffer holds."""
+        return self.rule == SGD and not (self.momentum or self.weight_decay)
 
     def __post_init__(self) -> None:
         settle(self, "training.", LARGEST)
+        if len(self.betas) != 2 or not all(0.0 <= beta < 1.0 for beta in self.betas):
+            raise BadInput(f"betas {self.betas}", "training.betas", "two numbers, 0 <= β < 1")
+        if not self.epsilon > 0.0:
+            raise BadInput(f"epsilon {self.epsilon}", "training.epsilon", "more than 0")
         if min(self.epochs, self.batch_size) < 1:
             raise BadInput("no epochs or an empty batch", "training", "epochs and batch_size of at least 1")
         if not self.learning_rates or min(self.learning_rates) <= 0.0:
@@ -365,6 +391,8 @@ OWN_SETTINGS: Mapping[str, Readers] = {
     "free_order": Readers("solver", (SWEEPS,)),
     "nudged_order": Readers("solver", (SWEEPS,)),
     **dict.fromkeys(IN_TIME, Readers("solver", (SWEEPS,), others=True)),
+    "momentum": Readers("rule", ("adam",), others=True),
+    **dict.fromkeys(ADAMS, Readers("rule", (SGD,), others=True)),
     "least_pulses": Readers("method", (Method.ACCUMULATED,)),
     "transfer_every": Readers("method", (Method.TRANSFER,)),
     "transfer_gain": Readers("method", (Method.TRANSFER,)),
@@ -383,11 +411,11 @@ class Recipe:
 
     def __post_init__(self) -> None:
         settle(self)
-        if self.phases.estimator.is_continual and (self.training.momentum or self.training.weight_decay):
+        if self.phases.estimator.is_continual and not self.training.is_plain:
             raise BadInput(
-                f"momentum or weight decay with the {self.phases.estimator.value} estimator",
+                f"momentum, weight decay or another rule with the {self.phases.estimator.value} estimator",
                 "training",
-                "momentum = 0 and weight_decay = 0",
+                PLAIN,
             )
         if self.phases.estimator.is_continual and self.programming.reads is not Reads.STATES:
             raise BadInput(
@@ -413,7 +441,8 @@ class Recipe:
         BadInput
             Naming the first, and what would read it.
         """
-        for prefix, part in (("phases", self.phases), ("programming", self.programming)):
+        for prefix in ("phases", "training", "backprop", "programming"):
+            part = getattr(self, prefix)
             for field in (field for field in fields(part) if field.name in OWN_SETTINGS):
                 readers, given = OWN_SETTINGS[field.name], getattr(part, field.name)
                 choice = getattr(part, readers.chooser)
@@ -424,8 +453,8 @@ class Recipe:
     def _check_states(self) -> None:
         """Refuse what pulse trains of states can't carry."""
         method = f"with programming.method {self.programming.method.value!r}"
-        if self.training.momentum or self.training.weight_decay:
-            raise BadInput(f"momentum or weight decay {method}", "training", "momentum = 0 and weight_decay = 0")
+        if not self.training.is_plain:
+            raise BadInput(f"momentum, weight decay or another rule {method}", "training", PLAIN)
         if not self.phases.estimator.is_difference:
             raise BadInput(
                 f"the {self.phases.estimator.value} estimator {method}",

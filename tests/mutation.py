@@ -636,6 +636,27 @@ DEFECTS = [
         "learning/test_rig.py",
     ),
     Defect(
+        "Adam's mean square isn't corrected for its start at 0",
+        "learning/rules.py",
+        "np.sqrt(square / corrections[1])",
+        "np.sqrt(square)",
+        "learning/test_sgd.py",
+    ),
+    Defect(
+        "a rule's memory isn't taken up from the checkpoint",
+        "studies/jobs.py",
+        'for name, a in arrays.items() if name.startswith("rule.")}',
+        'for name, a in arrays.items() if name.startswith("rules.")}',
+        "learning/test_rules.py",
+    ),
+    Defect(
+        "the twin's Adam counts its steps anew after a resume",
+        "bridges/torch_twin.py",
+        'self._optimizer.state[parameter]["step"] = torch.tensor(float(steps))',
+        'self._optimizer.state[parameter]["step"] = torch.tensor(0.0 * steps)',
+        "bridges/test_backprop_twin.py",
+    ),
+    Defect(
         "torch's threads are waited for after a fork",
         "bridges/torch_tensors.py",
         "        if len(_THREADED_IN) > 1:",

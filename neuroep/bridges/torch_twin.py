@@ -26,7 +26,7 @@ from neuroep.bridges.torch_weights import to_torch
 from neuroep.errors import BadInput, Diverged
 from neuroep.ledger import Event, Ledger, Phase
 from neuroep.network import Cost, Network
-from neuroep.recipe import Training
+from neuroep.recipe import SGD, Training
 from neuroep.weights import FloatArray, Weights
 
 State = Mapping[str, NDArray[np.generic]]
@@ -89,10 +89,24 @@ class Twin:
         start = weights if state is None else _stored(weights, state, "couplings", "biases")
         self.module: nn.Sequential = to_torch(network, start)
         self._linears = [part for part in self.module if isinstance(part, nn.Linear)]
-        self._optimizer = torch.optim.SGD(self._groups(), lr=0.0, momentum=training.momentum, fused=True)
+        self._optimizer, self._buffers = self._chosen()
         self.set_epoch(0)
-        if state is not None and training.momentum:
-            self._restore(_stored(weights, state, "momentum_couplings", "momentum_biases"))
+        if state is not None:
+            for ours, torchs in self._buffers.items():
+                self._restore(torchs, _stored(weights, state, f"{ours}_couplings", f"{ours}_biases"))
+            if "steps" in state:
+                self._set_steps(int(state["steps"][0]))
+
+    def _chosen(self) -> tuple[torch.optim.Optimizer, dict[str, str]]:
+        """Return torch's optimiser of the rule, and its buffers: our name for each, and torch's."""
+        training = self._training
+        if training.rule == "adam":
+            adam = torch.optim.Adam(self._groups(), lr=0.0, betas=training.betas, eps=training.epsilon, fused=True)
+            return adam, {"mean": "exp_avg", "square": "exp_avg_sq"}
+        if training.rule != SGD:
+            raise BadInput(f"no twin of rule {training.rule!r}", "backprop.rule", "sgd or adam")
+        sgd = torch.optim.SGD(self._groups(), lr=0.0, momentum=training.momentum, fused=True)
+        return sgd, {"momentum": "momentum_buffer"} if training.momentum else {}
 
     def _groups(self) -> list[dict[str, Any]]:
         """Return as few parameter groups as rates and decay allow; biases don't decay."""
@@ -188,23 +202,29 @@ class Twin:
         """
         weights = self.weights()
         state: dict[str, NDArray[np.generic]] = {"couplings": weights.couplings, "biases": weights.biases}
-        if self._training.momentum:
-            momentum = Weights.from_arrays(
-                [self._momentum(linear.weight).T for linear in self._linears],
-                [self._momentum(linear.bias) for linear in self._linears],
+        for ours, torchs in self._buffers.items():
+            kept = Weights.from_arrays(
+                [self._buffer(torchs, linear.weight).T for linear in self._linears],
+                [self._buffer(torchs, linear.bias) for linear in self._linears],
             )
-            state |= {"momentum_couplings": momentum.couplings, "momentum_biases": momentum.biases}
-        return state
+            state |= {f"{ours}_couplings": kept.couplings, f"{ours}_biases": kept.biases}
+        steps = self._optimizer.state[self._linears[0].weight].get("step")
+        return state if steps is None else state | {"steps": np.array([int(steps)], dtype=np.int64)}
 
-    def _momentum(self, parameter: Tensor) -> FloatArray:
-        """Return a momentum buffer; before the first step it is zero."""
-        buffer = self._optimizer.state[parameter].get("momentum_buffer")
+    def _buffer(self, name: str, parameter: Tensor) -> FloatArray:
+        """Return a buffer of the optimiser's; before the first step it is zero."""
+        buffer = self._optimizer.state[parameter].get(name)
         return np.asarray((torch.zeros_like(parameter) if buffer is None else buffer).detach().numpy())
 
-    def _restore(self, momentum: Weights) -> None:
+    def _restore(self, name: str, kept: Weights) -> None:
         for k, linear in enumerate(self._linears, start=1):
-            for parameter, values in ((linear.weight, momentum.coupling(k).T), (linear.bias, momentum.bias(k))):
-                self._optimizer.state[parameter]["momentum_buffer"] = torch.tensor(np.ascontiguousarray(values))
+            for parameter, values in ((linear.weight, kept.coupling(k).T), (linear.bias, kept.bias(k))):
+                self._optimizer.state[parameter][name] = torch.tensor(np.ascontiguousarray(values))
+
+    def _set_steps(self, steps: int) -> None:
+        for linear in self._linears:
+            for parameter in (linear.weight, linear.bias):
+                self._optimizer.state[parameter]["step"] = torch.tensor(float(steps))
 
 
 def _stored(like: Weights, state: State, couplings: str, biases: str) -> Weights:

@@ -18,6 +18,7 @@ from neuroep.errors import BadInput, Diverged
 from neuroep.hardware.device import Device, Mounted, Update, by_states
 from neuroep.learning.methods.phases import plans, step_keys
 from neuroep.learning.readings import reading
+from neuroep.learning.rules import Memory, Rule, rule_of
 from neuroep.learning.state_products import state_update
 from neuroep.ledger import Ledger, Phase
 from neuroep.physics.activations import stuck_units
@@ -86,21 +87,30 @@ class Progress:
     Attributes
     ----------
     velocity : Weights
-        Momentum.
+        The gradient's buffer, which keeps momentum where there is some.
     ledger : Ledger
         Events so far.
     history : list of Epoch
         Epochs finished.
+    memory : dict of str to ndarray
+        What else the rule keeps from step to step.
     """
 
     velocity: Weights
     ledger: Ledger
     history: list[Epoch] = field(default_factory=list)
+    memory: Memory = field(default_factory=dict)
 
     @classmethod
     def fresh(cls, weights: Weights) -> Progress:
         """Return the state before the first epoch."""
         return cls(Weights.zeros(weights.sizes, weights.couplings.dtype), Ledger.empty(weights.sizes))
+
+    def remembering(self, rule: Rule) -> Memory:
+        """Return the rule's memory, made anew before the first step."""
+        if not self.memory:
+            self.memory = rule.fresh(self.velocity)
+        return self.memory
 
     def stalled(self, patience: int) -> bool:
         """Whether the last `patience` epochs brought no better validation accuracy."""
@@ -207,7 +217,7 @@ class Trainer:
         self.engine, self.device, self.mounted = engine, device, mounted
         self.phases, self.training, self.seed = phases, training, checks.seed(seed)
         self.samples, self.validation, self.orders = samples, validation, orders
-        self.plans = plans(phases, depth)
+        self.plans, self.rule = plans(phases, depth), rule_of(training)
         self.reading = reading(engine, mounted.circuit, phases, seed)
 
     def run(self, progress: Progress, on_epoch: Callable[[Epoch], None] | None = None) -> Progress:
@@ -262,7 +272,7 @@ class Trainer:
         progress: Progress,
     ) -> FloatArray:
         """Settle, contrast and program one minibatch; return the free outputs, (batch, n_L)."""
-        circuit, training = self.mounted.circuit, self.training
+        circuit = self.mounted.circuit
         x, targets = self.samples.x.take(batch, axis=0), self.samples.targets.take(batch, axis=0)
         settled = self.reading.settle(x, targets, place, progress.ledger)
         self._check(place, settled.nudged.code)
@@ -271,22 +281,17 @@ class Trainer:
             update = state_update(circuit, x, targets, *settled[:3], method, rates)
             self.states_to.program_states(self.mounted, update, rng, progress.ledger)
             return settled.free.output.copy()
-        direct = self.device.direct(self.mounted, progress.ledger) if self._plain else None
+        direct = self.device.direct(self.mounted, progress.ledger) if self.rule.plain else None
         into = (
-            Accumulation(progress.velocity, (1.0,) * len(rates), training.momentum)
+            Accumulation(progress.velocity, (1.0,) * len(rates), self.rule.keep)
             if direct is None
             else Accumulation(direct, rates, 1.0)
         )
         self.reading.accumulate(x, targets, settled, into, progress.ledger)
         if direct is None:
-            if training.weight_decay:
-                progress.velocity.couplings[...] += training.weight_decay * circuit.up
+            self.rule.turn(progress.velocity, circuit.up, progress.remembering(self.rule))
             self.device.program(self.mounted, Update(progress.velocity, rates), rng, progress.ledger)
         return settled.free.output.copy()
-
-    @property
-    def _plain(self) -> bool:
-        return self.training.momentum == 0.0 and self.training.weight_decay == 0.0
 
     @staticmethod
     def _check(place: tuple[int, int], codes: NDArray[np.int64]) -> None:

@@ -16,7 +16,7 @@ from neuroep.errors import BadInput
 from neuroep.fields import settle
 from neuroep.hardware.device import Ideal
 from neuroep.hardware.effects import without
-from neuroep.recipe import IN_TIME, Programming, Recipe
+from neuroep.recipe import ADAMS, IN_TIME, SGD, Programming, Recipe
 from neuroep.specs import DeviceSpec, ModelSpec
 from neuroep.studies.rig import Rig, refuse_idle_threads
 from neuroep.studies.training import IDEAL, Job, materials
@@ -166,8 +166,12 @@ class Experiment:
         )
         # only where given, so that stored runs of earlier versions go on
         for device, recipe in recipes.items():
-            for key in () if recipe.phases.in_time else ("solver", *IN_TIME):
-                del plain["recipes"][device]["phases"][key]
+            parts = plain["recipes"][device]
+            idle = [("phases", key) for key in ("solver", *IN_TIME) if not recipe.phases.in_time]
+            for name, part in (("training", recipe.training), ("backprop", recipe.backprop)):
+                idle += [(name, key) for key in ("rule", *ADAMS) if part.rule == SGD]
+            for name, key in idle:
+                del parts[name][key]
         return plain | ({"without": sorted(set(self.without))} if self.without else {})
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from neuroep.errors import BadInput
 from neuroep.hardware.device import Mounted
+from neuroep.learning.rules import rule_of
 from neuroep.learning.trainer import Epoch, Progress
 from neuroep.report.store import FRESH, RunFolder, job_name
 from neuroep.studies.experiment import Experiment
@@ -66,7 +67,7 @@ def mounted_for(rig: Rig, weights: Weights, arrays: Arrays | None = None) -> Mou
     if arrays is None:
         return fresh
     state = {name.removeprefix("state."): a for name, a in arrays.items() if name.startswith("state.")}
-    _same_kind(state, fresh.state)
+    _same_kind(state, fresh.state, "hardware state")
     return rig.device.restore(rig.network, _weights(weights, arrays, ""), state)
 
 
@@ -76,6 +77,8 @@ def _run_ep(
     rig = experiment.rig(job.device, job.seed)
     mounted = mounted_for(rig, stock.weights, None if saved is None else saved[0])
     progress = Progress.fresh(stock.weights) if saved is None else _progress(stock.weights, *saved)
+    if progress.history:
+        _same_kind(progress.memory, rule_of(rig.recipe.training).fresh(stock.weights), "memory of its rule")
 
     def keep(epoch: Epoch) -> None:
         _save(folder, job, progress, mounted)
@@ -117,6 +120,7 @@ def _save(folder: RunFolder, job: Job, progress: Progress, mounted: Mounted, out
     arrays |= {"couplings": mounted.circuit.up, "biases": mounted.circuit.biases, "ledger": progress.ledger.counts}
     velocity = progress.velocity
     arrays |= {"velocity_couplings": velocity.couplings, "velocity_biases": velocity.biases}
+    arrays |= {f"rule.{name}": array for name, array in progress.memory.items()}
     folder.save_checkpoint(job_name(*job), arrays, _meta(progress, outcome))
 
 
@@ -136,6 +140,7 @@ def _progress(like: Weights, arrays: Arrays, meta: dict[str, Any]) -> Progress:
     progress = Progress.fresh(like)
     if "velocity_couplings" in arrays:
         progress.velocity = _weights(like, arrays, "velocity_")
+    progress.memory = {name.removeprefix("rule."): a for name, a in arrays.items() if name.startswith("rule.")}
     ledger, counts = arrays.get("ledger"), progress.ledger.counts
     if ledger is None or (ledger.shape, ledger.dtype) != (counts.shape, counts.dtype) or np.less(ledger, 0).any():
         raise BadInput("a checkpoint whose ledger counts other events", "jobs", FRESH)
@@ -169,11 +174,11 @@ def _is_share(value: Any) -> bool:
     return _is_number(value) and 0.0 <= value <= 1.0
 
 
-def _same_kind(state: Arrays, like: Mapping[str, NDArray[np.generic]]) -> None:
-    """Refuse a hardware state whose arrays aren't those of the device as mounted."""
+def _same_kind(state: Arrays, like: Mapping[str, NDArray[np.generic]], what: str) -> None:
+    """Refuse arrays that aren't those of the device as mounted, or of the rule as it begins."""
     kinds, wanted = ({name: (a.dtype, a.shape) for name, a in s.items()} for s in (state, like))
     if kinds != wanted:
-        raise BadInput(f"a checkpoint whose hardware state isn't {', '.join(wanted)} of this device", "jobs", FRESH)
+        raise BadInput(f"a checkpoint whose {what} isn't {', '.join(wanted) or 'empty'}", "jobs", FRESH)
 
 
 def _finished(experiment: Experiment, job: Job, arrays: Arrays, meta: dict[str, Any]) -> Outcome:

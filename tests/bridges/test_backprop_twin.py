@@ -119,13 +119,14 @@ def test_one_rate_without_decay_or_momentum() -> None:
     assert set(result.state) == {"couplings", "biases"}
 
 
+@pytest.mark.parametrize("training", [TRAINING, Training(epochs=2, batch_size=4, learning_rates=(0.01,), rule="adam")])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_a_resumed_run_is_the_uninterrupted_one(dtype: type) -> None:
+def test_a_resumed_run_is_the_uninterrupted_one(dtype: type, training: Training) -> None:
     network, weights, x, y = task((4, 5, 3), Cost.MSE, samples=8)
 
     def train(start: Weights, **options: Any) -> TwinResult:
         data: tuple[FloatArray, FloatArray, Any] = (x.astype(dtype), y.astype(dtype), labels_of(y))
-        return train_twin(network, start, TRAINING, *data, lambda epoch: batches(8)[epoch], **options)
+        return train_twin(network, start, training, *data, lambda epoch: batches(8)[epoch], **options)
 
     whole = train(weights.astype(dtype))
     half = train(weights.astype(dtype), on_epoch=lambda *_: True)

@@ -1,4 +1,4 @@
-"""Training steps against torch.optim.SGD fed with the same gradients, and gradients against their batches."""
+"""Training steps against torch.optim fed with the same gradients, and gradients against their batches."""
 
 from __future__ import annotations
 
@@ -49,7 +49,10 @@ def trained_by_torch(p: Problem, training: Training) -> Weights:
         for parameters, decay in ((couplings, training.weight_decay), (biases, 0.0))
         for w, rate in zip(parameters, rates, strict=True)
     ]
-    optimiser = torch.optim.SGD(groups, lr=1.0, momentum=training.momentum)
+    if training.rule == "adam":
+        optimiser: torch.optim.Optimizer = torch.optim.Adam(groups, betas=training.betas, eps=training.epsilon)
+    else:
+        optimiser = torch.optim.SGD(groups, lr=1.0, momentum=training.momentum)
     schedule = torch.optim.lr_scheduler.ExponentialLR(optimiser, training.decay)
 
     def now() -> Weights:
@@ -75,9 +78,12 @@ def trained_by_torch(p: Problem, training: Training) -> Weights:
         Training(epochs=3, batch_size=8, learning_rates=(0.1,), momentum=0.9),
         Training(epochs=3, batch_size=8, learning_rates=(0.2, 0.1, 0.3), weight_decay=0.05),
         Training(epochs=3, batch_size=8, learning_rates=(0.1,), momentum=0.7, weight_decay=0.05, decay=0.8),
+        Training(epochs=3, batch_size=8, learning_rates=(0.02,), rule="adam"),
+        Training(epochs=3, batch_size=8, learning_rates=(0.02, 0.01, 0.03), rule="adam", weight_decay=0.05, decay=0.8),
+        Training(epochs=3, batch_size=8, learning_rates=(0.02,), rule="adam", betas=(0.5, 0.9), epsilon=1e-2),
     ],
 )
-def test_steps_are_those_of_torchs_sgd(engine: Engine, training: Training) -> None:
+def test_steps_are_those_of_torchs_optimiser(engine: Engine, training: Training) -> None:
     p = drawn()
     got, wanted = trained(engine, p, training), trained_by_torch(p, training)
     assert np.abs(wanted.couplings - p.weights.couplings).max() > 0.01
