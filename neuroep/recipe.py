@@ -184,7 +184,7 @@ class Training:
     decay : float
         Factor on the learning rates after each epoch.
     momentum : float
-        Of ``sgd``, as in ``torch.optim.SGD``.
+        Of ``sgd`` and ``muon``, as in ``torch.optim``.
     weight_decay : float
         Of couplings, as in ``torch.optim``; biases don't decay.
     validation : float
@@ -192,7 +192,7 @@ class Training:
     patience : int
         Stop after this many epochs without a better validation accuracy; 0 never stops early.
     rule : str
-        How gradients become directions: a name of :data:`neuroep.learning.rules.RULES`, ``sgd`` or ``adam``.
+        How gradients become directions: a name of :data:`neuroep.learning.rules.RULES`, ``sgd``, ``adam`` or ``muon``.
     betas : tuple of float
         Of Adam: what its running means of the gradient and of its square keep.
     epsilon : float
@@ -392,7 +392,7 @@ OWN_SETTINGS: Mapping[str, Readers] = {
     "nudged_order": Readers("solver", (SWEEPS,)),
     **dict.fromkeys(IN_TIME, Readers("solver", (SWEEPS,), others=True)),
     "momentum": Readers("rule", ("adam",), others=True),
-    **dict.fromkeys(ADAMS, Readers("rule", (SGD,), others=True)),
+    **dict.fromkeys(ADAMS, Readers("rule", (SGD, "muon"), others=True)),
     "least_pulses": Readers("method", (Method.ACCUMULATED,)),
     "transfer_every": Readers("method", (Method.TRANSFER,)),
     "transfer_gain": Readers("method", (Method.TRANSFER,)),

@@ -657,6 +657,20 @@ DEFECTS = [
         "bridges/test_backprop_twin.py",
     ),
     Defect(
+        "Muon scales wide matrices like square ones",
+        "learning/rules.py",
+        "max(1.0, columns / rows) ** 0.5",
+        "max(1.0, rows / rows) ** 0.5",
+        "learning/test_rules.py",
+    ),
+    Defect(
+        "a rule without a twin is refused after everything is trained",
+        "studies/experiment.py",
+        "            refuse_rule(recipe.backprop)\n",
+        "            assert refuse_rule\n",
+        "learning/test_rules.py",
+    ),
+    Defect(
         "torch's threads are waited for after a fork",
         "bridges/torch_tensors.py",
         "        if len(_THREADED_IN) > 1:",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,10 +26,41 @@ from neuroep.bridges.torch_weights import to_torch
 from neuroep.errors import BadInput, Diverged
 from neuroep.ledger import Event, Ledger, Phase
 from neuroep.network import Cost, Network
-from neuroep.recipe import SGD, Training
+from neuroep.recipe import Training
 from neuroep.weights import FloatArray, Weights
 
 State = Mapping[str, NDArray[np.generic]]
+
+
+Groups = list[dict[str, Any]]
+Chosen = tuple[torch.optim.Optimizer, dict[str, str]]
+"""An optimiser of torch's, and those of its buffers that it goes on from: our name for each, and torch's."""
+
+
+def _sgd(groups: Groups, training: Training) -> Chosen:
+    sgd = torch.optim.SGD(groups, lr=0.0, momentum=training.momentum, fused=True)
+    return sgd, {"momentum": "momentum_buffer"} if training.momentum else {}
+
+
+def _adam(groups: Groups, training: Training) -> Chosen:
+    adam = torch.optim.Adam(groups, lr=0.0, betas=training.betas, eps=training.epsilon, fused=True)
+    return adam, {"mean": "exp_avg", "square": "exp_avg_sq"}
+
+
+#: Rules that have a twin in torch that takes all of a network's parameters.
+OPTIMIZERS: dict[str, Callable[[Groups, Training], Chosen]] = {"sgd": _sgd, "adam": _adam}
+
+
+def refuse_rule(training: Training) -> None:
+    """Refuse a rule that backprop's twin doesn't have.
+
+    Raises
+    ------
+    BadInput
+        Naming those it has.
+    """
+    if training.rule not in OPTIMIZERS:
+        raise BadInput(f"no twin of rule {training.rule!r}", "backprop.rule", " or ".join(OPTIMIZERS))
 
 
 class TwinEpoch(NamedTuple):
@@ -97,18 +128,12 @@ class Twin:
             if "steps" in state:
                 self._set_steps(int(state["steps"][0]))
 
-    def _chosen(self) -> tuple[torch.optim.Optimizer, dict[str, str]]:
+    def _chosen(self) -> Chosen:
         """Return torch's optimiser of the rule, and its buffers: our name for each, and torch's."""
-        training = self._training
-        if training.rule == "adam":
-            adam = torch.optim.Adam(self._groups(), lr=0.0, betas=training.betas, eps=training.epsilon, fused=True)
-            return adam, {"mean": "exp_avg", "square": "exp_avg_sq"}
-        if training.rule != SGD:
-            raise BadInput(f"no twin of rule {training.rule!r}", "backprop.rule", "sgd or adam")
-        sgd = torch.optim.SGD(self._groups(), lr=0.0, momentum=training.momentum, fused=True)
-        return sgd, {"momentum": "momentum_buffer"} if training.momentum else {}
+        refuse_rule(self._training)
+        return OPTIMIZERS[self._training.rule](self._groups(), self._training)
 
-    def _groups(self) -> list[dict[str, Any]]:
+    def _groups(self) -> Groups:
         """Return as few parameter groups as rates and decay allow; biases don't decay."""
         rates = self._training.rates(self._network.depth, 0)
         groups: dict[tuple[float, float], dict[str, Any]] = {}

@@ -1,7 +1,7 @@
 """How a gradient becomes the direction of an update: a rule, by name.
 
-SGD and Adam are those of ``torch.optim``, as arrays that a checkpoint holds; a device then does with the direction what
-its hardware does. Biases never decay.
+SGD, Adam and Muon are those of ``torch.optim``, as arrays that a checkpoint holds; a device then does with the
+direction what its hardware does. Biases never decay.
 """
 
 from __future__ import annotations
@@ -101,7 +101,54 @@ class Adam:
         g /= corrections[0]
 
 
-RULES: dict[str, Callable[[Training], Rule]] = {"sgd": Sgd, "adam": Adam}
+class Muon:
+    """The momentum of each coupling's matrix made nearly orthogonal (Jordan et al. 2024), as ``torch.optim.Muon``.
+
+        m ← μ m + (1 − μ) g,   u = (1 − μ) g + μ m,   direction √max(1, n_k/n_{k−1}) · NS₅(u) + λ w
+
+    NS₅ takes five steps X ← a X + (b X Xᵀ + c (X Xᵀ)²) X from u/‖u‖, which brings all singular values near 1; torch
+    takes them in bfloat16, this in the weights' type. Biases, which are no matrices, follow u.
+    """
+
+    keep, plain = 0.0, False
+    COEFFICIENTS = (3.4445, -4.7750, 2.0315)
+    STEPS = 5
+    LEAST = 1e-7
+
+    def __init__(self, training: Training) -> None:
+        self._momentum, self._decay = training.momentum, training.weight_decay
+
+    def fresh(self, like: Weights) -> Memory:
+        """See Rule."""
+        return {"momentum_couplings": np.zeros_like(like.couplings), "momentum_biases": np.zeros_like(like.biases)}
+
+    def turn(self, gradient: Weights, couplings: FloatArray, memory: Memory) -> None:
+        """See Rule."""
+        for name, g in (("couplings", gradient.couplings), ("biases", gradient.biases)):
+            kept = cast(FloatArray, memory[f"momentum_{name}"])
+            g *= 1.0 - self._momentum
+            kept *= self._momentum
+            kept += g
+            g += self._momentum * kept
+        for k in range(1, gradient.depth + 1):
+            update = gradient.coupling(k)
+            rows, columns = update.shape
+            update[...] = max(1.0, columns / rows) ** 0.5 * self.orthogonal(update)
+        if self._decay:
+            gradient.couplings[...] += self._decay * couplings
+
+    def orthogonal(self, matrix: FloatArray) -> FloatArray:
+        """Return a matrix of the same singular vectors whose singular values are near 1."""
+        a, b, c = self.COEFFICIENTS
+        tall = matrix.shape[0] > matrix.shape[1]
+        x: FloatArray = (matrix.T if tall else matrix) / max(float(np.linalg.norm(matrix)), self.LEAST)
+        for _ in range(self.STEPS):
+            gram = x @ x.T
+            x = a * x + (b * gram + c * (gram @ gram)) @ x
+        return x.T if tall else x
+
+
+RULES: dict[str, Callable[[Training], Rule]] = {"sgd": Sgd, "adam": Adam, "muon": Muon}
 
 
 def rule_of(training: Training) -> Rule:

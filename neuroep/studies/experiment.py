@@ -128,6 +128,10 @@ class Experiment:
         wanted = self.jobs() if jobs is None else jobs
         self.check_rigs(wanted)
         used = [self.recipe(job.device) for job in wanted]
+        for recipe in (recipe for job, recipe in zip(wanted, used, strict=True) if job.method == "backprop"):
+            from neuroep.bridges.torch_twin import refuse_rule
+
+            refuse_rule(recipe.backprop)
         trainings = [r.training if job.method == "ep" else r.backprop for job, r in zip(wanted, used, strict=True)]
         one_each = {training.validation: training for training in trainings}  # all else of it leaves the data alike
         for training in one_each.values():

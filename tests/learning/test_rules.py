@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from calling import call
 
 import neuroep
 from neuroep.commands.console import Reporter
 from neuroep.errors import BadInput
-from neuroep.learning.rules import RULES, Memory
+from neuroep.learning.rules import RULES, Memory, Muon, rule_of
 from neuroep.network import Activation, chain
 from neuroep.recipe import Estimator, Method, Phases, Programming, Recipe, Training
 from neuroep.studies.rig import Rig
@@ -122,6 +123,66 @@ def test_what_no_digital_buffer_holds_has_no_other_rule(recipe: dict[str, Any]) 
 def test_numbers_out_of_range(given: dict[str, Any]) -> None:
     with pytest.raises(BadInput):
         Training(**given)
+
+
+@pytest.mark.parametrize("shape", [(5, 3), (3, 5), (4, 4)])
+def test_muon_turns_singular_values_alone(shape: tuple[int, int]) -> None:
+    """Each Newton–Schulz step is s ← a s + b s³ + c s⁵ of every singular value, five times from s/‖S‖."""
+    rng = np.random.default_rng(0)
+    matrix = rng.normal(size=shape)
+    u, s, v = np.linalg.svd(matrix, full_matrices=False)
+    s = s / np.sqrt((s**2).sum())
+    for _ in range(5):
+        s = 3.4445 * s - 4.7750 * s**3 + 2.0315 * s**5
+    assert ((s > 0.6) & (s < 1.3)).all()
+    found = Muon(Training(rule="muon")).orthogonal(matrix)
+    np.testing.assert_allclose(found, (u * s) @ v, rtol=0.0, atol=1e-12)
+
+
+@pytest.mark.parametrize("training", [
+    Training(learning_rates=(0.02,), rule="muon", momentum=0.95),
+    Training(learning_rates=(0.05,), rule="muon", momentum=0.5, weight_decay=0.1),
+])  # fmt: skip
+def test_muon_is_torchs_up_to_its_bfloat16(training: Training) -> None:
+    """Eight digits of a mantissa in five steps: two per cent of a step's length."""
+    rng = np.random.default_rng(1)
+    shapes = [(6, 4), (4, 9)]
+    couplings = [rng.normal(size=shape) for shape in shapes]
+    weights = Weights.from_arrays(couplings, [np.zeros(n) for _, n in shapes])
+    parameters = [torch.tensor(w.T.copy(), requires_grad=True) for w in couplings]
+    optimiser = torch.optim.Muon(
+        parameters, lr=training.learning_rates[0], momentum=training.momentum, weight_decay=training.weight_decay
+    )
+    rule, memory = rule_of(training), {}
+    memory = rule.fresh(weights)
+    for _ in range(4):
+        gradient = Weights.from_arrays([rng.normal(size=shape) for shape in shapes], [np.ones(n) for _, n in shapes])
+        before = weights.copy()
+        for k, parameter in enumerate(parameters, start=1):
+            parameter.grad = torch.tensor(gradient.coupling(k).T.copy())
+        rule.turn(gradient, weights.couplings, memory)
+        weights.couplings[...] -= training.learning_rates[0] * gradient.couplings
+        optimiser.step()
+        for k, parameter in enumerate(parameters, start=1):
+            step = np.linalg.norm(weights.coupling(k) - before.coupling(k))
+            wanted = parameter.detach().numpy().T
+            assert np.linalg.norm(weights.coupling(k) - wanted) < 0.1 * step
+            weights.coupling(k)[...] = wanted  # each step is compared alone
+
+
+def test_muon_learns_the_digits() -> None:
+    training = Training(epochs=3, batch_size=32, learning_rates=(0.02,), rule="muon", momentum=0.9)
+    network = neuroep.load_model("digits-mlp").network()
+    found = neuroep.train(network=network, recipe=Recipe(Phases(beta=0.3), training), data="digits")
+    assert found.test_accuracy > 0.9
+
+
+def test_a_rule_without_a_twin_is_refused_before_anything_is_trained(model: str) -> None:
+    Path("m.toml").write_text(MODEL.replace('rule = "adam"\nbetas = [0.8, 0.99]', 'rule = "muon"'), encoding="utf-8")
+    refused = call(*ARGV, "one", "--epochs", "1")
+    assert (refused.status, refused.out, Path("one").exists()) == (2, "", False)
+    assert "no twin of rule 'muon'; allowed: sgd or adam" in refused.err
+    assert call(*ARGV, "one", "--epochs", "1", "--no-backprop").status == 0
 
 
 def test_a_rule_of_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
