@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from neuroep import checks
 from neuroep.data import Dataset, load_data
@@ -137,7 +137,7 @@ def _rig(
     elif data is None:
         raise BadInput("a network without data", "data", "a data set's name, its path, or arrays (x, y)")
     assert network is not None
-    return Rig.of(network, recipe, profile, engine, threads, seed), lambda: _dataset(own, seed, scale)
+    return Rig.of(network, recipe, profile, engine, threads, seed), lambda: _dataset(own, checks.seed(seed), scale)
 
 
 def _recipe(model: ModelSpec, device: DeviceSpec | Device) -> Recipe:
@@ -152,7 +152,9 @@ def _dataset(data: str | Path | Dataset | Sequence[Any] | None, seed: int, scale
         return data
     if isinstance(data, str | Path):
         return load_data(data, seed=seed, scale=scale)
-    return from_arrays(cast(Sequence[Any], data), scale)
+    if not isinstance(data, tuple | list):
+        raise BadInput(f"a {type(data).__name__}", "data", "a name, a path, a Dataset, or arrays (x, y)")
+    return from_arrays(data, scale)
 
 
 def ablate(

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -104,7 +105,8 @@ class Rig:
             If something can't be used.
         """
         recipe = Recipe() if recipe is None else recipe
-        runner = create(engine, threads) if isinstance(engine, str) else engine
+        own = callable(getattr(engine, "settle_free", None)) and not isinstance(engine, type)
+        runner = cast(Engine, engine) if own else create(cast(str, engine), threads)
         return cls(network=network, recipe=recipe, device=without(built(device), off), engine=runner, seed=seed)
 
     def check(self) -> None:

@@ -97,6 +97,10 @@ def test_lists_a_data_set_a_name_and_a_path_are_data(tmp_path: Path) -> None:
             "network": chain((2, 4, 2)), "recipe": Recipe(Phases(points=6)), "device": "ecram"}),
         ("on ideal: programming: settings of hardware", {
             "network": chain((2, 4, 2)), "recipe": Recipe(programming=Programming(decay=0.1))}),
+        ("a int: data", {"network": chain((2, 4, 2)), "data": 5}),
+        ("a ndarray: data", {"network": chain((2, 4, 2)), "data": np.zeros((4, 2))}),
+        ("engine", {"network": chain((2, 4, 2)), "engine": 5}),
+        ("seed", {"network": chain((2, 4, 2)), "seed": -1}),
         ("a float: device", {"network": chain((2, 4, 2)), "device": 1.5}),
     ],
 )  # fmt: skip
