@@ -11,7 +11,7 @@ Kloeden & Platen, Numerical Solution of Stochastic Differential Equations (1992)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -174,12 +174,12 @@ SOLVERS: dict[str, Solver] = {
 }
 
 
-def named(name: str, where: str = "") -> Solver:
-    """Return a solver by name.
+def named(name: str, where: str = "", besides: Iterable[str] = ()) -> Solver:
+    """Return a solver by name; errors also allow what the caller takes `besides`.
 
     Raises
     ------
     UnknownName
         For a name that isn't in `SOLVERS`.
     """
-    return SOLVERS[checks.one_of(name, SOLVERS, "solver", where)]
+    return SOLVERS[checks.one_of(name, SOLVERS if name in SOLVERS else (*besides, *SOLVERS), "solver", where)]

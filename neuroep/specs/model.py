@@ -12,7 +12,7 @@ from msgspec import Meta
 
 from neuroep.errors import BadInput, UnknownName
 from neuroep.network import Activation, Cost, Coupling, Layer, Network
-from neuroep.recipe import OWN_SETTINGS, Phases, Programming, Recipe, Scale, Training
+from neuroep.recipe import OWN_SETTINGS, SWEEPS, Phases, Programming, Recipe, Scale, Training
 from neuroep.solvers.tableaux import named
 from neuroep.specs.device import DeviceSpec
 from neuroep.specs.kinds import KINDS
@@ -216,7 +216,7 @@ class ModelSpec:
         found = self._recipe() if device is None else self._recipe(f"{ANY}{device.kind}", device.name)
         found.refuse_idle()
         if found.phases.in_time:
-            named(found.phases.solver, at(self.path, "phases.solver"))
+            named(found.phases.solver, at(self.path, "phases.solver"), (SWEEPS,))
         return found
 
     def overridden(self, name: str) -> Recipe:

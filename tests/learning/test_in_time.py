@@ -166,6 +166,7 @@ def test_copies_and_phases_draw_noise_of_their_own() -> None:
     ("given", "said"),
     [
         ({"solver": "dopri6"}, "did you mean 'dopri5'"),
+        ({"solver": "sweep"}, "did you mean 'sweeps'"),
         ({"solver": "rk4"}, "phases.step_seconds: no error estimate in 'rk4', and no step"),
         ({"solver": "dopri5", "step_seconds": 1e-3, "rtol": 1e-4}, "phases.rtol: without effect with a fixed step"),
         ({"solver": "dopri5", "noise": 0.1}, "thermal noise with 'dopri5'"),

@@ -13,7 +13,7 @@ from neuroep.errors import BadInput
 from neuroep.learning.methods.estimators import Scheme, scheme
 from neuroep.learning.traced import traced, traced_equilibrium
 from neuroep.ledger import Ledger
-from neuroep.recipe import Phases
+from neuroep.recipe import SWEEPS, Phases
 from neuroep.rng import noise_key, stream
 from neuroep.solvers.controllers import Controller, FixedStep, PIController
 from neuroep.solvers.plan import ContinuousPlan
@@ -38,7 +38,7 @@ def plans(phases: Phases, depth: int) -> Plans | Courses:
 
 def courses(phases: Phases) -> Courses:
     """Return how phases settle in continuous time."""
-    solver = named(phases.solver, "phases.solver")
+    solver = named(phases.solver, "phases.solver", (SWEEPS,))
     limits = (phases.free_sweeps, phases.free_seconds), (phases.nudged_sweeps, phases.nudged_seconds)
     if solver.stochastic and (None in limits[0] + limits[1] or phases.tolerance):
         raise BadInput("noise never comes to rest", "phases", "free_seconds and nudged_seconds, and tolerance = 0")
