@@ -9,7 +9,7 @@ from neuroep.commands.chip import rule_object, show_rule
 from neuroep.commands.console import say, show_json, show_table
 
 if TYPE_CHECKING:
-    from neuroep.recipe import Programming, Recipe, Training
+    from neuroep.recipe import Phases, Programming, Recipe, Training
     from neuroep.specs import DeviceSpec, ModelSpec
 
 
@@ -119,13 +119,10 @@ def show_model(spec: ModelSpec) -> None:
     show_table("layers", ("layer", "units", "activation", "initial weights"), layers, text=4)
     rows = [_training_row("EP", recipe.training), _training_row("backprop", recipe.backprop)]
     rows += [_training_row(f"EP on {name}", on.training, on.programming) for name, on in recipes_on(spec).items()]
-    phases = recipe.phases
-    say(
-        f"  {phases.estimator.value} estimator, β = {phases.beta:g}, {phases.free_sweeps} free sweeps"
-        f" ({phases.free_order.value}), {phases.nudged_sweeps} nudged ({phases.nudged_order.value}),"
-        f" tolerance {phases.tolerance:g}"
-    )
-    header = ("method", "epochs", "batch", "learning rates", "decay", "momentum", "weight decay", "updates", "reads")
+    say(f"  {recipe.phases.estimator.value} estimator, β = {recipe.phases.beta:g}, {_settling(recipe.phases)}")
+    header = (
+        "method", "epochs", "batch", "learning rates", "decay", "rule", "momentum", "weight decay", "updates", "reads"
+    )  # fmt: skip
     show_table("training", header, rows)
     for found in spec.measured:
         say(
@@ -134,11 +131,25 @@ def show_model(spec: ModelSpec) -> None:
         )
 
 
+def _settling(phases: Phases) -> str:
+    """How the phases settle, in words."""
+    if not phases.in_time:
+        orders = phases.free_order.value, phases.nudged_order.value
+        sweeps = f"{phases.free_sweeps} free sweeps ({orders[0]}), {phases.nudged_sweeps} nudged ({orders[1]})"
+        return f"{sweeps}, tolerance {phases.tolerance:g}"
+    steps = f"rtol {phases.rtol:g}, atol {phases.atol:g}"
+    steps = steps if phases.step_seconds is None else f"steps of {phases.step_seconds:g} s"
+    noise = f", thermal noise {phases.noise:g} per √s" if phases.noise else ""
+    limits = f"at most {phases.free_sweeps} free steps, {phases.nudged_sweeps} nudged"
+    return f"{phases.solver} in {phases.form.value} form, {steps}{noise}, {limits}, tolerance {phases.tolerance:g}"
+
+
 def _training_row(name: str, training: Training, programming: Programming | None = None) -> tuple[str, ...]:
     used = ("", "") if programming is None else (programming.method.value, programming.reads.value)
     rates = ", ".join(f"{rate:g}" for rate in training.learning_rates)
     numbers = f"{training.decay:g}", f"{training.momentum:g}", f"{training.weight_decay:g}"
-    return name, str(training.epochs), str(training.batch_size), rates, *numbers, *used
+    decay, *others = numbers
+    return name, str(training.epochs), str(training.batch_size), rates, decay, training.rule, *others, *used
 
 
 def show_device(spec: DeviceSpec) -> None:
