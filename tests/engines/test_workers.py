@@ -118,3 +118,16 @@ def test_blas_has_its_threads_back_from_another_thread_than_took_them() -> None:
         with threadpool_limits(1, user_api="blas"):
             assert set(blas_threads()) == {1}
         assert blas_threads() == before
+
+
+@pytest.mark.skipif(max(blas_threads()) == 1, reason="BLAS has one thread anyway")
+def test_a_session_holds_blas_although_another_thread_limits_it() -> None:
+    """A limit of the caller's own in a thread that lives on; it is there again after the session, and can be lifted."""
+    before = blas_threads()
+    with ThreadPoolExecutor(1) as other:
+        limit = other.submit(threadpool_limits, 2, user_api="blas").result()
+        with create("cpu", 1).session():
+            assert set(blas_threads()) == {1}
+        assert set(blas_threads()) == {2}
+        other.submit(limit.restore_original_limits).result()
+    assert blas_threads() == before

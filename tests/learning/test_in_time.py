@@ -106,6 +106,15 @@ def test_engines_agree_unsettled_too(kind: int, way: dict[str, Any]) -> None:
         np.testing.assert_array_equal(ledgers[0].counts, ledgers[1].counts)
 
 
+@pytest.mark.parametrize("kind", range(len(KINDS)))
+def test_a_nudged_phase_goes_on_where_the_free_one_stopped(engine: Engine, kind: int) -> None:
+    """A millionth of a time constant later every copy's u is still the free phase's, clipped units' too."""
+    way = {"solver": "rk4", "step_seconds": 5e-4, "tolerance": 0.0, "free_seconds": 2e-3, "nudged_seconds": 1e-9}
+    free, nudged = both(engine, kind, way)
+    assert np.abs(free.variables).max() > 0.05
+    np.testing.assert_allclose(nudged.variables, np.tile(free.variables, (2, 1)), rtol=0.0, atol=1e-5)
+
+
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way["solver"])
 @pytest.mark.parametrize("kind", [0, 2])
 def test_the_ledger_counts_what_was_evaluated(monkeypatch: pytest.MonkeyPatch, kind: int, way: dict[str, Any]) -> None:
