@@ -25,7 +25,7 @@ from neuroep.studies.ablation import FIGURE, Study
 from neuroep.studies.ablation import ablate as _ablate
 from neuroep.studies.estimate import Estimate
 from neuroep.studies.estimate import estimate_cost as _estimate
-from neuroep.studies.rig import Rig, refuse_idle_threads
+from neuroep.studies.rig import Rig, built, refuse_idle_threads
 from neuroep.studies.training import IDEAL, Outcome, materials, remark_on, train_backprop, train_ep
 from neuroep.weights import FloatArray, Weights, fitting
 
@@ -128,23 +128,24 @@ def _rig(
         both = "neither a model nor a network" if model is None else "a model and a network"
         raise BadInput(both, "model, network", "one of the two")
     profile = load_device(device) if isinstance(device, str | Path) else device
+    hardware = built(profile)  # refuses what is no device
     scale, own = "none", data
     if model is not None:
         spec = _model(model)
         network, scale = spec.network(), spec.scale
         own = _data(data, spec) if data is None or isinstance(data, str | Path) else data
-        recipe = _recipe(spec, profile) if recipe is None else recipe
+        recipe = _recipe(spec, profile, hardware.name) if recipe is None else recipe
     elif data is None:
         raise BadInput("a network without data", "data", "a data set's name, its path, or arrays (x, y)")
     assert network is not None
-    return Rig.of(network, recipe, profile, engine, threads, seed), lambda: _dataset(own, checks.seed(seed), scale)
+    return Rig.of(network, recipe, hardware, engine, threads, seed), lambda: _dataset(own, checks.seed(seed), scale)
 
 
-def _recipe(model: ModelSpec, device: DeviceSpec | Device) -> Recipe:
+def _recipe(model: ModelSpec, device: DeviceSpec | Device, name: str) -> Recipe:
     """Return the model's recipe for a device; a device model of one's own goes by its name alone."""
-    if isinstance(device, DeviceSpec) and device.is_hardware:
-        return model.recipe(device)
-    return model.overridden(IDEAL if isinstance(device, DeviceSpec) else device.name)
+    if isinstance(device, DeviceSpec):
+        return model.recipe(device) if device.is_hardware else model.overridden(IDEAL)
+    return model.overridden(name)
 
 
 def _dataset(data: str | Path | Dataset | Sequence[Any] | None, seed: int, scale: str) -> Dataset:

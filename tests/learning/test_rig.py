@@ -101,6 +101,8 @@ def test_lists_a_data_set_a_name_and_a_path_are_data(tmp_path: Path) -> None:
         ("a ndarray: data", {"network": chain((2, 4, 2)), "data": np.zeros((4, 2))}),
         ("engine", {"network": chain((2, 4, 2)), "engine": 5}),
         ("seed", {"network": chain((2, 4, 2)), "seed": -1}),
+        ("a list: device", {"model": "xor", "device": ["ecram"]}),
+        ("a NoneType: device", {"model": "xor", "device": None}),
         ("a float: device", {"network": chain((2, 4, 2)), "device": 1.5}),
     ],
 )  # fmt: skip
