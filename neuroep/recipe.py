@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from neuroep.checks import LARGEST
 from neuroep.errors import BadInput
@@ -130,8 +130,8 @@ class Phases:
 
     def swept(self) -> Phases:
         """Return the same phases settled by block sweeps, whose equilibria are those of the differential equation."""
-        given = {key: getattr(self, key) for key in self.__dataclass_fields__ if key not in ("solver", *IN_TIME)}
-        return Phases(**given)
+        usual: dict[str, Any] = {f.name: f.default for f in fields(self) if f.name in ("solver", *IN_TIME)}
+        return replace(self, **usual)
 
     def __post_init__(self) -> None:
         settle(self, "phases.", LARGEST)

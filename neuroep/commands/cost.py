@@ -33,6 +33,7 @@ def act(options: argparse.Namespace) -> int:
     from neuroep.errors import BadInput
     from neuroep.specs.catalogue import load_device, load_model
     from neuroep.studies.estimate import estimate_cost
+    from neuroep.studies.experiment import refuse_freeing_nothing
 
     if options.seed < 0:
         raise BadInput(f"seed {options.seed}", "--seed", "a whole number from 0")
@@ -43,8 +44,7 @@ def act(options: argparse.Namespace) -> int:
         if named.count(name) > 1:
             raise BadInput(f"device {name} is named twice", "--device", "each once")
     names = names_in(options.without)
-    if names and not any(device.is_hardware for device in devices):
-        raise BadInput("no hardware to free of effects", "--without", "with a hardware profile as --device")
+    refuse_freeing_nothing(names, devices)
     found = [estimate_cost(model, device, options.seed, options.engine, names) for device in devices]
     network = model.network()
     if options.json:

@@ -147,9 +147,8 @@ def _settling(phases: Phases) -> str:
 def _training_row(name: str, training: Training, programming: Programming | None = None) -> tuple[str, ...]:
     used = ("", "") if programming is None else (programming.method.value, programming.reads.value)
     rates = ", ".join(f"{rate:g}" for rate in training.learning_rates)
-    numbers = f"{training.decay:g}", f"{training.momentum:g}", f"{training.weight_decay:g}"
-    decay, *others = numbers
-    return name, str(training.epochs), str(training.batch_size), rates, decay, training.rule, *others, *used
+    descent = f"{training.decay:g}", training.rule, f"{training.momentum:g}", f"{training.weight_decay:g}"
+    return name, str(training.epochs), str(training.batch_size), rates, *descent, *used
 
 
 def show_device(spec: DeviceSpec) -> None:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from neuroep.data.dataset import Dataset, assemble, class_labels, fingerprint, holdout, inputs
-from neuroep.data.labels import label_remark
-from neuroep.data.scaling import scale_remark, scaled
+from neuroep.data.dataset import Dataset, assemble, check_counts, fingerprint, holdout
+from neuroep.data.files import ARRAYS, parts, remarked
+from neuroep.data.scaling import scaled
 from neuroep.errors import BadInput
 
 LICENCE = "not stated (the user's own arrays)"
-NAMES = ("x", "y"), ("x_train", "y_train", "x_test", "y_test")
+NAMES = ("x", "y"), ARRAYS
 
 
 def from_arrays(arrays: Sequence[Any], scale: str = "none") -> Dataset:
@@ -39,22 +38,11 @@ def from_arrays(arrays: Sequence[Any], scale: str = "none") -> Dataset:
     given = [_array(values, f"data: {name}") for values, name in zip(arrays, names, strict=True)]
     if len(given) == 2:
         x, y = given
-        if len(x) != len(y):
-            raise BadInput(f"{len(x)} inputs and {len(y)} labels", "data", "as many labels as inputs")
-        train, test = holdout(len(x), "data")
-        given = [x[train], y[train], x[test], y[test]]
-        names = NAMES[1]
-    if (given[0].dtype == np.uint8) != (given[2].dtype == np.uint8):
-        types = f"x_train of type {given[0].dtype} and x_test of type {given[2].dtype}"
-        raise BadInput(types, "data", "uint8, which is divided by 255, in both or in neither")
-    x_train, x_test = (inputs(values, f"data: {names[i]}") for i, values in ((0, given[0]), (2, given[2])))
-    if given[0].dtype == np.uint8:
-        x_train, x_test = (part / np.float32(255) for part in (x_train, x_test))
-    y_train, y_test = (class_labels(values, f"data: {names[i]}") for i, values in ((1, given[1]), (3, given[3])))
-    digest = fingerprint((x_train, y_train, x_test, y_test))
-    found = assemble("arrays", "data", digest, LICENCE, (x_train, y_train), (x_test, y_test))
-    labels = label_remark(found.y_train, found.y_test, "data")
-    return scaled(replace(found, label_remark=labels, input_remark=scale_remark(found.x_train)), scale)
+        check_counts(x, y, "data")
+        kept, aside = holdout(len(x), "data")
+        given = [x[kept], y[kept], x[aside], y[aside]]
+    train, test = parts(given, "data")
+    return scaled(remarked(assemble("arrays", "data", fingerprint((*train, *test)), LICENCE, train, test)), scale)
 
 
 def _array(values: Any, where: str) -> np.ndarray[Any, Any]:

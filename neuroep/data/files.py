@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,9 +26,29 @@ Part = tuple[FloatInputs, Labels]
 
 def own(path: Path, sha256: str, train: Part, test: Part, hint: str = "", remark: str = "") -> Dataset:
     """Return the data set of a user's own file, with what is odd about it; `hint` and `remark` are the reader's own."""
-    dataset = assemble(path.stem, str(path), sha256, OWN_LICENCE, train, test)
-    labels = label_remark(dataset.y_train, dataset.y_test, str(path), hint)
+    return remarked(assemble(path.stem, str(path), sha256, OWN_LICENCE, train, test), hint, remark)
+
+
+def remarked(dataset: Dataset, hint: str = "", remark: str = "") -> Dataset:
+    """Return a data set with what is odd about its labels and, unless `remark` says, its inputs."""
+    labels = label_remark(dataset.y_train, dataset.y_test, dataset.source, hint)
     return replace(dataset, label_remark=labels, input_remark=remark or scale_remark(dataset.x_train))
+
+
+def parts(arrays: Sequence[NDArray[np.generic]], where: str) -> tuple[Part, Part]:
+    """Return training and test set of the four `ARRAYS`, checked; inputs of type uint8 are divided by 255.
+
+    Raises
+    ------
+    BadInput
+        Naming the array that can't be used.
+    """
+    x_train, y_train, x_test, y_test = arrays
+    if (x_train.dtype == np.uint8) != (x_test.dtype == np.uint8):
+        types = f"x_train of type {x_train.dtype} and x_test of type {x_test.dtype}"
+        raise BadInput(types, where, "uint8, which is divided by 255, in both or in neither")
+    train = _inputs(x_train, f"{where}: x_train"), class_labels(y_train, f"{where}: y_train")
+    return train, (_inputs(x_test, f"{where}: x_test"), class_labels(y_test, f"{where}: y_test"))
 
 
 def check_file(path: Path) -> None:
@@ -53,12 +74,7 @@ def load_npz(path: Path) -> Dataset:
     """
     check_file(path)
     arrays = _arrays(path)
-    x_train, y_train, x_test, y_test = (arrays[name] for name in ARRAYS)
-    if (x_train.dtype == np.uint8) != (x_test.dtype == np.uint8):
-        types = f"x_train of type {x_train.dtype} and x_test of type {x_test.dtype}"
-        raise BadInput(types, str(path), "uint8, which is divided by 255, in both or in neither")
-    train = _inputs(x_train, f"{path}: x_train"), class_labels(y_train, f"{path}: y_train")
-    test = _inputs(x_test, f"{path}: x_test"), class_labels(y_test, f"{path}: y_test")
+    train, test = parts([arrays[name] for name in ARRAYS], str(path))
     with path.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     return own(path, digest, train, test)

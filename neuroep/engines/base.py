@@ -145,25 +145,13 @@ class Engine(Protocol):
         ...
 
     def settle_free(
-        self,
-        circuit: Circuit,
-        drive: FloatArray,
-        plan: How,
-        noise_key: int,
-        ledger: Ledger,
-        phase: Phase,
+        self, circuit: Circuit, drive: FloatArray, plan: How, noise_key: int, ledger: Ledger, phase: Phase
     ) -> Equilibrium:
         """Settle without nudging, from zero states."""
         ...
 
     def settle_nudged(
-        self,
-        circuit: Circuit,
-        free: Equilibrium,
-        nudge: Nudge,
-        plan: How,
-        noise_key: int,
-        ledger: Ledger,
+        self, circuit: Circuit, free: Equilibrium, nudge: Nudge, plan: How, noise_key: int, ledger: Ledger
     ) -> Equilibrium:
         """Settle nudged copies of a minibatch, each from the free equilibrium."""
         ...
@@ -203,3 +191,12 @@ class Engine(Protocol):
         out_L ← keep · out_L + rate_L · s_{L−1}ᵀ (ŷ − y) / batch; does nothing where there is no read-out.
         """
         ...
+
+
+def phases_in_turn(
+    engine: Engine, circuit: Circuit, x: FloatArray, plans: Plans | Courses, nudge: Nudge, keys: Keys, ledger: Ledger
+) -> tuple[Equilibrium, Equilibrium]:
+    """Drive, settle free and settle nudged by an engine's three calls."""
+    drive = engine.drive(circuit, x, keys.drive, ledger, Phase.FREE)
+    free = engine.settle_free(circuit, drive, plans.free, keys.free, ledger, Phase.FREE)
+    return free, engine.settle_nudged(circuit, free, nudge, plans.nudged, keys.nudged, ledger)

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from neuroep.circuit import Circuit, keeps_registers, read_size
 from neuroep.cost.traces import Recorder
 from neuroep.engines import in_time
-from neuroep.engines.base import Accumulation, Courses, How, Keys, Nudge, Plan, Plans
+from neuroep.engines.base import Accumulation, Courses, How, Keys, Nudge, Plan, Plans, phases_in_turn
 from neuroep.engines.reads import read, read_change
 from neuroep.equilibrium import Equilibrium, Registers
 from neuroep.ledger import Event, Ledger, Phase
@@ -87,13 +87,7 @@ class ReferenceEngine:
         return read(circuit, 1, True, x, noise_key, np.arange(len(x)), 0)
 
     def settle_free(
-        self,
-        circuit: Circuit,
-        drive: FloatArray,
-        plan: How,
-        noise_key: int,
-        ledger: Ledger,
-        phase: Phase,
+        self, circuit: Circuit, drive: FloatArray, plan: How, noise_key: int, ledger: Ledger, phase: Phase
     ) -> Equilibrium:
         """See Engine."""
         if isinstance(plan, ContinuousPlan):
@@ -110,13 +104,7 @@ class ReferenceEngine:
         return self._settle(circuit, work, nothing, plan, noise_key, ledger, phase)
 
     def settle_nudged(
-        self,
-        circuit: Circuit,
-        free: Equilibrium,
-        nudge: Nudge,
-        plan: How,
-        noise_key: int,
-        ledger: Ledger,
+        self, circuit: Circuit, free: Equilibrium, nudge: Nudge, plan: How, noise_key: int, ledger: Ledger
     ) -> Equilibrium:
         """See Engine."""
         if isinstance(plan, ContinuousPlan):
@@ -139,9 +127,7 @@ class ReferenceEngine:
         self, circuit: Circuit, x: FloatArray, plans: Plans | Courses, nudge: Nudge, keys: Keys, ledger: Ledger
     ) -> tuple[Equilibrium, Equilibrium]:
         """See Engine."""
-        drive = self.drive(circuit, x, keys.drive, ledger, Phase.FREE)
-        free = self.settle_free(circuit, drive, plans.free, keys.free, ledger, Phase.FREE)
-        return free, self.settle_nudged(circuit, free, nudge, plans.nudged, keys.nudged, ledger)
+        return phases_in_turn(self, circuit, x, plans, nudge, keys, ledger)
 
     def _settle(
         self,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from neuroep import checks
 from neuroep.circuit import Circuit
-from neuroep.engines import Accumulation, Engine, Plan
+from neuroep.engines import Accumulation, Engine, How
 from neuroep.equilibrium import ResultCode
 from neuroep.errors import BadInput, Diverged
 from neuroep.hardware.device import Device, Mounted, Update, by_states
@@ -25,7 +25,6 @@ from neuroep.physics.activations import stuck_units
 from neuroep.physics.costs import cost, predicted_labels
 from neuroep.recipe import Phases, Programming, Recipe, Training
 from neuroep.rng import stream
-from neuroep.solvers.plan import ContinuousPlan
 from neuroep.weights import FloatArray, Weights
 
 #: Samples settled at once when nothing is learned.
@@ -118,9 +117,7 @@ class Progress:
         return patience > 0 and len(seen) > patience and max(seen[-patience:]) <= max(seen[:-patience])
 
 
-def free_outputs(
-    engine: Engine, circuit: Circuit, x: FloatArray, plan: Plan | ContinuousPlan, seed: int, ledger: Ledger
-) -> FloatArray:
+def free_outputs(engine: Engine, circuit: Circuit, x: FloatArray, plan: How, seed: int, ledger: Ledger) -> FloatArray:
     """Return the free equilibrium's output of each sample, (N, n_L), counted as inference.
 
     Raises
@@ -148,9 +145,7 @@ class Evaluation(NamedTuple):
     stuck: tuple[int, ...]
 
 
-def evaluate(
-    engine: Engine, circuit: Circuit, samples: Samples, plan: Plan | ContinuousPlan, seed: int, ledger: Ledger
-) -> Evaluation:
+def evaluate(engine: Engine, circuit: Circuit, samples: Samples, plan: How, seed: int, ledger: Ledger) -> Evaluation:
     """Return how the free outputs name the labels of some samples."""
     samples = fitting(samples, circuit)
     with engine.session():
@@ -159,9 +154,7 @@ def evaluate(
     return Evaluation(right, stuck_units(int(circuit.activations[-1]), outputs, samples.labels))
 
 
-def accuracy(
-    engine: Engine, circuit: Circuit, samples: Samples, plan: Plan | ContinuousPlan, seed: int, ledger: Ledger
-) -> float:
+def accuracy(engine: Engine, circuit: Circuit, samples: Samples, plan: How, seed: int, ledger: Ledger) -> float:
     """Return the share of samples whose free output names their label."""
     return evaluate(engine, circuit, samples, plan, seed, ledger).accuracy
 

@@ -20,7 +20,7 @@ from neuroep.specs.reading import Table, at, convert, name_of, read_toml, refuse
 
 if TYPE_CHECKING:
     from neuroep.hardware.device import Device
-    from neuroep.hardware.loihi.chip import LearningChip
+    from neuroep.hardware.loihi.chip import LearningChip, OnChip
     from neuroep.hardware.loihi.cores import CoreMap
     from neuroep.network import Network
 
@@ -125,10 +125,8 @@ class DeviceSpec:
 
     def chip(self) -> LearningChip | None:
         """Return the chip's cores and learning rule, or None for a profile that doesn't say."""
-        from neuroep.hardware.loihi.chip import OnChip
-
-        device = self.build()
-        return device.chip if isinstance(device, OnChip) else None
+        device = self._on_chip()
+        return None if device is None else device.chip
 
     def core_map(self, network: Network) -> CoreMap | None:
         """Return where a network goes on the chip, or None without one.
@@ -138,10 +136,14 @@ class DeviceSpec:
         BadInput
             If it doesn't fit: the layer, what is full, what is allowed.
         """
+        device = self._on_chip()
+        return None if device is None else device.place(network)
+
+    def _on_chip(self) -> OnChip | None:
         from neuroep.hardware.loihi.chip import OnChip
 
         device = self.build()
-        return device.place(network) if isinstance(device, OnChip) else None
+        return device if isinstance(device, OnChip) else None
 
     def build(self) -> Device | None:
         """Return the hardware model, or None for a profile that only has prices.

@@ -72,8 +72,7 @@ class Experiment:
             raise BadInput(f"seeds {self.seeds}", "--seed", "one or more whole numbers from 0")
         if any(spec.name == IDEAL and spec.is_hardware for spec in self.devices):
             raise BadInput("a hardware profile is called 'ideal', as no hardware is", "--device", "another file name")
-        if self.without and not any(spec.is_hardware for spec in self.devices):
-            raise BadInput("no hardware to free of effects", "--without", "with a hardware profile as --device")
+        refuse_freeing_nothing(self.without, self.devices)
         checks.one_of(self.engine, NAMES, "engine", "--engine")
         checks.count(self.threads, "--threads", noun="threads")
         if not self.backprop:
@@ -177,6 +176,12 @@ class Experiment:
             for name, key in idle:
                 del parts[name][key]
         return plain | ({"without": sorted(set(self.without))} if self.without else {})
+
+
+def refuse_freeing_nothing(effects: Sequence[str], devices: Sequence[DeviceSpec]) -> None:
+    """Refuse effects to switch off where no device is hardware."""
+    if effects and not any(spec.is_hardware for spec in devices):
+        raise BadInput("no hardware to free of effects", "--without", "with a hardware profile as --device")
 
 
 def scale_of(dataset: Dataset) -> dict[str, str]:

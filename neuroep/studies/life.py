@@ -166,7 +166,11 @@ def check(model: ModelSpec, device: DeviceSpec, source: str, verify: bool) -> No
     Rig(network=network, recipe=recipe, device=chip.device).check()
     if source == "ep":
         Rig(network=network, recipe=model.recipe()).check()
-    elif source != "backprop":
+    elif source == "backprop":
+        from neuroep.bridges.torch_twin import refuse_rule
+
+        refuse_rule(recipe.backprop)
+    else:
         load_weights(source, network)
 
 

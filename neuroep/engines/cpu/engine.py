@@ -13,7 +13,7 @@ from numpy.typing import DTypeLike
 
 from neuroep.circuit import Circuit, keeps_registers, read_size
 from neuroep.engines import in_time
-from neuroep.engines.base import Accumulation, Courses, How, Keys, Nudge, Plan, Plans, refuse_unknown
+from neuroep.engines.base import Accumulation, Courses, How, Keys, Nudge, Plan, Plans, phases_in_turn, refuse_unknown
 from neuroep.engines.cpu import contrast_kernels, kernels, ode
 from neuroep.engines.cpu.blas import find_blas
 from neuroep.engines.cpu.read_kernels import SCRATCH, IntArray
@@ -168,13 +168,7 @@ class CpuEngine:
         return out.reshape(len(x), n1)
 
     def settle_free(
-        self,
-        circuit: Circuit,
-        drive: FloatArray,
-        plan: How,
-        noise_key: int,
-        ledger: Ledger,
-        phase: Phase,
+        self, circuit: Circuit, drive: FloatArray, plan: How, noise_key: int, ledger: Ledger, phase: Phase
     ) -> Equilibrium:
         """See Engine."""
         if isinstance(plan, ContinuousPlan):
@@ -187,13 +181,7 @@ class CpuEngine:
         return self._settle(circuit, work, fresh, fresh, work.nothing, plan, noise_key, ledger, phase)
 
     def settle_nudged(
-        self,
-        circuit: Circuit,
-        free: Equilibrium,
-        nudge: Nudge,
-        plan: How,
-        noise_key: int,
-        ledger: Ledger,
+        self, circuit: Circuit, free: Equilibrium, nudge: Nudge, plan: How, noise_key: int, ledger: Ledger
     ) -> Equilibrium:
         """See Engine."""
         if isinstance(plan, ContinuousPlan):
@@ -236,9 +224,7 @@ class CpuEngine:
     ) -> tuple[Equilibrium, Equilibrium]:
         """See Engine; sweeps in one call a block of samples."""
         if isinstance(plans, Courses):
-            drive = self.drive(circuit, x, keys.drive, ledger, Phase.FREE)
-            settled = self.settle_free(circuit, drive, plans.free, keys.free, ledger, Phase.FREE)
-            return settled, self.settle_nudged(circuit, settled, nudge, plans.nudged, keys.nudged, ledger)
+            return phases_in_turn(self, circuit, x, plans, nudge, keys, ledger)
         sizes, batch = ledger.sizes, len(x)
         work = sizes[0] * sizes[1] + _hidden_work(sizes)
         free = self._workspace(circuit, batch, "free phase", ledger, work)

@@ -331,7 +331,7 @@ class Crossbar:
         """Write what all conductances now mean into the circuit's buffers; `solve` the wires anew, too."""
         plus, minus = (aging.shown(cast(FloatArray, mounted.state[key])) for key in ("devices", "against"))
         sizes = [int(n) for n in mounted.circuit.sizes]
-        starts, full_scale = Layout.of(sizes).starts, cast(FloatArray, mounted.state["full_scale"])
+        starts, full_scale = mounted.circuit.starts, cast(FloatArray, mounted.state["full_scale"])
         for k in range(1, len(sizes)):
             part = slice(starts[k - 1], starts[k])
             scale = plus.dtype.type(full_scale[k - 1] / self.full)  # as kernels have it, for bit-identical weights

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from neuroep.circuit import Circuit, has_noise
-from neuroep.engines import Accumulation, Courses, Engine, Keys, Nudge, Plan, Plans
+from neuroep.engines import Accumulation, Courses, Engine, How, Keys, Nudge, Plan, Plans
 from neuroep.equilibrium import Equilibrium
 from neuroep.errors import BadInput
 from neuroep.learning.methods.estimators import Scheme, scheme
@@ -69,7 +69,7 @@ def sweep_plans(phases: Phases, depth: int) -> Plans:
     )
 
 
-def step_keys(circuit: Circuit, plan: Plan | ContinuousPlan, seed: int, *names: str | int) -> Keys:
+def step_keys(circuit: Circuit, plan: How, seed: int, *names: str | int) -> Keys:
     """Return the noise keys of one step; a circuit without read noise, settled without thermal noise, needs none."""
     if not has_noise(circuit) and not (isinstance(plan, ContinuousPlan) and plan.thermal is not None):
         return QUIET
