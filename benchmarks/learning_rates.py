@@ -22,7 +22,7 @@ import msgspec
 import numpy as np
 
 from neuroep.bridges import torch_backprop
-from neuroep.circuit import Circuit
+from neuroep.circuit import Circuit, coupling_down, coupling_up
 from neuroep.data import load_data
 from neuroep.errors import BadInput, Diverged
 from neuroep.hardware.crossbar.device import Crossbar
@@ -31,7 +31,6 @@ from neuroep.hardware.device import Device, Ideal, programmed
 from neuroep.hardware.effects import without
 from neuroep.learning.trainer import Progress
 from neuroep.network import Network
-from neuroep.physics.hopfield import coupling_down, coupling_up
 from neuroep.recipe import Recipe, Training
 from neuroep.specs.catalogue import load_device, load_model
 from neuroep.studies.rig import Rig

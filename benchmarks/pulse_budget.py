@@ -28,11 +28,12 @@ from neuroep.hardware.cells.law import Column, Law, LawCode
 from neuroep.hardware.crossbar.device import Crossbar
 from neuroep.hardware.crossbar.pulsing import Array
 from neuroep.hardware.crossbar.state_trains import StatePulser
-from neuroep.hardware.device import Mounted, Products, StateUpdate
+from neuroep.hardware.device import Mounted, StateUpdate
 from neuroep.learning.readings import Difference
 from neuroep.learning.state_products import state_update
 from neuroep.learning.trainer import Progress
 from neuroep.ledger import Event, Ledger, Phase
+from neuroep.physics.base import Products
 from neuroep.recipe import Method, Trains
 from neuroep.rng import stream
 from neuroep.specs.catalogue import load_device, load_model

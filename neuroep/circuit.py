@@ -24,8 +24,15 @@ class Circuit(NamedTuple):
         Codes of :class:`neuroep.network.Activation`.
     cost : int
         Code of :class:`neuroep.network.Cost`.
+    last : int
+        Index D of the last dynamical layer: L, or L−1 under a read-out.
+    physics : int
+        Code of the energy that states minimise (:data:`neuroep.physics.known.PHYSICS`).
     feedback : float
         Feedback gain γ.
+    reach : ndarray of float64, shape (L + 1,)
+        γ^{D−k}: the share of a nudge of the output that is left in layer k, by which the contrast of what couples
+        into it is divided. 1 for a read-out.
     up, down : ndarray
         Couplings as read from below (s_{k−1} → layer k) and from above (s_k → layer k−1). Both in the
         layout (n_{k−1}, n_k); the same buffer where the two reads agree.
@@ -68,7 +75,10 @@ class Circuit(NamedTuple):
     sizes: NDArray[np.int64]
     activations: NDArray[np.int64]
     cost: int
+    last: int
+    physics: int
     feedback: float
+    reach: NDArray[np.float64]
     up: FloatArray
     down: FloatArray
     biases: FloatArray
@@ -88,6 +98,26 @@ class Circuit(NamedTuple):
     trace_bits: int = 0
     changes: int = 0
     adjoint: int = 0
+
+
+def coupling_up(circuit: Circuit, k: int) -> FloatArray:
+    """Return W_k as read from below, a view (n_{k−1}, n_k)."""
+    return _block(circuit, circuit.up, k)
+
+
+def coupling_down(circuit: Circuit, k: int) -> FloatArray:
+    """Return W_k as read from above, a view (n_{k−1}, n_k)."""
+    return _block(circuit, circuit.down, k)
+
+
+def layer_bias(circuit: Circuit, k: int) -> FloatArray:
+    """Return b_k, a view (n_k,)."""
+    return circuit.biases[circuit.units[k - 1] : circuit.units[k]]
+
+
+def _block(circuit: Circuit, buffer: FloatArray, k: int) -> FloatArray:
+    part = buffer[circuit.starts[k - 1] : circuit.starts[k]]
+    return part.reshape(circuit.sizes[k - 1], circuit.sizes[k])
 
 
 def has_noise(circuit: Circuit) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from enum import IntEnum
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
@@ -15,35 +14,11 @@ from neuroep import checks
 from neuroep.errors import BadInput
 from neuroep.fields import settle
 from neuroep.layout import Layout
+from neuroep.physics.activations import Activation as Activation
+from neuroep.physics.costs import Cost as Cost
+from neuroep.physics.hopfield import HOPFIELD
+from neuroep.physics.known import PHYSICS
 from neuroep.weights import Weights
-
-
-class Activation(IntEnum):
-    """The function ρ that turns a unit's input into its state."""
-
-    LINEAR = 0
-    HARD_SIGMOID = 1
-    TANH = 2
-    RELU6 = 3
-
-    @property
-    def label(self) -> str:
-        """The name used in TOML and on the command line."""
-        return self.name.lower().replace("_", "-")
-
-
-class Cost(IntEnum):
-    """The function C of the output that training lowers."""
-
-    MSE = 0
-    CROSS_ENTROPY = 1
-    HINGE = 2
-    SQUARED_HINGE = 3
-
-    @property
-    def label(self) -> str:
-        """The name used in TOML and on the command line."""
-        return self.name.lower().replace("_", "-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +70,15 @@ class Network:
         (Laborieux et al. 2021); with the others it is dynamical and its nudged update is exact.
     feedback : float
         Feedback gain γ in (0, 1] that scales every downward coupling (Xie & Seung 2003).
+    physics : str
+        Name of the energy that states minimise, one of :data:`neuroep.physics.known.PHYSICS`.
     """
 
     layers: tuple[Layer, ...]
     couplings: tuple[Coupling, ...]
     cost: Cost = Cost.MSE
     feedback: float = 1.0
+    physics: str = HOPFIELD.name
 
     def __post_init__(self) -> None:
         settle(self, "network.")
@@ -115,30 +93,15 @@ class Network:
         if weights > MOST_WEIGHTS:
             needed = f"{weights:.3g} weights, {4e-9 * weights:.3g} GB for each copy of them"
             raise BadInput(needed, "layers", f"at most {MOST_WEIGHTS:,} weights")
-        self._check_output()
-
-    def _check_output(self) -> None:
-        output = self.layers[-1].activation
-        if self.cost is Cost.CROSS_ENTROPY:
-            if len(self.layers) < 3:
-                raise BadInput("a cross-entropy read-out with no layer under it", "layers", "at least one hidden layer")
-            allowed = [Activation.LINEAR]
-        elif self.cost is Cost.MSE:
-            allowed = [Activation.LINEAR, Activation.HARD_SIGMOID, Activation.RELU6]
-        else:
-            allowed = [Activation.LINEAR]
-        if output not in allowed:
-            raise BadInput(
-                f"output activation {output.label!r} with cost {self.cost.label!r}",
-                "layers",
-                ", ".join(a.label for a in allowed) + " (their nudged update is exact)",
-            )
+        energy = PHYSICS[checks.one_of(self.physics, PHYSICS, "physics", "physics")]
+        energy.check(self.sizes, [layer.activation for layer in self.layers], self.cost, self.feedback)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the network as plain data, activations and cost by name."""
         layers = [asdict(layer) | {"activation": layer.activation.label} for layer in self.layers]
         couplings = [asdict(coupling) for coupling in self.couplings]
-        return {"layers": layers, "couplings": couplings, "cost": self.cost.label, "feedback": self.feedback}
+        return {"layers": layers, "couplings": couplings, "cost": self.cost.label, "feedback": self.feedback,
+                "physics": self.physics}  # fmt: skip
 
     @cached_property
     def sizes(self) -> Layout:

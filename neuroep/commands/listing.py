@@ -108,7 +108,7 @@ def show_model(spec: ModelSpec) -> None:
     network, recipe = spec.network(), spec.recipe()
     scale = "" if spec.scale == "none" else f", scaled: {spec.scale}"
     say(f"{spec.name}: {spec.summary}\n  file {spec.path}\n  data {spec.data}{scale}")
-    say(f"  cost {network.cost.label}, feedback gain γ = {network.feedback:g}")
+    say(f"  {network.physics} energy, cost {network.cost.label}, feedback gain γ = {network.feedback:g}")
     layers = [
         (
             str(k), str(layer.size), "clamped input" if k == 0 else layer.activation.label,

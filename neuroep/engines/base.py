@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from neuroep.circuit import Circuit
 from neuroep.equilibrium import Equilibrium
-from neuroep.errors import NotAvailable
+from neuroep.errors import BadInput, NotAvailable
 from neuroep.ledger import Ledger, Phase
 from neuroep.physics import scalars
 from neuroep.solvers.plan import ContinuousPlan
@@ -91,20 +91,41 @@ class Accumulation(NamedTuple):
     keep: float
 
 
-def refuse_unknown(circuit: Circuit, engine: str) -> None:
-    """Refuse an activation or a cost that compiled kernels have no branch for: they would take it for another.
+def unknown(circuit: Circuit, engine: str) -> str | None:
+    """Return what compiled kernels have no branch for, an activation, a cost or an energy, and would take for another.
 
-    Raises
-    ------
-    NotAvailable
-        Naming the code and the engine.
+    In words, with the remedy; None where they know everything.
     """
     for what, codes, known in (
-        ("activation", circuit.activations[1:], scalars.ACTIVATIONS), ("cost", [circuit.cost], scalars.COSTS)
+        ("activation", circuit.activations[1:], scalars.ACTIVATIONS),
+        ("cost", [circuit.cost], scalars.COSTS),
+        ("physics", [circuit.physics], scalars.PHYSICS),
     ):  # fmt: skip
         missing = sorted({int(code) for code in codes} - set(known))
         if missing:
-            raise NotAvailable(f"the {engine} engine has no {what} of code {missing[0]}: use --engine reference")
+            return f"the {engine} engine has no {what} of code {missing[0]}: use --engine reference"
+    return None
+
+
+def refuse_unknown(circuit: Circuit, engine: str) -> None:
+    """Raise NotAvailable with what :func:`unknown` says."""
+    reason = unknown(circuit, engine)
+    if reason is not None:
+        raise NotAvailable(reason)
+
+
+def refuse_unsupported(engine: Engine, circuit: Circuit, how: How) -> None:
+    """Refuse a circuit that an engine can't settle, or can't settle so.
+
+    Raises
+    ------
+    BadInput
+        With the engine's reason.
+    """
+    reason = engine.supports(circuit, how)
+    if reason is not None:
+        problem, _, remedy = reason.partition(": use ")
+        raise BadInput(problem, "engine", remedy)
 
 
 def refuse_off_host(engine: Engine, what: str) -> None:
@@ -134,6 +155,10 @@ class Engine(Protocol):
     @property
     def on_host(self) -> bool:
         """Whether it works on the host's processors and memory, as numpy does."""
+        ...
+
+    def supports(self, circuit: Circuit, how: How) -> str | None:
+        """Return why it can't settle a circuit in this way, with the remedy; None if it can."""
         ...
 
     def session(self) -> AbstractContextManager[object]:

@@ -11,7 +11,6 @@ from neuroep.circuit import Circuit, read_size
 from neuroep.engines.base import Nudge
 from neuroep.equilibrium import Equilibrium
 from neuroep.ledger import Event, Ledger, Phase
-from neuroep.physics import hopfield
 from neuroep.rng import noise_key as named_key
 from neuroep.solvers.plan import ContinuousPlan, Settled
 from neuroep.solvers.problems import Flow
@@ -29,7 +28,7 @@ def settle_free(
     """Settle without nudging, from zeros."""
     batch, dtype = len(drive), drive.dtype
     nothing = Nudge(np.zeros((batch, int(circuit.sizes[-1])), dtype), np.zeros(batch, dtype))
-    units = int(circuit.units[hopfield.dynamical(circuit)])
+    units = int(circuit.units[circuit.last])
     return _settle(integrate, circuit, drive, nothing, plan, np.zeros((batch, units), dtype), noise_key, ledger, phase)
 
 
@@ -63,7 +62,7 @@ def _count(
     solver, tried = plan.solver, settled.equilibrium.steps
     anew = 0 if solver.first_same_as_last else int((tried - settled.refused).sum())
     rows, batch = len(tried) + int(tried.sum()) * (solver.stages - 1) + anew, len(tried)
-    last, depth = hopfield.dynamical(circuit), len(circuit.sizes) - 1
+    last, depth = circuit.last, len(circuit.sizes) - 1
     ledger.add(phase, Event.SAMPLE, 0, batch)
     ledger.add(phase, Event.SWEEP, 0, rows)
     for k in range(1, depth + 1):

@@ -8,9 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from neuroep.circuit import Circuit, reads_exactly
+from neuroep.circuit import Circuit, coupling_down, coupling_up, reads_exactly
 from neuroep.hardware.converters import quantize
-from neuroep.physics import hopfield
 from neuroep.rng import counter_normal
 from neuroep.weights import FloatArray
 
@@ -84,7 +83,7 @@ def read_change(
 
 def _weights(circuit: Circuit, k: int, upward: bool, other: bool) -> FloatArray:
     """What a read multiplies with, (lines, sums); the other direction's weights for adjoint reads."""
-    found = (hopfield.coupling_up if upward != other else hopfield.coupling_down)(circuit, k)
+    found = (coupling_up if upward != other else coupling_down)(circuit, k)
     return found if upward else found.T
 
 

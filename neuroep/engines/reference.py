@@ -21,14 +21,14 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from neuroep.circuit import Circuit, keeps_registers, read_size
+from neuroep.circuit import Circuit, keeps_registers, layer_bias, read_size
 from neuroep.cost.traces import Recorder
 from neuroep.engines import in_time
 from neuroep.engines.base import Accumulation, Courses, How, Keys, Nudge, Plan, Plans, phases_in_turn
 from neuroep.engines.reads import read, read_change
 from neuroep.equilibrium import Equilibrium, Registers
 from neuroep.ledger import Event, Ledger, Phase
-from neuroep.physics import hopfield
+from neuroep.physics.known import physics_of
 from neuroep.solvers.integrate import integrate
 from neuroep.solvers.plan import ContinuousPlan
 from neuroep.solvers.stopping import result_codes
@@ -67,6 +67,10 @@ class ReferenceEngine:
     recorder: Recorder | None = None
     name: str = "reference"
     on_host: bool = True
+
+    def supports(self, circuit: Circuit, how: How) -> str | None:
+        """See Engine; it settles whatever there is."""
+        return None
 
     def session(self) -> AbstractContextManager[object]:
         """See Engine; numpy needs nothing."""
@@ -171,14 +175,14 @@ class ReferenceEngine:
         phase: Phase,
     ) -> FloatArray:
         rows, depth = work.rows, len(circuit.sizes) - 1
-        targets, beta = nudge.targets[rows], nudge.beta[rows]
-        total = hopfield.bias(circuit, k) + self._from_below(circuit, work, k, noise_key, sweep, ledger, phase)
-        last, nudged = hopfield.dynamical(circuit), phase is Phase.NUDGED
+        targets, beta, physics = nudge.targets[rows], nudge.beta[rows], physics_of(circuit)
+        total = layer_bias(circuit, k) + self._from_below(circuit, work, k, noise_key, sweep, ledger, phase)
+        last, nudged = circuit.last, phase is Phase.NUDGED
         fed_back = k < last or (k < depth and nudged)
         if fed_back:
-            source, gain = hopfield.feedback_source(circuit, k + 1, work.states[k][rows], targets, beta)
+            source, gain = physics.feedback_source(circuit, k + 1, work.states[k][rows], targets, beta)
             total = total + gain * self._from_above(circuit, work, k, source, noise_key, sweep, ledger, phase)
-        new = hopfield.block_update(circuit, k, total, targets, beta)
+        new = physics.block_update(circuit, k, total, targets, beta)
         change = new - work.states[k - 1][rows]
         work.states[k - 1][rows] = new
         above = [_name("d", k, phase)] if fed_back else [work.targets] if nudged and k == last else []
@@ -223,7 +227,7 @@ class ReferenceEngine:
             ledger.add_read(phase, False, k + 1, len(work.rows), *read_size(circuit, k + 1, False))
             size, above = int(circuit.sizes[k]), int(circuit.sizes[k + 1])
             sent = [(_name("s", k + 1, phase), source.size)]
-            if k == hopfield.dynamical(circuit):  # a read-out sends down what the target lacks
+            if k == circuit.last:  # a read-out sends down what the target lacks
                 sent += [(work.targets, source.size)]
             self._note([*sent, (f"W{k + 1}", size * above)], [(_name("d", k, phase), len(source) * size)])
         return work.down[k - 1][work.rows]
@@ -250,15 +254,12 @@ class ReferenceEngine:
         ledger: Ledger,
     ) -> None:
         """See Engine."""
-        last, batch = hopfield.dynamical(circuit), len(x)
-        below: FloatArray = x
-        for k in range(1, last + 1):
-            scale = -into.rates[k - 1] / circuit.feedback ** (last - k)
-            weighted = coefficients[:, None] * states[k - 1]
-            if k == 1:  # the clamped input is alike in every copy, so the copies are summed first
-                weighted = weighted.reshape(-1, batch, weighted.shape[1]).sum(axis=0)
-            _accumulate(into, k, scale * (below.T @ weighted), scale * weighted.sum(axis=0))
-            ledger.add(Phase.UPDATE, Event.CONTRAST, k, len(weighted))
+        physics, below = physics_of(circuit), x
+        for k in range(1, circuit.last + 1):
+            rate, products = into.rates[k - 1], physics.products(circuit, k, below, states[k - 1], coefficients)
+            scale = -rate / float(circuit.reach[k])
+            _accumulate(into, k, rate * products.summed(), scale * (coefficients @ states[k - 1]))
+            ledger.add(Phase.UPDATE, Event.CONTRAST, k, len(below))
             below = states[k - 1]
 
     def readout_gradient(
@@ -271,7 +272,7 @@ class ReferenceEngine:
     ) -> None:
         """See Engine."""
         depth = len(circuit.sizes) - 1
-        if hopfield.dynamical(circuit) == depth:
+        if circuit.last == depth:
             return
         error = into.rates[depth - 1] * (free.output - targets) / len(targets)
         _accumulate(into, depth, free.states[-2].T @ error, error.sum(axis=0))

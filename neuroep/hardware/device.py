@@ -13,6 +13,8 @@ from neuroep.errors import BadInput
 from neuroep.layout import Layout
 from neuroep.ledger import Event, Ledger, Phase
 from neuroep.network import Network
+from neuroep.physics.base import Products
+from neuroep.physics.known import PHYSICS
 from neuroep.recipe import Programming
 from neuroep.weights import FloatArray, Weights, fitting
 
@@ -40,28 +42,6 @@ class Update(NamedTuple):
         if not decay:
             return self
         return self._replace(direction=self.direction._replace(couplings=self.direction.couplings + decay * couplings))
-
-
-class Products(NamedTuple):
-    """A sum of products of states, Σ_r coefficient_r · below_r above_rᵀ, in the order in which they are sent.
-
-    Attributes
-    ----------
-    below, above : ndarray, shapes (rows, n_{k−1}) and (rows, n_k)
-        What rows and columns of coupling k carry.
-    coefficients : ndarray, shape (rows,)
-        Of each product.
-    group : int
-        How many rows in succession belong to one sample.
-    alike : bool
-        Whether rows of a sample share scale and random numbers, so that what they have in common cancels.
-    """
-
-    below: FloatArray
-    above: FloatArray
-    coefficients: FloatArray
-    group: int = 1
-    alike: bool = False
 
 
 class StateUpdate(NamedTuple):
@@ -187,7 +167,10 @@ def lower(network: Network, up: FloatArray, down: FloatArray, biases: FloatArray
         sizes=np.asarray(network.sizes, dtype=np.int64),
         activations=np.asarray([layer.activation for layer in network.layers], dtype=np.int64),
         cost=int(network.cost),
+        last=network.dynamical,
+        physics=PHYSICS[network.physics].code,
         feedback=float(network.feedback),
+        reach=_reach(network),
         up=up,
         down=down,
         biases=biases,
@@ -205,6 +188,14 @@ def lower(network: Network, up: FloatArray, down: FloatArray, biases: FloatArray
         starts=network.sizes.starts.copy(),
         units=network.sizes.units.copy(),
     )
+
+
+def _reach(network: Network) -> NDArray[np.float64]:
+    """γ^{D−k} of each layer, 1 beyond D; 0 where it is no float."""
+    left = np.maximum(network.dynamical - np.arange(network.depth + 1), 0)
+    with np.errstate(under="ignore"):
+        reach: NDArray[np.float64] = np.power(float(network.feedback), left)
+    return reach
 
 
 def effective_weights(circuit: Circuit) -> Weights:

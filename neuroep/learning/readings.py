@@ -9,7 +9,7 @@ import numpy as np
 from neuroep import checks
 from neuroep.circuit import Circuit
 from neuroep.engines import Accumulation, Courses, Engine
-from neuroep.engines.base import refuse_off_host
+from neuroep.engines.base import refuse_off_host, refuse_unsupported
 from neuroep.equilibrium import Equilibrium
 from neuroep.learning.methods.complex_states import check_holomorphic
 from neuroep.learning.methods.displaced_phases import (
@@ -71,6 +71,7 @@ class Difference:
         refuse_faint(circuit, phases)
         self.engine, self.circuit, self.phases, self.seed = engine, circuit, phases, seed
         self.plans = plans(phases, len(circuit.sizes) - 1)
+        refuse_unsupported(engine, circuit, self.plans.free)
         if isinstance(self.plans, Courses):
             refuse_clocked(circuit, np.full(1, phases.beta), self.plans.free.solver.stochastic)
         self._schemes: dict[int, Scheme] = {}
@@ -128,6 +129,7 @@ class Holomorphic:
         refuse_faint(circuit, phases)
         self.engine, self.circuit = engine, circuit
         self.around, self.plans = circle(phases.beta, phases.points), sweep_plans(phases, len(circuit.sizes) - 1)
+        refuse_unsupported(engine, circuit, self.plans.free)
 
     def settle(self, x: FloatArray, targets: FloatArray, place: tuple[int, ...], ledger: Ledger) -> SettledPhases:
         """See Reading."""

@@ -18,9 +18,9 @@ import numpy as np
 
 from neuroep.circuit import Circuit
 from neuroep.equilibrium import Equilibrium
-from neuroep.hardware.device import Products, StateUpdate
+from neuroep.hardware.device import StateUpdate
 from neuroep.learning.methods.estimators import Scheme
-from neuroep.physics import hopfield
+from neuroep.physics.base import Products
 from neuroep.recipe import Method
 from neuroep.weights import FloatArray
 
@@ -49,13 +49,13 @@ def state_update(
     StateUpdate
         Whose products add up to the estimate of dC/dθ, mean over the minibatch.
     """
-    last, first = hopfield.dynamical(circuit), free.states if nudges.with_free else None
+    last, first = circuit.last, free.states if nudges.with_free else None
     pairs = [(x, x)] + [_two(s, None if first is None else first[k]) for k, s in enumerate(nudged.states[:last])]
     coefficients = nudges.coefficients[: len(x)]
     form = _opposite if method is Method.OPPOSITE else _net
     products, biases = [], []
     for k in range(1, last + 1):
-        c = -coefficients / circuit.feedback ** (last - k)
+        c = -coefficients / float(circuit.reach[k])
         products.append(form(pairs[k - 1], pairs[k], c.astype(x.dtype)))
         biases.append(c @ (pairs[k][0] - pairs[k][1]))
     if last < len(free.states):

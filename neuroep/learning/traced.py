@@ -15,7 +15,6 @@ from neuroep.circuit import Circuit
 from neuroep.equilibrium import Equilibrium
 from neuroep.hardware.programming import stochastic_round
 from neuroep.network import Activation
-from neuroep.physics import hopfield
 from neuroep.weights import FloatArray
 
 
@@ -44,7 +43,7 @@ def traced(circuit: Circuit, layer: int, states: FloatArray, rng: np.random.Gene
 
 def traced_layers(circuit: Circuit, states: Sequence[FloatArray], rng: np.random.Generator) -> tuple[FloatArray, ...]:
     """Return the states of layers 1..L as traces hold them; a read-out's output isn't one."""
-    last = hopfield.dynamical(circuit)
+    last = circuit.last
     return tuple(traced(circuit, k, s, rng) if k <= last else s for k, s in enumerate(states, start=1))
 
 

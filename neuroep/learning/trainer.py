@@ -23,6 +23,7 @@ from neuroep.learning.state_products import state_update
 from neuroep.ledger import Ledger, Phase
 from neuroep.physics.activations import stuck_units
 from neuroep.physics.costs import cost, predicted_labels
+from neuroep.physics.known import refuse_other
 from neuroep.recipe import Phases, Programming, Recipe, Training
 from neuroep.rng import stream
 from neuroep.weights import FloatArray, Weights
@@ -205,6 +206,8 @@ class Trainer:
             raise BadInput(f"{error} ({sizes} inputs and outputs, as the network has)") from error
         validation = None if validation is None else fitting(validation, mounted.circuit, "validation")
         self.states_to = by_states(device)
+        if self.states_to is not None:
+            refuse_other(mounted.circuit, "trains of states")
         sent = Programming() if self.states_to is None else self.states_to.programming
         Recipe(phases, training, training, sent)  # refuses what states can't carry, or learning at every sweep
         self.engine, self.device, self.mounted = engine, device, mounted

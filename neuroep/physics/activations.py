@@ -5,11 +5,27 @@ With G in the energy, the exact minimiser of one layer given its neighbours is s
 
 from __future__ import annotations
 
+from enum import IntEnum
+
 import numpy as np
 from numpy.typing import NDArray
 
-from neuroep.network import Activation
 from neuroep.weights import FloatArray
+
+
+class Activation(IntEnum):
+    """The function ρ that turns a unit's input into its state."""
+
+    LINEAR = 0
+    HARD_SIGMOID = 1
+    TANH = 2
+    RELU6 = 3
+
+    @property
+    def label(self) -> str:
+        """The name used in TOML and on the command line."""
+        return self.name.lower().replace("_", "-")
+
 
 #: Lowest and highest state of each activation.
 RANGES: dict[Activation, tuple[float, float]] = {

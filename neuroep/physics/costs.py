@@ -10,12 +10,27 @@
 
 from __future__ import annotations
 
+from enum import IntEnum
+
 import numpy as np
 from numpy.typing import NDArray
 
-from neuroep.network import Cost
 from neuroep.physics.activations import activate
 from neuroep.weights import FloatArray
+
+
+class Cost(IntEnum):
+    """The function C of the output that training lowers."""
+
+    MSE = 0
+    CROSS_ENTROPY = 1
+    HINGE = 2
+    SQUARED_HINGE = 3
+
+    @property
+    def label(self) -> str:
+        """The name used in TOML and on the command line."""
+        return self.name.lower().replace("_", "-")
 
 
 def cost(code: int, outputs: FloatArray, targets: FloatArray) -> FloatArray:

@@ -14,55 +14,69 @@ Nothing here depends on the size of a batch: energies and contrasts are per samp
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from neuroep.circuit import Circuit
-from neuroep.network import Cost
-from neuroep.physics import activations, costs
+from neuroep.circuit import Circuit, coupling_down, coupling_up, layer_bias
+from neuroep.errors import BadInput
+from neuroep.physics import costs
+from neuroep.physics.activations import Activation, activate, inverse, potential
+from neuroep.physics.base import Products
+from neuroep.physics.costs import Cost
 from neuroep.weights import FloatArray, Weights
 
-
-def coupling_up(circuit: Circuit, k: int) -> FloatArray:
-    """Return W_k as read from below, a view (n_{k−1}, n_k)."""
-    return _block(circuit, circuit.up, k)
+#: Output activations whose nudged update is exact, where they are others than linear.
+OUTPUTS = {Cost.MSE: (Activation.LINEAR, Activation.HARD_SIGMOID, Activation.RELU6)}
 
 
-def coupling_down(circuit: Circuit, k: int) -> FloatArray:
-    """Return W_k as read from above, a view (n_{k−1}, n_k)."""
-    return _block(circuit, circuit.down, k)
+@dataclass(frozen=True, slots=True)
+class Hopfield:
+    """The energy above, as engines ask for it."""
+
+    name: str = "hopfield"
+    code: int = 0
+
+    def check(self, sizes: Sequence[int], activations: Sequence[Activation], cost: Cost, feedback: float) -> None:
+        """See Physics."""
+        if cost is Cost.CROSS_ENTROPY and len(sizes) < 3:
+            raise BadInput("a cross-entropy read-out with no layer under it", "layers", "at least one hidden layer")
+        allowed = OUTPUTS.get(cost, (Activation.LINEAR,))
+        if activations[-1] not in allowed:
+            raise BadInput(
+                f"output activation {activations[-1].label!r} with cost {cost.label!r}",
+                "layers",
+                ", ".join(a.label for a in allowed) + " (their nudged update is exact)",
+            )
+
+    def feedback_source(
+        self, circuit: Circuit, k: int, states: FloatArray, targets: FloatArray, beta: FloatArray
+    ) -> tuple[FloatArray, float]:
+        """See Physics: (s_k, γ), or (β(y − ŷ), 1) for a read-out."""
+        if k > circuit.last:
+            return beta[:, None] * (targets - states), 1.0
+        return states, circuit.feedback
+
+    def block_update(
+        self, circuit: Circuit, k: int, inputs: FloatArray, targets: FloatArray, beta: FloatArray
+    ) -> FloatArray:
+        """See Physics."""
+        if k < len(circuit.sizes) - 1:
+            return activate(int(circuit.activations[k]), inputs)
+        return costs.nudged_output(circuit.cost, int(circuit.activations[k]), inputs, targets, beta)
+
+    def products(
+        self, circuit: Circuit, k: int, below: FloatArray, above: FloatArray, coefficients: FloatArray
+    ) -> Products:
+        """See Physics: −s_{k−1} s_kᵀ / γ^{D−k}; copies of a clamped input are summed before their product."""
+        weighted = coefficients[:, None] * above
+        if len(below) < len(above):
+            weighted = weighted.reshape(-1, len(below), weighted.shape[1]).sum(axis=0)
+        return Products(below, weighted, np.full(len(below), -1.0 / circuit.reach[k], dtype=above.dtype))
 
 
-def bias(circuit: Circuit, k: int) -> FloatArray:
-    """Return b_k, a view (n_k,)."""
-    return circuit.biases[circuit.units[k - 1] : circuit.units[k]]
-
-
-def _block(circuit: Circuit, buffer: FloatArray, k: int) -> FloatArray:
-    part = buffer[circuit.starts[k - 1] : circuit.starts[k]]
-    return part.reshape(circuit.sizes[k - 1], circuit.sizes[k])
-
-
-def dynamical(circuit: Circuit) -> int:
-    """Return D, the index of the last dynamical layer."""
-    depth = len(circuit.sizes) - 1
-    return depth - 1 if circuit.cost == Cost.CROSS_ENTROPY else depth
-
-
-def feedback_source(
-    circuit: Circuit, k: int, states: FloatArray, targets: FloatArray, beta: FloatArray
-) -> tuple[FloatArray, float]:
-    """Return what layer k sends down and the gain on it: (s_k, γ), or (β(y − ŷ), 1) for a read-out."""
-    if k > dynamical(circuit):
-        return beta[:, None] * (targets - states), 1.0
-    return states, circuit.feedback
-
-
-def block_update(circuit: Circuit, k: int, inputs: FloatArray, targets: FloatArray, beta: FloatArray) -> FloatArray:
-    """Return the exact minimiser of F in layer k, given the input of its units, shape (batch, n_k)."""
-    if k < len(circuit.sizes) - 1:
-        return activations.activate(int(circuit.activations[k]), inputs)
-    return costs.nudged_output(circuit.cost, int(circuit.activations[k]), inputs, targets, beta)
+#: The one energy of which everything in this package is worked out.
+HOPFIELD = Hopfield()
 
 
 def inputs(
@@ -70,9 +84,9 @@ def inputs(
 ) -> FloatArray:
     """Return the input of layer k, W_kᵀ s_{k−1} + b_k + γ W_{k+1} s_{k+1}, shape (batch, n_k)."""
     below = x if k == 1 else states[k - 2]
-    total = below @ coupling_up(circuit, k) + bias(circuit, k)
+    total = below @ coupling_up(circuit, k) + layer_bias(circuit, k)
     if k < len(circuit.sizes) - 1:
-        source, gain = feedback_source(circuit, k + 1, states[k], targets, beta)
+        source, gain = HOPFIELD.feedback_source(circuit, k + 1, states[k], targets, beta)
         total = total + gain * (source @ coupling_down(circuit, k + 1).T)
     return total
 
@@ -96,7 +110,7 @@ def velocity(
         Nudging of each sample.
     """
     return [
-        block_update(circuit, k, inputs(circuit, k, x, states, targets, beta), targets, beta) - states[k - 1]
+        HOPFIELD.block_update(circuit, k, inputs(circuit, k, x, states, targets, beta), targets, beta) - states[k - 1]
         for k in range(1, len(circuit.sizes))
     ]
 
@@ -105,11 +119,11 @@ def force(
     circuit: Circuit, x: FloatArray, states: Sequence[FloatArray], targets: FloatArray, beta: FloatArray
 ) -> list[FloatArray]:
     """Return −∂F/∂s_k of the dynamical layers k = 1..D, for states inside the range of ρ."""
-    last = dynamical(circuit)
+    last = circuit.last
     forces: list[FloatArray] = []
     for k in range(1, last + 1):
         pull = inputs(circuit, k, x, states, targets, beta)
-        pull = pull - activations.inverse(int(circuit.activations[k]), states[k - 1])
+        pull = pull - inverse(int(circuit.activations[k]), states[k - 1])
         if k == len(circuit.sizes) - 1:
             pull = pull - beta[:, None] * costs.cost_slope(circuit.cost, states[k - 1], targets)
         forces.append(circuit.feedback ** (k - 1) * pull)
@@ -120,10 +134,10 @@ def energy(circuit: Circuit, x: FloatArray, states: Sequence[FloatArray]) -> Flo
     """Return E of each sample, shape (batch,)."""
     total = np.zeros(len(x), dtype=x.dtype)
     below = x
-    for k in range(1, dynamical(circuit) + 1):
+    for k in range(1, circuit.last + 1):
         s = states[k - 1]
-        current = below @ coupling_up(circuit, k) + bias(circuit, k)
-        local = activations.potential(int(circuit.activations[k]), s) - current * s
+        current = below @ coupling_up(circuit, k) + layer_bias(circuit, k)
+        local = potential(int(circuit.activations[k]), s) - current * s
         total = total + circuit.feedback ** (k - 1) * local.sum(axis=1)
         below = s
     return total
@@ -133,10 +147,10 @@ def nudged_energy(
     circuit: Circuit, x: FloatArray, states: Sequence[FloatArray], targets: FloatArray, beta: FloatArray
 ) -> FloatArray:
     """Return F = E + β γ^{D−1} C of each sample, shape (batch,)."""
-    last = dynamical(circuit)
+    last = circuit.last
     output = states[-1]
     if circuit.cost == Cost.CROSS_ENTROPY:
-        logits = states[last - 1] @ coupling_up(circuit, last + 1) + bias(circuit, last + 1)
+        logits = states[last - 1] @ coupling_up(circuit, last + 1) + layer_bias(circuit, last + 1)
         output = costs.softmax(logits)
     weight = circuit.feedback ** (last - 1)
     return energy(circuit, x, states) + beta * weight * costs.cost(circuit.cost, output, targets)
@@ -147,7 +161,7 @@ def energy_slope(circuit: Circuit, x: FloatArray, states: Sequence[FloatArray]) 
     sizes = tuple(circuit.sizes.tolist())
     slopes = Weights.zeros(sizes, dtype=x.dtype)
     below = x
-    for k in range(1, dynamical(circuit) + 1):
+    for k in range(1, circuit.last + 1):
         s, scale = states[k - 1], -(circuit.feedback ** (k - 1)) / len(x)
         slopes.coupling(k)[...] = scale * (below.T @ s)
         slopes.bias(k)[...] = scale * s.sum(axis=0)

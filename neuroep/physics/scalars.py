@@ -12,7 +12,9 @@ import numpy as np
 from numba import int32, njit, types
 from numba.extending import overload
 
-from neuroep.network import Activation, Cost
+from neuroep.physics.activations import Activation
+from neuroep.physics.costs import Cost
+from neuroep.physics.hopfield import HOPFIELD
 from neuroep.rng_kernels import float_of
 
 LINEAR = int(Activation.LINEAR)
@@ -25,6 +27,7 @@ HINGE = int(Cost.HINGE)
 SQUARED_HINGE = int(Cost.SQUARED_HINGE)
 #: What compiled kernels have branches for; an engine that compiles refuses other codes.
 ACTIVATIONS = (LINEAR, HARD_SIGMOID, TANH, RELU6)
+PHYSICS = (HOPFIELD.code,)
 COSTS = (MSE, CROSS_ENTROPY, HINGE, SQUARED_HINGE)
 _E0, _E1, _E2, _E3, _E4, _E5, _E6, _E7 = (np.float32(1.0 / math.factorial(i)) for i in range(8))
 _LEAST, _MOST, _PER_LN2 = np.float32(-87.0), np.float32(88.0), np.float32(1.0 / math.log(2.0))

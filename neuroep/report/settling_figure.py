@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from neuroep.circuit import Circuit
-from neuroep.physics import hopfield
 from neuroep.report.plotting import COLOURS, GREY, engineering, panels, style, write_figure
 from neuroep.solvers.course import PhaseSettled
 
@@ -45,7 +44,7 @@ def course_figure(phases: Sequence[PhaseSettled], circuit: Circuit, title: str, 
         course = one.settled.trajectory
         assert course is not None
         seconds = one.begin_seconds + course.times
-        for k in range(hopfield.dynamical(circuit)):
+        for k in range(circuit.last):
             mean = np.abs(course.states[k]).mean(axis=(1, 2))
             states.plot(seconds, mean, color=COLOURS[k % len(COLOURS)], linewidth=1.5,
                         label=f"layer {k + 1}" if one is phases[0] else None)  # fmt: skip

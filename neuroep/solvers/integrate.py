@@ -16,10 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuroep import checks
-from neuroep.circuit import Circuit
+from neuroep.circuit import Circuit, coupling_up
 from neuroep.equilibrium import Equilibrium, ResultCode
 from neuroep.errors import BadInput
-from neuroep.physics import hopfield
 from neuroep.solvers.controllers import FIRST, VANISHING, Controller, FixedStep, scaled_error, step_factor
 from neuroep.solvers.plan import ContinuousPlan, Settled
 from neuroep.solvers.problems import Flow, check, make_flow, start_from
@@ -134,7 +133,7 @@ def package(
     """Return the equilibrium that belongs to variables y, its upward currents read anew."""
     states = flow.outputs(y)
     above = range(2, len(states) + 1)
-    currents = (flow.drive, *(states[k - 2] @ hopfield.coupling_up(flow.circuit, k) for k in above))
+    currents = (flow.drive, *(states[k - 2] @ coupling_up(flow.circuit, k) for k in above))
     return Equilibrium(tuple(states), currents, np.ones(len(states), dtype=bool), residual, tried, code)
 
 

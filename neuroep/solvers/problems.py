@@ -23,10 +23,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuroep import checks
-from neuroep.circuit import Circuit, has_noise
+from neuroep.circuit import Circuit, coupling_down, coupling_up, has_noise, layer_bias
 from neuroep.errors import BadInput
 from neuroep.network import Activation, Cost
-from neuroep.physics import activations, costs, hopfield
+from neuroep.physics import activations, costs
+from neuroep.physics.known import refuse_other
 from neuroep.recipe import Form as Form
 from neuroep.rng import counter_normal
 from neuroep.weights import FloatArray
@@ -39,8 +40,9 @@ def check(circuit: Circuit, beta: FloatArray, noisy: bool) -> None:
     ------
     BadInput
         For converters, managed, averaged and adjoint reads (clocked), noisy tiles, read noise with a solver that takes
-        no noise, and a nudged hinge.
+        no noise, a nudged hinge, and energies of another kind than Hopfield's.
     """
+    refuse_other(circuit, "continuous time")
     if circuit.dac_bits or circuit.adc_bits or circuit.averaged > 1 or circuit.managed or circuit.adjoint:
         raise BadInput(
             "converters, averaged and adjoint reads are clocked and have no flow in continuous time",
@@ -88,7 +90,7 @@ class Flow:
     @property
     def starts(self) -> list[int]:
         """Where each dynamical layer starts among the units of y; the last entry is their number."""
-        last = hopfield.dynamical(self.circuit)
+        last = self.circuit.last
         return [0, *(int(n) for n in np.cumsum(self.circuit.sizes[1 : last + 1]))]
 
     def layers(self, y: FloatArray) -> list[FloatArray]:
@@ -117,7 +119,7 @@ class Flow:
         """Return s_1..s_L, with the softmax of a read-out computed."""
         states, depth = [s.copy() for s in self.states(y)], len(self.circuit.sizes) - 1
         if len(states) < depth:
-            logits = states[-1] @ hopfield.coupling_up(self.circuit, depth) + hopfield.bias(self.circuit, depth)
+            logits = states[-1] @ coupling_up(self.circuit, depth) + layer_bias(self.circuit, depth)
             states.append(costs.softmax(logits))
         return states
 
@@ -157,19 +159,19 @@ class Flow:
         if k == 1:
             total = self.drive[rows]
         else:
-            below = states[k - 2] @ hopfield.coupling_up(circuit, k)
+            below = states[k - 2] @ coupling_up(circuit, k)
             total = below + self._read_noise(k, True, rows, evaluation, below.shape[1], below.dtype)
-        total = total + hopfield.bias(circuit, k)
+        total = total + layer_bias(circuit, k)
         if k == len(circuit.sizes) - 1 or (k == len(states) and not self.beta.any()):
             return total
         source, gain = (states[k], circuit.feedback) if k < len(states) else (self._feedback(states, rows), 1.0)
-        above = source @ hopfield.coupling_down(circuit, k + 1).T
+        above = source @ coupling_down(circuit, k + 1).T
         return total + gain * (above + self._read_noise(k + 1, False, rows, evaluation, above.shape[1], above.dtype))
 
     def _feedback(self, states: list[FloatArray], rows: NDArray[np.intp]) -> FloatArray:
         """β(y − ŷ) of the softmax read-out."""
         depth = len(self.circuit.sizes) - 1
-        logits = states[-1] @ hopfield.coupling_up(self.circuit, depth) + hopfield.bias(self.circuit, depth)
+        logits = states[-1] @ coupling_up(self.circuit, depth) + layer_bias(self.circuit, depth)
         return self.beta[rows][:, None] * (self.targets[rows] - costs.softmax(logits))
 
     def _read_noise(
@@ -212,7 +214,7 @@ def make_flow(
     x = checks.array(x, "x", ("batch", int(circuit.sizes[0])), dtype, finite=False)
     targets = checks.array(targets, "targets", (len(x), int(circuit.sizes[-1])), dtype)
     beta = checks.array(beta, "beta", (len(x),), dtype)
-    rows, drive = np.arange(len(x)), x @ hopfield.coupling_up(circuit, 1)
+    rows, drive = np.arange(len(x)), x @ coupling_up(circuit, 1)
     if circuit.noise_up[1] > 0.0:  # number 3: the read that block sweeps draw for the clamped input too
         noise = counter_normal(noise_key, rows + first_row, 3, drive.shape[1])
         drive = drive + circuit.noise_up[1] * noise.astype(drive.dtype)

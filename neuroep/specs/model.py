@@ -12,6 +12,8 @@ from msgspec import Meta
 
 from neuroep.errors import BadInput, UnknownName
 from neuroep.network import Activation, Cost, Coupling, Layer, Network
+from neuroep.physics.hopfield import HOPFIELD
+from neuroep.physics.known import PHYSICS
 from neuroep.recipe import OWN_SETTINGS, SWEEPS, Phases, Programming, Recipe, Scale, Training
 from neuroep.solvers.tableaux import named
 from neuroep.specs.device import DeviceSpec
@@ -86,6 +88,7 @@ class ModelTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     layers: Annotated[list[LayerTable], Meta(min_length=2, max_length=MOST_LAYERS)]
     cost: str = Cost.MSE.label
     feedback: float = 1.0
+    physics: str = HOPFIELD.name
     phases: dict[str, Any] = {}
     training: dict[str, Any] = {}
     backprop: dict[str, Any] = {}
@@ -178,8 +181,10 @@ class ModelSpec:
         )
         if self.table.cost not in COSTS:
             raise UnknownName("cost", self.table.cost, COSTS, at(self.path, "cost"))
+        if self.table.physics not in PHYSICS:
+            raise UnknownName("physics", self.table.physics, PHYSICS, at(self.path, "physics"))
         try:
-            return Network(layers, couplings, COSTS[self.table.cost], self.table.feedback)
+            return Network(layers, couplings, COSTS[self.table.cost], self.table.feedback, self.table.physics)
         except BadInput as error:
             raise BadInput(str(error), str(self.path)) from error
 

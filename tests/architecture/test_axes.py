@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from calling import call
 from toy_kind import SLUGGISH
+from toy_physics import STIFF
 
 import neuroep
+from neuroep.physics.known import PHYSICS
 from neuroep.specs.kinds import KINDS
 
 DEVICE = """
@@ -79,3 +81,45 @@ def test_its_tables_are_its_own(device: str) -> None:
     assert "kind 'sluggish' has no such table (kind 'crossbar' has)" in call("devices", "wrong.toml").err
     Path("wrong.toml").write_text(DEVICE.replace("[cells]", "[cels]"), encoding="utf-8")
     assert "did you mean 'cells'" in call("devices", "wrong.toml").err
+
+
+@pytest.fixture
+def stiff(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+    monkeypatch.setitem(PHYSICS, STIFF.name, STIFF)
+    monkeypatch.chdir(tmp_path)
+    plain = MODEL.split("[on.")[0]
+    Path("m.toml").write_text(plain, encoding="utf-8")
+    Path("s.toml").write_text(plain.replace("data =", 'physics = "stiff"\ndata ='), encoding="utf-8")
+    return "s.toml"
+
+
+def test_an_energy(stiff: str) -> None:
+    """Its row is neither Hopfield's nor refused."""
+    found = neuroep.train(stiff, engine="reference")
+    plain = neuroep.train("m.toml", engine="reference")
+    assert abs(found.weights.couplings - plain.weights.couplings).max() > 1e-3
+    assert len(found.history) == 3
+
+
+def test_an_energy_is_read_right(stiff: str) -> None:
+    """EP's gradient agrees with differences of the settled cost, which know nothing of products."""
+    found = call("check", stiff, "--engine", "reference", "--beta", "1e-3", "--json")
+    rows = [row for row in found.json["rows"] if row["against"] == "finite-differences"]
+    assert len(rows) == 2
+    assert max(row["relative_error"] for row in rows) < 1e-5
+
+
+def test_compiled_engines_and_other_estimators_refuse_an_energy_that_they_do_not_know(stiff: str) -> None:
+    for extra, said in (
+        ((), "the cpu engine has no physics of code 77; allowed: --engine reference"),
+        (("--engine", "reference", "--device", "ecram"), ""),
+    ):
+        found = call("run", stiff, "--no-backprop", "--epochs", "1", *extra)
+        assert (found.status == 2) == bool(said), found.err
+        assert said in found.err
+    for phases in ("scaled = true", 'estimator = "holomorphic"', 'solver = "dopri5"'):
+        text = Path(stiff).read_text(encoding="utf-8") + f"[phases]\n{phases}\n"
+        Path("p.toml").write_text(text, encoding="utf-8")
+        found = call("run", "p.toml", "--no-backprop", "--engine", "reference")
+        assert found.status == 2
+        assert "in a stiff network" in found.err

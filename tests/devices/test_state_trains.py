@@ -25,9 +25,10 @@ from neuroep.hardware.crossbar import meeting_kernels as kernels
 from neuroep.hardware.crossbar.device import Crossbar
 from neuroep.hardware.crossbar.placing import Encoding
 from neuroep.hardware.crossbar.state_trains import StatePulser, TrainPlan
-from neuroep.hardware.device import Ideal, Mounted, Products, StateUpdate, programmed
+from neuroep.hardware.device import Ideal, Mounted, StateUpdate, programmed
 from neuroep.ledger import Event, Ledger, Phase
 from neuroep.network import chain
+from neuroep.physics.base import Products
 from neuroep.recipe import Method, Programming, Trains
 from neuroep.rng import combine, hashed, normal_of, stream
 from neuroep.weights import FloatArray, Weights

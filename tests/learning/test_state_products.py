@@ -13,12 +13,13 @@ from neuroep.errors import BadInput
 from neuroep.hardware.cells.steps import ConstantStep
 from neuroep.hardware.crossbar.device import Crossbar
 from neuroep.hardware.crossbar.placing import Encoding
-from neuroep.hardware.device import Ideal, Products
+from neuroep.hardware.device import Ideal
 from neuroep.learning.readings import Difference
 from neuroep.learning.state_products import state_update
 from neuroep.learning.trainer import Progress, Samples, Trainer
 from neuroep.ledger import Event, Ledger, Phase
 from neuroep.network import Cost
+from neuroep.physics.base import Products
 from neuroep.recipe import Estimator, Method, Phases, Programming, Reads, Recipe, Training, Trains
 from neuroep.rng import stream
 from neuroep.specs.catalogue import load_device

@@ -50,7 +50,7 @@ def contrast_part(
         size, n = circuit.sizes[k - 1], circuit.sizes[k]
         s, used = states[rows * units :], batch if k == 1 else rows
         weigh_rows(used, n, rows // used, s, coefficients, scratch)
-        scale = -rates[k - 1] / circuit.feedback ** (last - k)
+        scale = -rates[k - 1] / circuit.reach[k]
         lo, hi = size * part // parts, size * (part + 1) // parts
         if hi > lo:
             blas.product_outer(gemm, used, hi - lo, n, below[lo:], size, scratch, scale, keep,

@@ -13,7 +13,18 @@ from numpy.typing import DTypeLike
 
 from neuroep.circuit import Circuit, keeps_registers, read_size
 from neuroep.engines import in_time
-from neuroep.engines.base import Accumulation, Courses, How, Keys, Nudge, Plan, Plans, phases_in_turn, refuse_unknown
+from neuroep.engines.base import (
+    Accumulation,
+    Courses,
+    How,
+    Keys,
+    Nudge,
+    Plan,
+    Plans,
+    phases_in_turn,
+    refuse_unknown,
+    unknown,
+)
 from neuroep.engines.cpu import contrast_kernels, kernels, ode
 from neuroep.engines.cpu.blas import find_blas
 from neuroep.engines.cpu.read_kernels import SCRATCH, IntArray
@@ -21,7 +32,6 @@ from neuroep.engines.cpu.workers import Workers, blas_libraries, one_blas_thread
 from neuroep.equilibrium import Equilibrium, Registers
 from neuroep.errors import BadInput
 from neuroep.ledger import Event, Ledger, Phase
-from neuroep.network import Cost
 from neuroep.solvers.plan import ContinuousPlan, Settled
 from neuroep.solvers.problems import Flow
 from neuroep.weights import FloatArray
@@ -99,6 +109,10 @@ class CpuEngine:
         if self._blas.set_threads is not None:
             self._blas.set_threads(1)
 
+    def supports(self, circuit: Circuit, how: How) -> str | None:
+        """See Engine."""
+        return unknown(circuit, self.name)
+
     @contextmanager
     def session(self) -> Iterator[None]:
         """Hold BLAS to one thread while a block of work lasts, and other users of this engine off its buffers."""
@@ -137,7 +151,7 @@ class CpuEngine:
     def _workspace(self, circuit: Circuit, batch: int, slot: str, ledger: Ledger, work: int) -> _Workspace:
         """Return the buffers of a phase; `work` is the multiplications of a row."""
         registers = keeps_registers(circuit)
-        codes = circuit.activations.tobytes(), circuit.cost
+        codes = circuit.activations.tobytes(), circuit.cost, circuit.physics
         key = (slot, batch, ledger.sizes, circuit.up.dtype, registers, codes)
         if key not in self._workspaces:
             refuse_unknown(circuit, self.name)
@@ -256,7 +270,7 @@ class CpuEngine:
         ledger: Ledger,
     ) -> None:
         """See Engine."""
-        last = len(states) if circuit.cost != Cost.CROSS_ENTROPY else len(states) - 1
+        last = circuit.last
         rows, sizes = len(coefficients), into.out.sizes
         work = rows * max(a * b for a, b in pairwise(sizes))
         parts = SHARES if work >= PARALLEL_WORK else 1
@@ -289,7 +303,7 @@ class CpuEngine:
         ledger: Ledger,
     ) -> None:
         """See Engine."""
-        if circuit.cost != Cost.CROSS_ENTROPY:
+        if circuit.last == len(circuit.sizes) - 1:
             return
         depth = len(free.states)
         error = ((free.output - targets) / len(targets)).reshape(-1)

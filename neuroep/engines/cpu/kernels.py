@@ -179,7 +179,7 @@ def settle_block(
     `scratch` has a row for the lines, one for what a read-out sends down and five for reads.
     """
     depth, active, batch = len(circuit.sizes) - 1, hi - lo, len(nudge.beta)
-    last = depth - 1 if circuit.cost == scalars.CROSS_ENTROPY else depth
+    last = circuit.last
     states, up, down, residual, steps = work.states, work.up, work.down, work.residual, work.steps
     starts, weight_starts = np.zeros(depth + 2, np.int64), np.zeros(depth + 2, np.int64)
     bias_start = np.zeros(depth + 2, np.int64)

@@ -18,7 +18,6 @@ from neuroep.engines.cpu.ode_control import Scheme
 from neuroep.engines.cpu.ode_flow import Equation, FlowRows, Scratch
 from neuroep.engines.cpu.ode_kernels import Results
 from neuroep.engines.cpu.workers import blas_libraries, one_blas_thread
-from neuroep.physics import hopfield
 from neuroep.solvers.controllers import VANISHING, FixedStep, PIController
 from neuroep.solvers.integrate import SLIVER, first_step, package
 from neuroep.solvers.plan import ContinuousPlan, Settled
@@ -105,7 +104,7 @@ def integrate(
 def _equation(flow: Flow, plan: ContinuousPlan) -> Equation:
     circuit, dtype = flow.circuit, flow.drive.dtype
     refuse_unknown(circuit, "cpu")
-    last = hopfield.dynamical(circuit)
+    last = circuit.last
     ends = np.array([bounds_of(int(code), flow.form, dtype) for code in circuit.activations], dtype=dtype)
     sigma = np.zeros(len(circuit.sizes))
     if plan.thermal is not None:

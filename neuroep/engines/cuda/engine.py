@@ -12,7 +12,7 @@ from numba import cuda
 from numpy.typing import NDArray
 
 from neuroep.circuit import Circuit, reads_exactly
-from neuroep.engines.base import Accumulation, Courses, How, Keys, Nudge, Plan, Plans, refuse_unknown
+from neuroep.engines.base import Accumulation, Courses, How, Keys, Nudge, Plan, Plans, unknown
 from neuroep.engines.cuda import kernels as cuda_kernels
 from neuroep.engines.cuda import ode as cuda_ode
 from neuroep.engines.cuda import products as cuda_products
@@ -30,6 +30,7 @@ from neuroep.weights import FloatArray
 
 #: Most layers: freshness is kept in the bits of one 64-bit number.
 MOST_LAYERS = 62
+IN_TIME = "phases in continuous time don't run on the cuda engine: use --engine cpu"
 #: Threads of a block of an elementwise kernel.
 FLAT_THREADS = 256
 
@@ -82,6 +83,10 @@ class CudaEngine:
     def session(self) -> AbstractContextManager[object]:
         """Hold other users of this engine off its buffers while a block of work lasts."""
         return self._turn
+
+    def supports(self, circuit: Circuit, how: How) -> str | None:
+        """See Engine."""
+        return _lacking(circuit) if isinstance(how, Plan) else IN_TIME
 
     def load(self, circuit: Circuit) -> Circuit:
         """Return the circuit with its weights on the GPU, where engine calls use and update them in place."""
@@ -266,14 +271,12 @@ class CudaEngine:
         ledger: Ledger,
     ) -> None:
         """See Engine."""
-        last = len(states) if circuit.cost != Cost.CROSS_ENTROPY else len(states) - 1
+        last = circuit.last
         out, biases, weights = flat(into.out.couplings), flat(into.out.biases), flat(coefficients)
         below, rows = flat(x), len(x)
         for k in range(1, last + 1):
             state = flat(states[k - 1])
-            self._outer(
-                circuit, k, below, rows, state, weights, -1.0 / circuit.feedback ** (last - k), into, out, biases
-            )
+            self._outer(circuit, k, below, rows, state, weights, -1.0 / float(circuit.reach[k]), into, out, biases)
             ledger.add(Phase.UPDATE, Event.CONTRAST, k, rows)
             below, rows = state, len(states[k - 1])
         bring_back(out, into.out.couplings)
@@ -288,7 +291,7 @@ class CudaEngine:
         ledger: Ledger,
     ) -> None:
         """See Engine."""
-        if circuit.cost != Cost.CROSS_ENTROPY:
+        if circuit.last == len(circuit.sizes) - 1:
             return
         depth, rows, kind = len(free.states), len(targets), np.dtype(circuit.up.dtype)
         out, biases = flat(into.out.couplings), flat(into.out.biases)
@@ -357,15 +360,22 @@ def _count(ledger: Ledger, phase: Phase, counts: NDArray[np.int64]) -> None:
 def _sweeps(plan: How) -> Plan:
     """Refuse phases in continuous time, for which only :meth:`CudaEngine.integrate` is there."""
     if not isinstance(plan, Plan):
-        raise NotAvailable("phases in continuous time don't run on the cuda engine: use --engine cpu")
+        raise NotAvailable(IN_TIME)
     return plan
 
 
-def _check(circuit: Circuit) -> None:
+def _lacking(circuit: Circuit) -> str | None:
+    """What of a circuit the kernels can't settle, with the remedy."""
     tiled = circuit.tile_rows or circuit.tile_columns
     if not reads_exactly(circuit) or circuit.managed or tiled or circuit.averaged > 1:
         what = "converters, read noise, averaged, managed or adjoint reads and no tiles"
-        raise NotAvailable(f"the cuda engine has no {what} yet: use --engine cpu")
-    refuse_unknown(circuit, "cuda")
+        return f"the cuda engine has no {what} yet: use --engine cpu"
     if len(circuit.sizes) - 1 > MOST_LAYERS:
-        raise NotAvailable(f"the cuda engine settles at most {MOST_LAYERS} layers: use --engine cpu")
+        return f"the cuda engine settles at most {MOST_LAYERS} layers: use --engine cpu"
+    return unknown(circuit, "cuda")
+
+
+def _check(circuit: Circuit) -> None:
+    reason = _lacking(circuit)
+    if reason is not None:
+        raise NotAvailable(reason)

@@ -42,8 +42,9 @@ from neuroep.hardware.crossbar.meeting_kernels import ONE_SIDED, SINGLE, TURNS
 from neuroep.hardware.crossbar.pulse_kernels import PULSES, UPWARD, WRITTEN
 from neuroep.hardware.crossbar.pulsing import Array, refresh_of
 from neuroep.hardware.crossbar.train_kernels import Slots, TrainLines, count_bits, draw_bits, sign_lines
-from neuroep.hardware.device import Products, StateUpdate
+from neuroep.hardware.device import StateUpdate
 from neuroep.ledger import Event, Ledger, Phase
+from neuroep.physics.base import Products
 from neuroep.recipe import Programming, Trains
 from neuroep.rng import combine
 from neuroep.weights import FloatArray

@@ -13,12 +13,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from neuroep.circuit import Circuit, read_size, reads_exactly
+from neuroep.circuit import Circuit, coupling_down, coupling_up, layer_bias, read_size, reads_exactly
 from neuroep.engines import Plan
 from neuroep.errors import BadInput
 from neuroep.ledger import Event, Ledger, Phase
 from neuroep.network import Activation, Cost
-from neuroep.physics import hopfield
+from neuroep.physics.known import refuse_other
 from neuroep.solvers.stopping import result_codes
 from neuroep.weights import FloatArray
 
@@ -38,8 +38,9 @@ class ComplexEquilibrium(NamedTuple):
 
 def check_holomorphic(circuit: Circuit) -> None:
     """Raise BadInput, naming the layer, unless every dynamical layer, the cost and the reads are holomorphic."""
+    refuse_other(circuit, "the holomorphic estimator")
     names = ", ".join(a.label for a in HOLOMORPHIC)
-    for k in range(1, hopfield.dynamical(circuit) + 1):
+    for k in range(1, circuit.last + 1):
         activation = Activation(int(circuit.activations[k]))
         if activation not in HOLOMORPHIC:
             raise BadInput(f"layer {k} is {activation.label}, which isn't holomorphic", f"layers[{k}]", names)
@@ -146,14 +147,14 @@ def _inputs(
     """Return W_kᵀ s_{k−1} + b_k + γ W_{k+1} s_{k+1} of some rows."""
     total: ComplexArray = currents[rows].astype(states[0].dtype)
     if k > 1:
-        total = _product(states[k - 2][rows], hopfield.coupling_up(circuit, k))
+        total = _product(states[k - 2][rows], coupling_up(circuit, k))
         ledger.add_read(Phase.NUDGED, True, k, 2 * len(rows), *read_size(circuit, k, True))
-    total += hopfield.bias(circuit, k)
+    total += layer_bias(circuit, k)
     if k == len(circuit.sizes) - 1:
         return total
     source, gain = states[k][rows], circuit.feedback
-    if k == hopfield.dynamical(circuit):
+    if k == circuit.last:
         source, gain = beta[rows, None] * (targets[rows] - source), 1.0
-    total += gain * _product(source, hopfield.coupling_down(circuit, k + 1).T)
+    total += gain * _product(source, coupling_down(circuit, k + 1).T)
     ledger.add_read(Phase.NUDGED, False, k + 1, 2 * len(rows), *read_size(circuit, k + 1, False))
     return total

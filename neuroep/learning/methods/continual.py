@@ -29,7 +29,6 @@ from neuroep.learning.methods.phases import step_keys, sweep_plans
 from neuroep.learning.traced import traced, traced_layers
 from neuroep.learning.trainer import Progress, Trainer
 from neuroep.ledger import Ledger, Phase
-from neuroep.physics import hopfield
 from neuroep.recipe import Estimator, Phases
 from neuroep.rng import stream
 from neuroep.weights import FloatArray, Weights
@@ -106,7 +105,7 @@ class Continual:
         drive = self.engine.drive(circuit, x, keys.drive, ledger, Phase.FREE)
         free = self.engine.settle_free(circuit, drive, self.plan.free, keys.free, ledger, Phase.FREE)
         gradient, now, number = Weights.zeros(ledger.sizes, circuit.up.dtype), free, 0
-        if hopfield.dynamical(circuit) < len(free.states):
+        if circuit.last < len(free.states):
             into = Accumulation(gradient, (1.0,) * len(rates), 0.0)
             self.engine.readout_gradient(circuit, free, targets, into, ledger)
             self.device.program(self.mounted, Update(gradient, rates), rng, ledger)

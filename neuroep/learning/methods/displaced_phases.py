@@ -19,7 +19,6 @@ from neuroep.learning.methods.displacement import Displacements, free_inputs, re
 from neuroep.learning.methods.estimators import Scheme, scheme
 from neuroep.learning.methods.phases import QUIET, sweep_plans
 from neuroep.ledger import Event, Ledger, Phase
-from neuroep.physics import hopfield
 from neuroep.recipe import Phases
 from neuroep.rng import stream
 from neuroep.weights import FloatArray, Weights
@@ -36,7 +35,7 @@ def compiled_displacements(
     from neuroep.learning.methods.displacement_kernels import settle_rows
 
     refuse_hardware(circuit, "scaled displacements")
-    rows, last = len(nudge.beta), hopfield.dynamical(circuit)
+    rows, last = len(nudge.beta), circuit.last
     states = np.concatenate([s.ravel() for s in free.states[:last]])
     inputs = np.concatenate([a.ravel() for a in free_inputs(circuit, free)])
     sizes = circuit.sizes[1 : last + 1]
@@ -69,9 +68,9 @@ def accumulate_displacements(
     """Add the estimate of dC/dθ, mean over the minibatch, to where it goes; as `accumulate_gradient`."""
     batch = len(x)
     coefficients = nudges.coefficients[-batch:] if nudges.with_free else nudges.coefficients[:batch]
-    last, below, change_below = len(nudged.layers), x, None
+    below, change_below = x, None
     for k, d in enumerate(nudged.layers, start=1):
-        half = 0.5 * circuit.feedback ** (last - k)
+        half = 0.5 * float(circuit.reach[k])
         plus, minus = (d, 0.0) if nudges.with_free else (d[:batch], d[batch:])
         change, middle = coefficients[:, None] * (plus - minus), free.states[k - 1] + half * (plus + minus)
         rate, out, bias = -into.rates[k - 1], into.out.coupling(k), into.out.bias(k)

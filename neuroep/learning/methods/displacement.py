@@ -35,15 +35,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from neuroep.circuit import Circuit, read_size, reads_exactly
+from neuroep.circuit import Circuit, coupling_down, coupling_up, layer_bias, read_size, reads_exactly
 from neuroep.engines import Nudge, Plan
 from neuroep.equilibrium import Equilibrium
 from neuroep.errors import BadInput
 from neuroep.ledger import Event, Ledger, Phase
 from neuroep.network import Activation, Cost
-from neuroep.physics import hopfield
 from neuroep.physics.activations import RANGES
 from neuroep.physics.costs import softmax
+from neuroep.physics.known import refuse_other
 from neuroep.solvers.stopping import result_codes
 from neuroep.weights import FloatArray
 
@@ -115,7 +115,8 @@ def output_displaced(
 
 
 def refuse_hardware(circuit: Circuit, what: str) -> None:
-    """Raise BadInput if a circuit has converters, read noise, adjoint reads or traces."""
+    """Raise BadInput if a circuit has converters, read noise, adjoint reads, traces or another energy."""
+    refuse_other(circuit, what)
     if not reads_exactly(circuit):
         raise BadInput(
             f"{what} on a device with converters, read noise or adjoint reads", "estimator", "devices with exact reads"
@@ -126,15 +127,15 @@ def refuse_hardware(circuit: Circuit, what: str) -> None:
 
 def free_inputs(circuit: Circuit, free: Equilibrium) -> list[FloatArray]:
     """Return a_1..a_D, the inputs of the dynamical layers at the free equilibrium."""
-    last = hopfield.dynamical(circuit)
+    last = circuit.last
     found: list[FloatArray] = []
     for k in range(1, last + 1):
         current = free.currents[k - 1]
         if not free.fresh[k - 1]:
-            current = free.states[k - 2] @ hopfield.coupling_up(circuit, k)
-        total = current + hopfield.bias(circuit, k)
+            current = free.states[k - 2] @ coupling_up(circuit, k)
+        total = current + layer_bias(circuit, k)
         if k < last:
-            total = total + circuit.feedback * (free.states[k] @ hopfield.coupling_down(circuit, k + 1).T)
+            total = total + circuit.feedback * (free.states[k] @ coupling_down(circuit, k + 1).T)
         found.append(total)
     return found
 
@@ -187,7 +188,7 @@ def settle_displacements(
         [np.tile(s, (copies, 1)) for s in free.states],
         [np.tile(a, (copies, 1)) for a in free_inputs(circuit, free)], nudge.targets, nudge.beta, set(),
     )  # fmt: skip
-    last = hopfield.dynamical(circuit)
+    last = circuit.last
     layers = tuple(np.zeros_like(a) for a in known.inputs)
     residual, steps = np.full(len(rows), np.inf, dtype=nudge.beta.dtype), np.zeros(len(rows), dtype=np.int64)
     ledger.add(Phase.NUDGED, Event.SAMPLE, 0, len(rows))
@@ -209,11 +210,11 @@ def settle_displacements(
 
 def _update(circuit: Circuit, k: int, known: _Displacements, d: Sequence[FloatArray], ledger: Ledger) -> FloatArray:
     """Return d_k given its neighbours."""
-    last, depth, rows = hopfield.dynamical(circuit), len(circuit.sizes) - 1, len(known.beta)
+    last, depth, rows = circuit.last, len(circuit.sizes) - 1, len(known.beta)
     a, s, code = known.inputs[k - 1], known.states[k - 1], int(circuit.activations[k])
     z = np.zeros_like(a)
     if k - 1 in known.moved:  # before, it is at zero
-        z = circuit.feedback * (d[k - 2] @ hopfield.coupling_up(circuit, k))
+        z = circuit.feedback * (d[k - 2] @ coupling_up(circuit, k))
         ledger.add_read(Phase.NUDGED, True, k, rows, *read_size(circuit, k, True))
     ledger.add(Phase.NUDGED, Event.NEURON, k, rows)
     known.moved.add(k)
@@ -221,15 +222,15 @@ def _update(circuit: Circuit, k: int, known: _Displacements, d: Sequence[FloatAr
         return output_displaced(circuit.cost, code, s, a, z, known.targets, known.beta)
     if k == last or k + 1 in known.moved:
         source = d[k] if k < last else _readout_error(circuit, known, s + d[k - 1], ledger)
-        z = z + source @ hopfield.coupling_down(circuit, k + 1).T
+        z = z + source @ coupling_down(circuit, k + 1).T
         ledger.add_read(Phase.NUDGED, False, k + 1, rows, *read_size(circuit, k + 1, False))
-    return displaced(code, s, a, z, circuit.feedback ** (last - k))
+    return displaced(code, s, a, z, float(circuit.reach[k]))
 
 
 def _readout_error(circuit: Circuit, known: _Displacements, states: FloatArray, ledger: Ledger) -> FloatArray:
     """Return β(y − ŷ), what a softmax read-out sends down."""
     depth = len(circuit.sizes) - 1
-    logits = states @ hopfield.coupling_up(circuit, depth) + hopfield.bias(circuit, depth)
+    logits = states @ coupling_up(circuit, depth) + layer_bias(circuit, depth)
     ledger.add_read(Phase.NUDGED, True, depth, len(states), *read_size(circuit, depth, True))
     ledger.add(Phase.NUDGED, Event.NEURON, depth, len(states))
     return known.beta[:, None] * (known.targets - softmax(logits))

@@ -114,7 +114,7 @@ def settle_rows(
 ) -> None:  # fmt: skip
     """Settle rows lo..hi−1 of the nudged copies, from zero. `scratch` holds three blocks of the widest layer."""
     depth, active = len(circuit.sizes) - 1, hi - lo
-    last = depth - 1 if circuit.cost == scalars.CROSS_ENTROPY else depth
+    last = circuit.last
     units, weight_starts = np.zeros(depth + 2, np.int64), np.zeros(depth + 2, np.int64)
     for k in range(1, depth + 1):
         units[k + 1] = units[k] + circuit.sizes[k]
@@ -157,7 +157,7 @@ def settle_rows(
                 count_read(circuit, counts, k + 1, False, active)
             elif not moved[k - 1]:
                 z[: active * n] = 0.0
-            sigma, code = max(circuit.feedback ** (last - k), np.finfo(d.dtype).tiny), circuit.activations[k]
+            sigma, code = max(circuit.reach[k], np.finfo(d.dtype).tiny), circuit.activations[k]
             for r in range(active):
                 base = free + (ids[r] % batch) * n
                 s, a = states[base : base + n], inputs[base : base + n]

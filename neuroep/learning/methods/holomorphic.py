@@ -43,7 +43,6 @@ from neuroep.errors import BadInput
 from neuroep.learning.methods.complex_states import ComplexArray, ComplexEquilibrium, check_holomorphic, settle_complex
 from neuroep.learning.methods.phases import QUIET, sweep_plans
 from neuroep.ledger import Event, Ledger, Phase
-from neuroep.physics import hopfield
 from neuroep.recipe import Phases
 from neuroep.weights import FloatArray, Weights
 
@@ -116,7 +115,7 @@ def accumulate_holomorphic(
     ledger: Ledger,
 ) -> None:
     """Add the estimate of dC/dθ, mean over the minibatch, to where it goes; as `accumulate_gradient`."""
-    batch, last = len(x), hopfield.dynamical(circuit)
+    batch, last = len(x), circuit.last
     coefficients = np.repeat(around.coefficients / batch, batch).astype(nudged.states[0].dtype)
     below: ComplexArray | None = None
     for k in range(1, last + 1):
@@ -126,7 +125,7 @@ def accumulate_holomorphic(
             found = x.T @ summed
         else:
             found = below.real.T @ weighted.real - below.imag.T @ weighted.imag
-        scale = -into.rates[k - 1] / circuit.feedback ** (last - k)
+        scale = -into.rates[k - 1] / float(circuit.reach[k])
         for out, change in ((into.out.coupling(k), found), (into.out.bias(k), weighted.real.sum(axis=0))):
             out *= into.keep
             out += scale * change

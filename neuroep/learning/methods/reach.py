@@ -13,7 +13,6 @@ import numpy as np
 
 from neuroep.circuit import Circuit, reads_exactly
 from neuroep.errors import BadInput
-from neuroep.physics import hopfield
 from neuroep.recipe import Phases
 
 FAINTEST = 0.01
@@ -41,7 +40,7 @@ def refuse_faint(circuit: Circuit, phases: Phases, measured: bool = False) -> No
         return
     kind = np.finfo(circuit.up.dtype)
     least = float(kind.tiny) if measured else FAINTEST * float(kind.eps)
-    steps, gain, needed = hopfield.dynamical(circuit) - 1, circuit.feedback, math.log(least / phases.beta)
+    steps, gain, needed = circuit.last - 1, circuit.feedback, math.log(least / phases.beta)
     if steps * math.log(gain) >= needed:
         return
     power = math.log10(phases.beta) + steps * math.log10(gain)
