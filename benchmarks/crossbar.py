@@ -21,7 +21,7 @@ import numpy as np
 
 from neuroep.engines import create
 from neuroep.hardware.device import Device, Ideal, Update, by_states, programmed
-from neuroep.learning.readings import Difference
+from neuroep.learning.methods.difference import Difference
 from neuroep.learning.state_products import state_update
 from neuroep.learning.trainer import Progress
 from neuroep.ledger import Ledger, Phase

@@ -29,7 +29,7 @@ from neuroep.hardware.crossbar.device import Crossbar
 from neuroep.hardware.crossbar.pulsing import Array
 from neuroep.hardware.crossbar.state_trains import StatePulser
 from neuroep.hardware.device import Mounted, StateUpdate
-from neuroep.learning.readings import Difference
+from neuroep.learning.methods.difference import Difference
 from neuroep.learning.state_products import state_update
 from neuroep.learning.trainer import Progress
 from neuroep.ledger import Event, Ledger, Phase

@@ -10,6 +10,29 @@ from numpy.typing import NDArray
 from neuroep.weights import FloatArray
 
 
+class Skips(NamedTuple):
+    """Identity skips between layers, found from either end in O(1).
+
+    A skip of gain α from layer i to layer j brings layer j α s_i, and layer i α γ^{j−i} s_j.
+
+    Attributes
+    ----------
+    into, out : ndarray of int64, shape (L + 2,)
+        Where the skips into, and out of, each layer begin and end: those into layer k are into[k]..into[k + 1] − 1.
+    sources, targets : ndarray of int64, shape (skips,)
+        Their other ends: of those into layers in the order of `into`, of those out of layers in that of `out`.
+    entering, leaving : ndarray of float64, shape (skips,)
+        Their gains α, in the same orders.
+    """
+
+    into: NDArray[np.int64]
+    sources: NDArray[np.int64]
+    entering: NDArray[np.float64]
+    out: NDArray[np.int64]
+    targets: NDArray[np.int64]
+    leaving: NDArray[np.float64]
+
+
 class Circuit(NamedTuple):
     """Effective weights, converters and noise of a mounted network.
 
@@ -60,6 +83,8 @@ class Circuit(NamedTuple):
         Time constants.
     starts, units : ndarray of int64, shape (L + 1,)
         Where each coupling starts in `up` and `down`, and each layer in `biases`, and where the last ends.
+    skips : Skips
+        States that are added as they are to the input of layers further on, and back.
     trace_bits : int
         Bits of the traces that learning reads in place of states; 0 means the states themselves. Settling doesn't
         see it.
@@ -95,6 +120,7 @@ class Circuit(NamedTuple):
     tau_seconds: NDArray[np.float64]
     starts: NDArray[np.int64]
     units: NDArray[np.int64]
+    skips: Skips
     trace_bits: int = 0
     changes: int = 0
     adjoint: int = 0
@@ -118,6 +144,18 @@ def layer_bias(circuit: Circuit, k: int) -> FloatArray:
 def _block(circuit: Circuit, buffer: FloatArray, k: int) -> FloatArray:
     part = buffer[circuit.starts[k - 1] : circuit.starts[k]]
     return part.reshape(circuit.sizes[k - 1], circuit.sizes[k])
+
+
+def skipping(circuit: Circuit, k: int, displaced: bool = False) -> list[tuple[int, float]]:
+    """Return the layers whose states skips bring to layer k, each with its gain: those below, then those above.
+
+    Displacements are in units of γ^{D−k}, so that it is those of the layers below that are weakened by γ^{k−i}.
+    """
+    skips, γ = circuit.skips, circuit.feedback
+    below, above = slice(*skips.into[k : k + 2]), slice(*skips.out[k : k + 2])
+    found = zip((*skips.sources[below], *skips.targets[above]), (*skips.entering[below], *skips.leaving[above]),
+                strict=True)  # fmt: skip
+    return [(int(j), float(gain) * (γ ** abs(int(j) - k) if (j < k) == displaced else 1.0)) for j, gain in found]
 
 
 def has_noise(circuit: Circuit) -> bool:

@@ -39,6 +39,7 @@ class Event(IntEnum):
     CONVERSION = 10  # weighted sums converted in reads of coupling k, summed over rows
     PULSE_DOWN = 11  # programming pulses that lower conductances of coupling k
     ACCUMULATION = 12  # digital accumulators of coupling k added to
+    SKIP = 13  # rows for which a skip brought layer k the states of another
 
 
 class Ledger(NamedTuple):
@@ -96,7 +97,8 @@ class Ledger(NamedTuple):
             ``array_read`` whole-coupling reads; ``synop`` one weight times one state; ``dac`` line drives;
             ``adc`` line reads; ``neuron_update``; ``layer_update`` (all units of a layer at once);
             ``contrast_mac`` local products; ``weight_write``; ``pulse``, and of these ``pulse_up`` and ``pulse_down``;
-            ``accumulation``; ``pulse_slot``; ``sweep``; ``sample``.
+            ``accumulation``; ``state_move`` one
+            state that a skip brought to another layer; ``pulse_slot``; ``sweep``; ``sample``.
         """
         sizes = np.asarray(self.sizes, dtype=np.int64)
         synapses = np.concatenate([[0], sizes[:-1] * sizes[1:]])
@@ -115,6 +117,7 @@ class Ledger(NamedTuple):
             "pulse_up": count[Event.PULSE_UP],
             "pulse_down": count[Event.PULSE_DOWN],
             "accumulation": count[Event.ACCUMULATION],
+            "state_move": count[Event.SKIP] * sizes,
             "pulse_slot": count[Event.PULSE_SLOT],
             "sweep": count[Event.SWEEP],
             "sample": count[Event.SAMPLE],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -51,6 +52,20 @@ class Coupling:
         checks.number(self.gain, "coupling.gain", 0.0)
 
 
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """An identity skip: gain · s of the source is added to the input of a target further on; no synapses."""
+
+    source: int
+    target: int
+    gain: float = 1.0
+
+    def __post_init__(self) -> None:
+        settle(self, "skip.")
+        if not self.gain:
+            raise BadInput("a skip of gain 0", "skip.gain", "any other number")
+
+
 #: A training keeps some ten copies of them, its checkpoints and torch's own included.
 MOST_WEIGHTS = 1 << 26
 
@@ -72,6 +87,8 @@ class Network:
         Feedback gain γ in (0, 1] that scales every downward coupling (Xie & Seung 2003).
     physics : str
         Name of the energy that states minimise, one of :data:`neuroep.physics.known.PHYSICS`.
+    skips : tuple of Skip
+        Beside the chain of couplings.
     """
 
     layers: tuple[Layer, ...]
@@ -79,6 +96,7 @@ class Network:
     cost: Cost = Cost.MSE
     feedback: float = 1.0
     physics: str = HOPFIELD.name
+    skips: tuple[Skip, ...] = ()
 
     def __post_init__(self) -> None:
         settle(self, "network.")
@@ -93,15 +111,31 @@ class Network:
         if weights > MOST_WEIGHTS:
             needed = f"{weights:.3g} weights, {4e-9 * weights:.3g} GB for each copy of them"
             raise BadInput(needed, "layers", f"at most {MOST_WEIGHTS:,} weights")
+        self._check_skips()
         energy = PHYSICS[checks.one_of(self.physics, PHYSICS, "physics", "physics")]
         energy.check(self.sizes, [layer.activation for layer in self.layers], self.cost, self.feedback)
+
+    def _check_skips(self) -> None:
+        if self.skips and not PHYSICS[checks.one_of(self.physics, PHYSICS, "physics", "physics")].takes_skips:
+            raise BadInput(f"skips in a {self.physics} network", "skips", "none")
+        seen: set[tuple[int, int]] = set()
+        for skip in self.skips:
+            where, ends = f"skip from layer {skip.source} to {skip.target}", (skip.source, skip.target)
+            if not (skip.source >= 1 and skip.source + 2 <= skip.target <= self.dynamical):
+                raise BadInput(where, "skips", f"from layer 1 on over at least one layer to {self.dynamical} at most")
+            if self.sizes[skip.source] != self.sizes[skip.target]:
+                raise BadInput(f"{where}, of {self.sizes[skip.source]} and {self.sizes[skip.target]} units", "skips",
+                               "layers of one size")  # fmt: skip
+            if ends in seen:
+                raise BadInput(f"a second {where}", "skips", "one between two layers")
+            seen.add(ends)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the network as plain data, activations and cost by name."""
         layers = [asdict(layer) | {"activation": layer.activation.label} for layer in self.layers]
         couplings = [asdict(coupling) for coupling in self.couplings]
         return {"layers": layers, "couplings": couplings, "cost": self.cost.label, "feedback": self.feedback,
-                "physics": self.physics}  # fmt: skip
+                "physics": self.physics, "skips": [asdict(skip) for skip in self.skips]}  # fmt: skip
 
     @cached_property
     def sizes(self) -> Layout:
@@ -127,13 +161,17 @@ def chain(
     feedback: float = 1.0,
     gain: float = 0.7,
     bias: float = 0.0,
+    skips: Iterable[tuple[int, int]] = (),
 ) -> Network:
-    """Return a network of the given layer sizes with one activation and first bias for all hidden layers."""
+    """Return a network of the given layer sizes with one activation and first bias for all hidden layers.
+
+    `skips` are the ends of identity skips, each of gain 1.
+    """
     sizes = tuple(checks.several(sizes, "sizes"))
     last = len(sizes) - 1
     layers = tuple(Layer(n, output if k == last else hidden) for k, n in enumerate(sizes))
     couplings = tuple(Coupling(k, k + 1, gain, bias if k + 1 < last else 0.0) for k in range(last))
-    return Network(layers, couplings, cost, feedback)
+    return Network(layers, couplings, cost, feedback, skips=tuple(Skip(*ends) for ends in skips))
 
 
 def initial_weights(network: Network, rng: np.random.Generator, dtype: DTypeLike = np.float32) -> Weights:

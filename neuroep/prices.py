@@ -24,6 +24,7 @@ PRICED_EVENTS = (
     "pulse_up",
     "pulse_down",
     "accumulation",
+    "state_move",
     "pulse_slot",
     "sweep",
     "sample",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ from neuroep.engines import Engine, Nudge, Plan
 from neuroep.equilibrium import Equilibrium
 from neuroep.hardware.device import Ideal
 from neuroep.ledger import Ledger, Phase
-from neuroep.network import Activation, Cost, Network, chain, initial_weights
+from neuroep.network import Activation, Cost, Network, Skip, chain, initial_weights
 from neuroep.recipe import Order
 from neuroep.rng import stream
 from neuroep.solvers.sweeps import layer_order
@@ -41,6 +42,11 @@ class Problem(NamedTuple):
         return self.network.sizes
 
 
+def numbers(circuit: Circuit) -> list[object]:
+    """All that a circuit holds, its skips taken apart."""
+    return [*circuit._replace(skips=circuit.skips.into), *circuit.skips]  # type: ignore[arg-type]
+
+
 def suitable_targets(cost: Cost, batch: int, outputs: int, rng: np.random.Generator) -> FloatArray:
     """±1 for the hinges, one-hot for cross-entropy, numbers in [0, 1] for the squared error."""
     if cost in SIGNED:
@@ -60,9 +66,10 @@ def problem(
     batch: int = 4,
     seed: int = 0,
     dtype: DTypeLike = np.float64,
+    skips: tuple[Skip, ...] = (),
 ) -> Problem:
     """Draw a problem: uniform weights, biases of a tenth, normal inputs."""
-    network = chain(sizes, hidden, output, cost, feedback, gain)
+    network = replace(chain(sizes, hidden, output, cost, feedback, gain), skips=skips)
     weights = initial_weights(network, stream(seed, "weights"), np.float64)
     rng = stream(seed, "problem")
     weights.biases[:] = rng.normal(0.0, 0.1, size=weights.biases.shape)

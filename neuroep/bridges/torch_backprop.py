@@ -187,5 +187,5 @@ def accuracy(
     with torch_threads(threads), torch.inference_mode():
         share = accuracy_of(network, to_torch(network, weights)(inputs), classes)
     if ledger is not None:
-        count_forward(ledger, Phase.INFERENCE, len(inputs))
+        count_forward(ledger, Phase.INFERENCE, len(inputs), network.skips)
     return share

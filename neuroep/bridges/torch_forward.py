@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn.modules import activation as torch_activations
 
 from neuroep.errors import BadInput
+from neuroep.network import Skip
 
 #: Rows of random inputs, and their scales: small ones show the slopes, large ones the bounds of activations.
 ROWS, SCALES = 16, (0.1, 1.0, 10.0, 1000.0)
@@ -128,7 +129,15 @@ def _activation_hook(name: str, layers: list[TracedLayer]) -> Callable[..., None
     return take_down
 
 
-def require_same(trace: ForwardTrace, activations: Sequence[Sequence[nn.Module]]) -> None:
+def add_skips(x: torch.Tensor, states: Sequence[torch.Tensor], skips: Sequence[Skip]) -> torch.Tensor:
+    """Return the input of a layer with what skips bring it; `states` are those of the layers below, 0 first."""
+    for skip in skips:
+        if skip.target == len(states):
+            x = x + skip.gain * states[skip.source]
+    return x
+
+
+def require_same(trace: ForwardTrace, activations: Sequence[Sequence[nn.Module]], skips: Sequence[Skip] = ()) -> None:
     """Refuse a module whose values aren't those of its layers, each followed by the activations given.
 
     Raises
@@ -136,12 +145,14 @@ def require_same(trace: ForwardTrace, activations: Sequence[Sequence[nn.Module]]
     BadInput
         Saying behind which layer they differ first, and by how much.
     """
-    x, place = trace.inputs, "before"
+    x, place, states = trace.inputs, "before", list[torch.Tensor]()
     with torch.no_grad():
         for layer, after in zip(trace.layers, activations, strict=True):
             _compare(layer.given, x, f"{place} layer {layer.name!r}")
+            states.append(x)
             x = nn.functional.linear(x, layer.weight, layer.bias)
             _compare(layer.output, x, f"in layer {layer.name!r} (a hook of its, or another forward)")
+            x = add_skips(x, states, skips)
             for part in after:
                 forward: Callable[..., torch.Tensor] = type(part).forward
                 x = forward(part, x.clone())  # without its hooks, and as its class has it

@@ -6,6 +6,7 @@ torch keeps ``Linear.weight`` as (out, in), neuroep keeps W_k as (in, out).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -13,10 +14,10 @@ import torch
 from torch import nn
 
 from neuroep import checks
-from neuroep.bridges.torch_forward import ForwardTrace, TracedLayer, is_activation, require_same, traced
+from neuroep.bridges.torch_forward import ForwardTrace, TracedLayer, add_skips, is_activation, require_same, traced
 from neuroep.bridges.torch_tensors import plain_torch, torch_threads
 from neuroep.errors import BadInput
-from neuroep.network import Activation, Cost, Network
+from neuroep.network import Activation, Cost, Network, Skip
 from neuroep.weights import FLOAT_TYPES, FloatArray, Weights, fitting
 
 _TRANSPARENT = (nn.Identity, nn.Flatten, nn.Dropout, nn.AlphaDropout, nn.Sequential)
@@ -41,6 +42,33 @@ def _name_of(module: nn.Module) -> str:
     return Activation.TANH.label if isinstance(module, nn.Tanh) else type(module).__name__
 
 
+class Residual(nn.Sequential):
+    """Dense layers, each followed by its activation, with identity skips: what a skip brings is added before that.
+
+    Parameters
+    ----------
+    modules : sequence of torch.nn.Module
+        ``Linear`` layers and activations.
+    skips : sequence of Skip
+        Between layers counted from 1.
+    """
+
+    def __init__(self, modules: Sequence[nn.Module], skips: Sequence[Skip]) -> None:
+        super().__init__(*modules)
+        self.skips = tuple(skips)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the outputs of a batch."""
+        states: list[torch.Tensor] = []
+        for part in self:
+            if isinstance(part, nn.Linear):
+                states.append(x)
+                x = add_skips(part(x), states, self.skips)
+            else:
+                x = part(x)
+        return x
+
+
 @plain_torch()
 def to_torch(network: Network, weights: Weights) -> nn.Sequential:
     """Return the feedforward torch module with the same weights.
@@ -55,7 +83,8 @@ def to_torch(network: Network, weights: Weights) -> nn.Sequential:
     Returns
     -------
     torch.nn.Sequential
-        ``Linear`` layers, each followed by its activation. A softmax read-out gives logits.
+        ``Linear`` layers, each followed by its activation; with skips, a :class:`Residual`. A softmax read-out gives
+        logits.
 
     Raises
     ------
@@ -70,7 +99,7 @@ def to_torch(network: Network, weights: Weights) -> nn.Sequential:
         activation = _module_of(network.layers[k].activation)
         if activation is not None:
             modules.append(activation)
-    return nn.Sequential(*modules)
+    return Residual(modules, network.skips) if network.skips else nn.Sequential(*modules)
 
 
 def _linear(coupling: FloatArray, bias: FloatArray) -> nn.Linear:
@@ -127,7 +156,7 @@ def from_torch(module: nn.Module, network: Network | None = None) -> Weights:
     if network is not None:
         activations = [_checked_activations(layer, k, network) for k, layer in enumerate(trace.layers, start=1)]
     try:
-        require_same(trace, activations)
+        require_same(trace, activations, () if network is None else network.skips)
     except BadInput:
         if network is not None:
             _refuse_missing(trace, network)

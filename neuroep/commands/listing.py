@@ -117,6 +117,8 @@ def show_model(spec: ModelSpec) -> None:
         for k, layer in enumerate(network.layers)
     ]  # fmt: skip
     show_table("layers", ("layer", "units", "activation", "initial weights"), layers, text=4)
+    for skip in network.skips:
+        say(f"  skip from layer {skip.source} to layer {skip.target}, gain {skip.gain:g}")
     rows = [_training_row("EP", recipe.training), _training_row("backprop", recipe.backprop)]
     rows += [_training_row(f"EP on {name}", on.training, on.programming) for name, on in recipes_on(spec).items()]
     say(f"  {recipe.phases.estimator.value} estimator, β = {recipe.phases.beta:g}, {_settling(recipe.phases)}")

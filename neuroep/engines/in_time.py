@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from neuroep.circuit import Circuit, read_size
+from neuroep.circuit import Circuit, read_size, skipping
 from neuroep.engines.base import Nudge
 from neuroep.equilibrium import Equilibrium
 from neuroep.ledger import Event, Ledger, Phase
@@ -73,3 +73,4 @@ def _count(
                 ledger.add_read(phase, False, k, rows, *read_size(circuit, k, False))
         if k <= last:
             ledger.add(phase, Event.NEURON, k, rows)
+            ledger.add(phase, Event.SKIP, k, rows * len(skipping(circuit, k)))

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from neuroep.circuit import Circuit, keeps_registers, layer_bias, read_size
+from neuroep.circuit import Circuit, keeps_registers, layer_bias, read_size, skipping
 from neuroep.cost.traces import Recorder
 from neuroep.engines import in_time
 from neuroep.engines.base import Accumulation, Courses, How, Keys, Nudge, Plan, Plans, phases_in_turn
@@ -182,13 +182,18 @@ class ReferenceEngine:
         if fed_back:
             source, gain = physics.feedback_source(circuit, k + 1, work.states[k][rows], targets, beta)
             total = total + gain * self._from_above(circuit, work, k, source, noise_key, sweep, ledger, phase)
+        brought = skipping(circuit, k)
+        for layer, gain in brought:
+            total = total + gain * work.states[layer - 1][rows]
         new = physics.block_update(circuit, k, total, targets, beta)
         change = new - work.states[k - 1][rows]
         work.states[k - 1][rows] = new
         above = [_name("d", k, phase)] if fed_back else [work.targets] if nudged and k == last else []
         reads = [(_name("u", k, phase), new.size), (f"b{k}", new.shape[1]), *((name, new.size) for name in above)]
+        reads += [(_name("s", layer, phase), new.size) for layer, _ in brought]
         self._note(reads, [(_name("s", k, phase), new.size)])
         ledger.add(phase, Event.NEURON, k, len(rows))
+        ledger.add(phase, Event.SKIP, k, len(rows) * len(brought))
         if k < depth:
             work.up_fresh[k] = False
         if k > 1:

@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from neuroep.circuit import Circuit
+from neuroep.circuit import Circuit, Skips
 from neuroep.errors import BadInput
 from neuroep.layout import Layout
 from neuroep.ledger import Event, Ledger, Phase
@@ -187,6 +187,7 @@ def lower(network: Network, up: FloatArray, down: FloatArray, biases: FloatArray
         tau_seconds=np.asarray([layer.tau_seconds for layer in network.layers], dtype=np.float64),
         starts=network.sizes.starts.copy(),
         units=network.sizes.units.copy(),
+        skips=_skips(network),
     )
 
 
@@ -196,6 +197,19 @@ def _reach(network: Network) -> NDArray[np.float64]:
     with np.errstate(under="ignore"):
         reach: NDArray[np.float64] = np.power(float(network.feedback), left)
     return reach
+
+
+def _skips(network: Network) -> Skips:
+    """The network's skips, by target and by source."""
+    by_target = sorted(network.skips, key=lambda skip: (skip.target, skip.source))
+    by_source = sorted(network.skips, key=lambda skip: (skip.source, skip.target))
+    layers = np.arange(network.depth + 2)
+    sources = np.array([skip.source for skip in by_target], dtype=np.int64)
+    targets = np.array([skip.target for skip in by_source], dtype=np.int64)
+    into = np.searchsorted([skip.target for skip in by_target], layers)
+    out = np.searchsorted([skip.source for skip in by_source], layers)
+    entering, leaving = (np.array([skip.gain for skip in each], dtype=np.float64) for each in (by_target, by_source))
+    return Skips(into, sources, entering, out, targets, leaving)
 
 
 def effective_weights(circuit: Circuit) -> Weights:

@@ -38,7 +38,7 @@ def state_update(
     x, targets : ndarray, shapes (batch, n_0) and (batch, n_L)
         Inputs and y.
     free, nudged, nudges
-        What settling gave: see :class:`~neuroep.learning.readings.SettledPhases`.
+        What settling gave: see :class:`~neuroep.learning.methods.base.SettledPhases`.
     method : Method
         Opposite or net.
     rates : tuple of float

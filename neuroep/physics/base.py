@@ -57,6 +57,11 @@ class Physics(Protocol):
         """What circuits call it."""
         ...
 
+    @property
+    def takes_skips(self) -> bool:
+        """Whether states may be added to the input of layers further on."""
+        ...
+
     def check(self, sizes: Sequence[int], activations: Sequence[Activation], cost: Cost, feedback: float) -> None:
         """Refuse networks that the energy doesn't describe; the input's activation isn't looked at."""
         ...

@@ -8,6 +8,8 @@ over the dynamical layers k = 1..D, G' = ρ⁻¹ (Hopfield 1984; γ after Xie & 
 energy although upward and downward couplings differ by γ. Under a cross-entropy read-out D = L − 1 and
 layer D feels β W_L (y − ŷ) in place of γ W_L s_L (Laborieux et al. 2021). All quantities are dimensionless.
 
+An identity skip from layer i to layer j adds −γ^{j−1} α s_i·s_j: layer j receives α s_i, layer i α γ^{j−i} s_j.
+
 Nothing here depends on the size of a batch: energies and contrasts are per sample.
 """
 
@@ -18,7 +20,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from neuroep.circuit import Circuit, coupling_down, coupling_up, layer_bias
+from neuroep.circuit import Circuit, coupling_down, coupling_up, layer_bias, skipping
 from neuroep.errors import BadInput
 from neuroep.physics import costs
 from neuroep.physics.activations import Activation, activate, inverse, potential
@@ -36,6 +38,7 @@ class Hopfield:
 
     name: str = "hopfield"
     code: int = 0
+    takes_skips: bool = True
 
     def check(self, sizes: Sequence[int], activations: Sequence[Activation], cost: Cost, feedback: float) -> None:
         """See Physics."""
@@ -82,13 +85,13 @@ HOPFIELD = Hopfield()
 def inputs(
     circuit: Circuit, k: int, x: FloatArray, states: Sequence[FloatArray], targets: FloatArray, beta: FloatArray
 ) -> FloatArray:
-    """Return the input of layer k, W_kᵀ s_{k−1} + b_k + γ W_{k+1} s_{k+1}, shape (batch, n_k)."""
+    """Return the input of layer k, W_kᵀ s_{k−1} + b_k + γ W_{k+1} s_{k+1} and what skips bring, shape (batch, n_k)."""
     below = x if k == 1 else states[k - 2]
     total = below @ coupling_up(circuit, k) + layer_bias(circuit, k)
     if k < len(circuit.sizes) - 1:
         source, gain = HOPFIELD.feedback_source(circuit, k + 1, states[k], targets, beta)
         total = total + gain * (source @ coupling_down(circuit, k + 1).T)
-    return total
+    return total + sum(gain * states[j - 1] for j, gain in skipping(circuit, k))
 
 
 def velocity(
@@ -137,6 +140,7 @@ def energy(circuit: Circuit, x: FloatArray, states: Sequence[FloatArray]) -> Flo
     for k in range(1, circuit.last + 1):
         s = states[k - 1]
         current = below @ coupling_up(circuit, k) + layer_bias(circuit, k)
+        current = current + sum(gain * states[j - 1] for j, gain in skipping(circuit, k) if j < k)
         local = potential(int(circuit.activations[k]), s) - current * s
         total = total + circuit.feedback ** (k - 1) * local.sum(axis=1)
         below = s

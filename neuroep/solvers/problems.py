@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuroep import checks
-from neuroep.circuit import Circuit, coupling_down, coupling_up, has_noise, layer_bias
+from neuroep.circuit import Circuit, coupling_down, coupling_up, has_noise, layer_bias, skipping
 from neuroep.errors import BadInput
 from neuroep.network import Activation, Cost
 from neuroep.physics import activations, costs
@@ -161,7 +161,7 @@ class Flow:
         else:
             below = states[k - 2] @ coupling_up(circuit, k)
             total = below + self._read_noise(k, True, rows, evaluation, below.shape[1], below.dtype)
-        total = total + layer_bias(circuit, k)
+        total = total + layer_bias(circuit, k) + sum(gain * states[j - 1] for j, gain in skipping(circuit, k))
         if k == len(circuit.sizes) - 1 or (k == len(states) and not self.beta.any()):
             return total
         source, gain = (states[k], circuit.feedback) if k < len(states) else (self._feedback(states, rows), 1.0)

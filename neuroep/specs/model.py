@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from neuroep.errors import BadInput, UnknownName
-from neuroep.network import Activation, Cost, Coupling, Layer, Network
+from neuroep.network import Activation, Cost, Coupling, Layer, Network, Skip
 from neuroep.physics.hopfield import HOPFIELD
 from neuroep.physics.known import PHYSICS
 from neuroep.recipe import OWN_SETTINGS, SWEEPS, Phases, Programming, Recipe, Scale, Training
@@ -35,6 +35,15 @@ class LayerTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     gain: Annotated[float, Meta(gt=0.0, le=100.0)] | None = None
     bias: Annotated[float, Meta(ge=-100.0, le=100.0)] | None = None
     tau_seconds: Annotated[float, Meta(gt=0.0, le=1e3)] = Layer(1).tau_seconds
+
+
+class CouplingTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One ``[[couplings]]`` entry: a skip beside the chain that layers form."""
+
+    source: int
+    target: int
+    kind: Literal["identity"]
+    gain: Annotated[float, Meta(ge=-100.0, le=100.0)] = Skip(1, 3).gain
 
 
 class Measured(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -89,6 +98,7 @@ class ModelTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cost: str = Cost.MSE.label
     feedback: float = 1.0
     physics: str = HOPFIELD.name
+    couplings: Annotated[list[CouplingTable], Meta(max_length=MOST_LAYERS)] = []
     phases: dict[str, Any] = {}
     training: dict[str, Any] = {}
     backprop: dict[str, Any] = {}
@@ -179,12 +189,13 @@ class ModelSpec:
             )
             for k, table in enumerate(tables[1:])
         )
+        skips = tuple(Skip(table.source, table.target, table.gain) for table in self.table.couplings)
         if self.table.cost not in COSTS:
             raise UnknownName("cost", self.table.cost, COSTS, at(self.path, "cost"))
         if self.table.physics not in PHYSICS:
             raise UnknownName("physics", self.table.physics, PHYSICS, at(self.path, "physics"))
         try:
-            return Network(layers, couplings, COSTS[self.table.cost], self.table.feedback, self.table.physics)
+            return Network(layers, couplings, COSTS[self.table.cost], self.table.feedback, self.table.physics, skips)
         except BadInput as error:
             raise BadInput(str(error), str(self.path)) from error
 

@@ -28,7 +28,8 @@ from neuroep.engines import Accumulation, Engine
 from neuroep.equilibrium import ResultCode
 from neuroep.errors import BadInput
 from neuroep.hardware.device import Mounted, effective_weights, lower
-from neuroep.learning.readings import Reading, ep_gradients, reading
+from neuroep.learning.methods.base import Reading
+from neuroep.learning.readings import ep_gradients, reading
 from neuroep.learning.trainer import Orders, Progress, Samples
 from neuroep.ledger import Ledger
 from neuroep.network import Network

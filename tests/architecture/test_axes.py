@@ -7,11 +7,19 @@ from pathlib import Path
 
 import pytest
 from calling import call
+from problems import problem
+from toy_estimator import forward
 from toy_kind import SLUGGISH
 from toy_physics import STIFF
 
 import neuroep
+from neuroep.data import load_data
+from neuroep.engines import Engine
+from neuroep.learning import readings
+from neuroep.learning.methods.estimators import SCHEMES
+from neuroep.network import Activation, chain
 from neuroep.physics.known import PHYSICS
+from neuroep.recipe import Estimator, Phases, Recipe, Training
 from neuroep.specs.kinds import KINDS
 
 DEVICE = """
@@ -123,3 +131,39 @@ def test_compiled_engines_and_other_estimators_refuse_an_energy_that_they_do_not
         found = call("run", "p.toml", "--no-backprop", "--engine", "reference")
         assert found.status == 2
         assert "in a stiff network" in found.err
+
+
+@pytest.fixture
+def second(monkeypatch: pytest.MonkeyPatch) -> Estimator:
+    """A line in ``Estimator`` and one in ``SCHEMES``."""
+    member = str.__new__(Estimator, "forward")
+    member._name_, member._value_, member.family = "FORWARD", "forward", "difference"
+    monkeypatch.setitem(Estimator._member_map_, "FORWARD", member)
+    monkeypatch.setitem(Estimator._value2member_map_, "forward", member)
+    monkeypatch.setitem(SCHEMES, member, forward)
+    return member
+
+
+def test_an_estimator_trains(second: Estimator, engine: Engine) -> None:
+    """Its weights are neither the centered estimator's nor far from them, and are of its own kind on hardware."""
+    data, network = load_data("xor"), chain((2, 8, 2), Activation.TANH)
+    few = Training(epochs=3, batch_size=2, learning_rates=(0.1,))
+    arrays = data.x_train, data.y_train, data.x_test, data.y_test
+    found = [
+        neuroep.train(
+            network=network, recipe=Recipe(Phases(kind, 0.4), few), data=arrays, engine=engine
+        ).weights.couplings
+        for kind in (second, Estimator.CENTERED)
+    ]
+    assert 1e-6 < abs(found[0] - found[1]).max() < 0.1
+
+
+def test_an_estimator_is_read_right(second: Estimator, engine: Engine) -> None:
+    """A bias of second order: a tenth of the nudge leaves a hundredth of it."""
+    p = problem((4, 6, 3), Activation.TANH, feedback=0.5, gain=0.5)
+    exact, off = Phases(Estimator.CENTERED, 1e-4, 3000, 3000, tolerance=1e-15), []
+    wanted = readings.ep_gradients(engine, p.circuit, p.x, p.targets, exact).couplings
+    for beta in (0.05, 0.005):
+        phases = Phases(second, beta, 3000, 3000, tolerance=1e-15)
+        off.append(abs(readings.ep_gradients(engine, p.circuit, p.x, p.targets, phases).couplings - wanted).max())
+    assert off[1] == pytest.approx(off[0] / 100, rel=0.1)

@@ -25,6 +25,7 @@ class Stiff:
 
     name: str = "stiff"
     code: int = 77
+    takes_skips: bool = True
 
     def check(self, sizes: Sequence[int], activations: Sequence[Activation], cost: Cost, feedback: float) -> None:
         if cost is not Cost.MSE or activations[-1] is not Activation.LINEAR:

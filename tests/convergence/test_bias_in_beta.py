@@ -10,7 +10,7 @@ from problems import Problem, plan, problem, settle
 
 from neuroep.engines import Engine, create
 from neuroep.learning.methods.estimators import scheme
-from neuroep.learning.methods.phases import ep_gradients
+from neuroep.learning.readings import ep_gradients
 from neuroep.network import Activation, Cost
 from neuroep.physics.costs import cost as cost_of
 from neuroep.recipe import Estimator, Phases

@@ -15,7 +15,8 @@ from neuroep.engines import Engine, create
 from neuroep.errors import BadInput, Diverged
 from neuroep.hardware.device import Device, Ideal
 from neuroep.learning.methods.continual import Continual, ContinualTrainer
-from neuroep.learning.methods.phases import ep_gradients, sweep_plans
+from neuroep.learning.methods.phases import sweep_plans
+from neuroep.learning.readings import ep_gradients
 from neuroep.learning.trainer import Progress, Samples, accuracy
 from neuroep.ledger import Event, Ledger, Phase
 from neuroep.network import Activation, Cost, initial_weights

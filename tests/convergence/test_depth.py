@@ -9,7 +9,7 @@ from problems import Problem, cosine, problem
 
 from neuroep.bridges.torch_weights import to_torch
 from neuroep.engines import Engine
-from neuroep.learning.methods.phases import ep_gradients
+from neuroep.learning.readings import ep_gradients
 from neuroep.network import Activation
 from neuroep.recipe import Order, Phases
 from neuroep.weights import FloatArray

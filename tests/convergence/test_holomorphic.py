@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from problems import Problem, plan, problem, settle
@@ -14,13 +16,13 @@ from neuroep.learning.methods.complex_states import settle_complex
 from neuroep.learning.methods.holomorphic import (
     accumulate_holomorphic,
     circle,
-    holomorphic_gradients,
     settle_holomorphic_phases,
 )
-from neuroep.learning.methods.phases import ep_gradients, sweep_plans
+from neuroep.learning.methods.phases import sweep_plans
+from neuroep.learning.readings import ep_gradients
 from neuroep.ledger import Event, Ledger, Phase
 from neuroep.network import Activation, Cost
-from neuroep.recipe import Phases
+from neuroep.recipe import Estimator, Phases
 from neuroep.weights import FloatArray, Weights
 
 #: Largest |β| of the window in which the leading power of the bias rules, per problem.
@@ -37,8 +39,12 @@ def phases(beta: float) -> Phases:
     return Phases(beta=beta, free_sweeps=5000, nudged_sweeps=5000, tolerance=1e-14)
 
 
+def around(settings: Phases, points: int) -> Phases:
+    return replace(settings, estimator=Estimator.HOLOMORPHIC, points=points)
+
+
 def estimate(engine: Engine, p: Problem, beta: float, points: int) -> FloatArray:
-    return flat(holomorphic_gradients(engine, p.circuit, p.x, p.targets, phases(beta), points))
+    return flat(ep_gradients(engine, p.circuit, p.x, p.targets, around(phases(beta), points)))
 
 
 @every_problem
@@ -68,7 +74,7 @@ def test_half_a_circle_is_the_whole(cost: Cost, feedback: float, points: int) ->
     book = Ledger.empty(p.sizes)
     drive, free = p.x @ p.weights.coupling(1), settle(engine, circuit, p.x, plan(3, 5000, 1e-14))
     found = settle_complex(circuit, drive, free.states, p.targets, beta * turns, plan(3, 5000, 1e-14), book)
-    last, got = p.network.dynamical, holomorphic_gradients(engine, circuit, p.x, p.targets, phases(beta), points)
+    last, got = p.network.dynamical, ep_gradients(engine, circuit, p.x, p.targets, around(phases(beta), points))
     for k in range(1, last + 1):
         below = np.tile(p.x, (points, 1)) if k == 1 else found.states[k - 2]
         weights = -np.repeat(turns.conj(), len(p.x)) / (points * beta * len(p.x) * feedback ** (last - k))
@@ -96,7 +102,7 @@ def test_single_precision_stays_single() -> None:
     p = smooth(Cost.MSE, 0.5)
     narrow = Problem(p.network, p.weights.astype(np.float32), p.x.astype(np.float32), p.targets.astype(np.float32))
     settings = Phases(beta=0.2, free_sweeps=200, nudged_sweeps=200, tolerance=1e-6)
-    got = holomorphic_gradients(create("cpu", 1), narrow.circuit, narrow.x, narrow.targets, settings, 4)
+    got = ep_gradients(create("cpu", 1), narrow.circuit, narrow.x, narrow.targets, around(settings, 4))
     assert got.couplings.dtype == np.float32
     np.testing.assert_allclose(flat(got), estimate(create("reference"), p, 0.2, 4), rtol=0, atol=2e-4)
 
@@ -167,7 +173,7 @@ def test_converters_and_noise_are_refused() -> None:
     noisy.noise_down[:] = 0.1
     for circuit in (noisy, p.circuit._replace(adc_bits=8), p.circuit._replace(dac_bits=8)):
         with pytest.raises(BadInput, match="exact reads"):
-            holomorphic_gradients(create("reference"), circuit, p.x, p.targets, phases(0.1), 4)
+            ep_gradients(create("reference"), circuit, p.x, p.targets, around(phases(0.1), 4))
 
 
 @pytest.mark.parametrize(("beta", "points"), [(0.1, 1), (0.0, 4), (1.0, 4), (-0.1, 4)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -9,20 +10,20 @@ import pytest
 from problems import Problem, cosine, plan, problem, settle, settle_nudged
 
 from neuroep.bridges.torch_backprop import gradients
+from neuroep.circuit import Circuit
 from neuroep.engines import Accumulation, Engine, Nudge, create
 from neuroep.equilibrium import ResultCode
 from neuroep.errors import BadInput
 from neuroep.learning.methods.displaced_phases import (
     accumulate_displacements,
     compiled_displacements,
-    displacement_gradients,
 )
 from neuroep.learning.methods.displacement import Displacements, displaced, output_displaced, settle_displacements
 from neuroep.learning.methods.displacement_kernels import nudge_output
 from neuroep.learning.methods.estimators import scheme
-from neuroep.learning.methods.phases import ep_gradients
+from neuroep.learning.readings import ep_gradients
 from neuroep.ledger import Event, Ledger, Phase
-from neuroep.network import Activation, Cost
+from neuroep.network import Activation, Cost, Skip
 from neuroep.physics.activations import activate
 from neuroep.physics.costs import nudged_output
 from neuroep.recipe import Estimator, Order, Phases
@@ -45,6 +46,12 @@ EXACT = Phases(beta=0.3, free_sweeps=3000, nudged_sweeps=3000, tolerance=1e-14)
 SINGLE = Phases(beta=0.1, free_sweeps=60, nudged_sweeps=30, tolerance=1e-7)
 
 
+def scaled_gradients(
+    engine: Engine, circuit: Circuit, x: FloatArray, targets: FloatArray, phases: Phases, seed: int = 0
+) -> Weights:
+    return ep_gradients(engine, circuit, x, targets, replace(phases, scaled=True), seed)
+
+
 def flat(weights: Weights) -> FloatArray:
     return np.concatenate([weights.couplings, weights.biases])
 
@@ -59,7 +66,7 @@ def test_in_double_precision_raw_states_give_the_same(
     p = problem((7, 8, 6, 5, 3), hidden, output, cost, feedback, gain=0.6, batch=9)
     phases = Phases(estimator, 0.3, 3000, 3000, tolerance=1e-14)
     raw = flat(ep_gradients(engine, p.circuit, p.x, p.targets, phases, 5))
-    got = flat(displacement_gradients(engine, p.circuit, p.x, p.targets, phases, 5))
+    got = flat(scaled_gradients(engine, p.circuit, p.x, p.targets, phases, 5))
     np.testing.assert_allclose(got, raw, rtol=0, atol=1e-9)
 
 
@@ -174,7 +181,7 @@ def test_six_hidden_layers_in_single_precision(engine: Engine, inputs: str) -> N
     """Cosine to backprop of at least 0.999 in each layer; raw states lose the lower half to rounding."""
     p = wide(inputs, np.float32)
     backprop = gradients(p.network, p.weights, p.x, p.targets)
-    assert min(cosines(displacement_gradients(engine, p.circuit, p.x, p.targets, SINGLE), backprop)) >= 0.999
+    assert min(cosines(scaled_gradients(engine, p.circuit, p.x, p.targets, SINGLE), backprop)) >= 0.999
     raw = cosines(ep_gradients(engine, p.circuit, p.x, p.targets, SINGLE), backprop)
     assert max(raw[:3]) < 0.5
 
@@ -183,7 +190,7 @@ def test_a_single_backward_sweep_will_do(engine: Engine) -> None:
     """What further sweeps correct is of order γ: at γ = 0.03 the first gives the direction to 0.999 as well."""
     p = wide("normal", np.float32)
     phases = Phases(beta=0.1, free_sweeps=60, nudged_sweeps=1, nudged_order=Order.BACKWARD, tolerance=1e-7)
-    got = displacement_gradients(engine, p.circuit, p.x, p.targets, phases)
+    got = scaled_gradients(engine, p.circuit, p.x, p.targets, phases)
     assert min(cosines(got, gradients(p.network, p.weights, p.x, p.targets))) >= 0.999
 
 
@@ -194,7 +201,7 @@ def test_any_depth_at_a_small_feedback(hidden: int) -> None:
     At 16 hidden layers the first one's displacement is 4·10⁻⁴¹ of the nudge: below float32's normal range.
     """
     p = problem((64, *(128,) * hidden, 10), A.TANH, feedback=0.003, gain=1.05, batch=32, dtype=np.float32)
-    got = displacement_gradients(create("cpu", 1), p.circuit, p.x, p.targets, SINGLE)
+    got = scaled_gradients(create("cpu", 1), p.circuit, p.x, p.targets, SINGLE)
     wanted = gradients(p.network, p.weights, p.x, p.targets)
     assert min(cosines(got, wanted)) >= 0.99
     for k in range(1, hidden + 2):
@@ -203,12 +210,26 @@ def test_any_depth_at_a_small_feedback(hidden: int) -> None:
 
 
 @pytest.mark.parametrize("cost", [C.MSE, C.CROSS_ENTROPY])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_hundred_layers_with_skips(cost: Cost, seed: int) -> None:
+    """γ = 0.1, float32, skips over 2 to 8 layers: cosine with backprop ≥ 0.99 and length to 10 %, in each layer."""
+    skips = tuple(Skip(k, k + span, 0.1) for span in range(2, 9) for k in range(1, 101 - span))
+    p = problem((64, *(128,) * 100, 10), A.TANH, cost=cost, feedback=0.1, gain=0.16, batch=64, seed=seed,
+                dtype=np.float32, skips=skips)  # fmt: skip
+    got = scaled_gradients(create("cpu", 1), p.circuit, p.x, p.targets, SINGLE)
+    wanted = gradients(p.network, p.weights, p.x, p.targets)
+    assert min(cosines(got, wanted)) >= 0.99
+    for k in range(1, 102):
+        assert np.linalg.norm(got.coupling(k)) == pytest.approx(np.linalg.norm(wanted.coupling(k)), rel=0.1)
+
+
+@pytest.mark.parametrize("cost", [C.MSE, C.CROSS_ENTROPY])
 @pytest.mark.parametrize("hidden", [A.HARD_SIGMOID, A.RELU6])
 def test_kinks_at_depth(hidden: Activation, cost: Cost) -> None:
     """Eight hidden layers of 128 clipped units at γ = 10⁻⁴: the same as backprop, but for the units at a kink."""
     p = problem((64, *(128,) * 8, 10), hidden, cost=cost, feedback=1e-4, gain=1.5, batch=32, dtype=np.float32)
     p.weights.biases[:-10] = 0.5
-    got = displacement_gradients(create("cpu", 1), p.circuit, p.x, p.targets, SINGLE)
+    got = scaled_gradients(create("cpu", 1), p.circuit, p.x, p.targets, SINGLE)
     wanted = gradients(p.network, p.weights, p.x, p.targets)
     assert min(cosines(got, wanted)) >= 0.99
 
@@ -281,4 +302,4 @@ def test_hardware_is_refused() -> None:
     circuits = (noisy, *narrow)
     for circuit, name in product(circuits, ("reference", "cpu")):
         with pytest.raises(BadInput, match="exact reads"):
-            displacement_gradients(create(name, 1), circuit, p.x, p.targets, EXACT)
+            scaled_gradients(create(name, 1), circuit, p.x, p.targets, EXACT)

@@ -25,7 +25,7 @@ from neuroep.engines.cuda.engine import CudaEngine
 from neuroep.engines.cuda.tiles import SETTLING, Tile
 from neuroep.equilibrium import Equilibrium, ResultCode
 from neuroep.errors import BadInput, NotAvailable
-from neuroep.learning.methods.phases import ep_gradients
+from neuroep.learning.readings import ep_gradients
 from neuroep.ledger import Ledger, Phase
 from neuroep.network import Activation, Cost
 from neuroep.recipe import Estimator, Order, Phases

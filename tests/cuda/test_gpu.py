@@ -8,7 +8,7 @@ from problems import plan, problem, settle, settle_nudged
 
 from neuroep.engines import create
 from neuroep.engines.cuda.check import cuda_available, simulated
-from neuroep.learning.methods.phases import ep_gradients
+from neuroep.learning.readings import ep_gradients
 from neuroep.network import Activation, Cost
 from neuroep.recipe import Order, Phases
 

@@ -14,7 +14,7 @@ from neuroep.circuit import Circuit
 from neuroep.engines import Accumulation, Engine, Plan, create
 from neuroep.equilibrium import Equilibrium
 from neuroep.errors import NotAvailable
-from neuroep.learning.methods.phases import ep_gradients
+from neuroep.learning.readings import ep_gradients
 from neuroep.ledger import Ledger
 from neuroep.network import Activation, Cost
 from neuroep.recipe import Estimator, Order, Phases

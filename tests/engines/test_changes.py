@@ -11,7 +11,7 @@ from problems import Problem, cosine, plan, problem, settle, settle_nudged
 from neuroep.circuit import Circuit
 from neuroep.engines import Engine
 from neuroep.errors import BadInput
-from neuroep.learning.methods.phases import ep_gradients
+from neuroep.learning.readings import ep_gradients
 from neuroep.ledger import Event, Ledger, Phase
 from neuroep.network import Activation, Cost
 from neuroep.physics.costs import cost

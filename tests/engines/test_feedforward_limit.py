@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from neuroep.bridges.torch_weights import to_torch
 from neuroep.engines import Engine
-from neuroep.learning.methods.phases import ep_gradients
+from neuroep.learning.readings import ep_gradients
 from neuroep.network import Activation, Cost
 from neuroep.recipe import Order, Phases
 from neuroep.weights import Weights

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from neuroep.errors import BadInput, UnknownName
 from neuroep.hardware.device import Ideal
 from neuroep.learning.trainer import Samples
 from neuroep.network import chain
-from neuroep.recipe import Method, Phases, Programming, Recipe, Training
+from neuroep.recipe import Estimator, Method, Phases, Programming, Reads, Recipe, Training
 from neuroep.rng import stream
 from neuroep.studies.rig import Rig
 from neuroep.weights import Weights
@@ -42,6 +43,31 @@ def test_a_network_and_arrays_train_as_the_model_file_and_its_data_do(device: st
     assert by_file.test_accuracy == by_parts.test_accuracy
     np.testing.assert_array_equal(by_file.ledger.counts, by_parts.ledger.counts)
     assert by_file.job == by_parts.job
+
+
+@pytest.mark.parametrize("device", ["ideal", "ecram", "rram-sb", "pcm-pair", "loihi1", "noisy-periphery"])
+@pytest.mark.parametrize("way", ["centered", "continual", "opposite", "changes"])
+def test_skips_train_on_every_device(device: str, way: str) -> None:
+    """Where it is trained, with skips it comes to other weights than without them; both methods say no to the same."""
+    programming = Programming() if device in ("ideal", "loihi1") else Programming(method=Method.ACCUMULATED)
+    if way == "opposite":
+        programming = Programming(method=Method.OPPOSITE)
+    if way == "changes":
+        programming = Programming(method=Method.ACCUMULATED, reads=Reads.CHANGES)
+    phases = Phases(Estimator.CONTINUAL if way == "continual" else Estimator.CENTERED, 0.3, 6, 3)
+    recipe = Recipe(phases, replace(FEW, epochs=1), programming=programming)
+    data = DIGITS.x_train[:96], DIGITS.y_train[:96]
+    found = []
+    for ends in ((), ((1, 3),)):
+        network = chain((64, 12, 12, 12, 10), feedback=0.5, skips=ends)
+        try:
+            found.append(neuroep.train(network=network, recipe=recipe, device=device, data=data).weights)
+        except BadInput as error:
+            found.append(str(error))
+    if isinstance(found[0], str):
+        assert found[0] == found[1]
+    else:
+        assert not same(*found)
 
 
 def test_a_fifth_of_two_arrays_is_the_test_set() -> None:

@@ -12,7 +12,7 @@ from problems import Problem, problem
 from neuroep.data import order
 from neuroep.engines import Engine, create
 from neuroep.hardware.device import Ideal
-from neuroep.learning.methods.phases import ep_gradients
+from neuroep.learning.readings import ep_gradients
 from neuroep.learning.trainer import Progress, Samples, Trainer
 from neuroep.network import Activation, Cost
 from neuroep.recipe import Estimator, Phases, Training

@@ -14,7 +14,7 @@ from neuroep.hardware.cells.steps import ConstantStep
 from neuroep.hardware.crossbar.device import Crossbar
 from neuroep.hardware.crossbar.placing import Encoding
 from neuroep.hardware.device import Ideal
-from neuroep.learning.readings import Difference
+from neuroep.learning.methods.difference import Difference
 from neuroep.learning.state_products import state_update
 from neuroep.learning.trainer import Progress, Samples, Trainer
 from neuroep.ledger import Event, Ledger, Phase

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from problems import Problem, plan, problem, settle
+from problems import Problem, numbers, plan, problem, settle
 
 from neuroep.circuit import Circuit
 from neuroep.data import load_data, order, targets
@@ -64,7 +64,7 @@ def prepared(
 
 
 def assert_identical(one: Run, other: Run) -> None:
-    for a, b in zip(one.circuit, other.circuit, strict=True):
+    for a, b in zip(*(numbers(run.circuit) for run in (one, other)), strict=True):
         np.testing.assert_array_equal(a, b)
     np.testing.assert_array_equal(one.progress.velocity.couplings, other.progress.velocity.couplings)
     np.testing.assert_array_equal(one.progress.velocity.biases, other.progress.velocity.biases)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from neuroep.errors import BadInput, UnknownName
-from neuroep.network import Activation, Cost
+from neuroep.network import Activation, Cost, Skip
 from neuroep.recipe import Estimator, Method, Order
 from neuroep.specs import catalogue, read_model
 from neuroep.specs.kinds import KINDS
@@ -117,6 +117,20 @@ def test_tables_of_a_kind_hold_under_a_devices_own(tmp_path: Path) -> None:
     assert spec.overridden("ecram").training.momentum == 0.5
 
 
+SKIP = "[[couplings]]\nsource = 1\ntarget = 2\n"
+
+
+def test_skips_as_written(tmp_path: Path) -> None:
+    one = '\n[[layers]]\nsize = 3\nactivation = "tanh"\n'
+    text = GOOD.replace("\n[[layers]]\nsize = 3", one + one + "\n[[layers]]\nsize = 3", 1).replace(
+        "[0.1, 0.2]", "[0.1]"
+    )
+    skips = '[[couplings]]\nsource = 1\ntarget = 3\nkind = "identity"\ngain = 0.25\n[phases]'
+    network = read_model(write(tmp_path, text.replace("[phases]", skips, 1))).network()
+    assert network.skips == (Skip(1, 3, 0.25),)
+    assert network.as_dict()["skips"] == [{"source": 1, "target": 3, "gain": 0.25}]
+
+
 @pytest.mark.parametrize(
     ("old", "new", "where", "said"),
     [
@@ -164,6 +178,11 @@ def test_tables_of_a_kind_hold_under_a_devices_own(tmp_path: Path) -> None:
         ('data = "xor"', 'data = ""', "data", "length"),
         ("[phases]", "[[phases]]", "phases", "expected `object`, got `array`"),
         ("[on.ecram.training]", "[on.training]", "on", "expected `object`"),
+        ("feedback = 0.5", 'physics = "hopfeld"', "physics", "did you mean 'hopfield'"),
+        ("[phases]", SKIP + 'kind = "dense"\n[phases]', "couplings[0].kind", "allowed: identity"),
+        ("[phases]", SKIP + "[phases]", "couplings[0]", "'kind' is missing"),
+        ("[phases]", SKIP + 'kind = "identity"\ngian = 1.0\n[phases]', "couplings[0]", "did you mean 'gain'"),
+        ("[phases]", SKIP + 'kind = "identity"\n[phases]', "skips", "over at least one layer"),
     ],
 )
 def test_mistakes_name_file_key_and_remedy(old: str, new: str, where: str, said: str, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from neuroep.circuit import Circuit
 from neuroep.engines.base import Nudge, Plan
-from neuroep.engines.cpu.read_kernels import IntArray, bring_up_to_date, count_read, read
+from neuroep.engines.cpu.read_kernels import SKIPPED, IntArray, bring_up_to_date, count_read, read
 from neuroep.equilibrium import ResultCode
 from neuroep.kernel_cache import njit
 from neuroep.ledger import Event
@@ -27,6 +27,7 @@ _FAST = {"reassoc", "contract", "nsz", "arcp"}
 _NEURON, _SWEEP, _SAMPLE = int(Event.NEURON), int(Event.SWEEP), int(Event.SAMPLE)
 _CONVERGED, _STEP_LIMIT = int(ResultCode.CONVERGED), int(ResultCode.STEP_LIMIT)
 _DIVERGED = int(ResultCode.DIVERGED)
+_SKIP = int(Event.SKIP)
 
 BoolArray = NDArray[np.bool_]
 
@@ -145,6 +146,42 @@ def feedback_lines(
             out[r * n + j] = beta[ids[r]] * (targets[ids[r], j] - states[r * n + j])
 
 
+@njit(cache=True, fastmath=_FAST)
+def add_scaled(count: int, gain: float, source: FloatArray, out: FloatArray) -> None:
+    """out ← out + gain · source."""
+    weight = out.dtype.type(gain)
+    for j in range(count):
+        out[j] += weight * source[j]
+
+
+@njit(cache=True)
+def add_skips(
+    circuit: Circuit, k: int, count: int, displaced: bool, states: FloatArray, starts: IntArray, out: FloatArray
+) -> int:
+    """Add what skips bring to layer k, `count` = rows · n_k numbers each; returns how many there are.
+
+    Same definition as :func:`neuroep.circuit.skipping`.
+    """
+    skips = circuit.skips
+    for i in range(skips.into[k], skips.into[k + 1]):
+        layer = skips.sources[i]
+        left = circuit.feedback ** (k - layer) if displaced else 1.0
+        add_scaled(count, skips.entering[i] * left, states[starts[layer] :], out)
+    for i in range(skips.out[k], skips.out[k + 1]):
+        layer = skips.targets[i]
+        left = 1.0 if displaced else circuit.feedback ** (layer - k)
+        add_scaled(count, skips.leaving[i] * left, states[starts[layer] :], out)
+    many: int = skips.into[k + 1] - skips.into[k] + skips.out[k + 1] - skips.out[k]
+    return many
+
+
+@njit(cache=True)
+def has_skips(circuit: Circuit, k: int) -> bool:
+    """Whether any skip begins or ends at layer k."""
+    skips = circuit.skips
+    return bool(skips.into[k] < skips.into[k + 1] or skips.out[k] < skips.out[k + 1])
+
+
 @njit(cache=True)
 def swap_rows(buffer: FloatArray, n: int, a: int, b: int) -> None:
     """Exchange two rows of a flat (rows, n) matrix."""
@@ -176,7 +213,7 @@ def settle_block(
 ) -> None:  # fmt: skip
     """Settle rows lo..hi−1 of a batch in place. Freshness flags come in and go out as in Equilibrium.
 
-    `scratch` has a row for the lines, one for what a read-out sends down and five for reads.
+    `scratch` has a row for the lines, one for what a read-out sends down, five for reads and one for what skips bring.
     """
     depth, active, batch = len(circuit.sizes) - 1, hi - lo, len(nudge.beta)
     last = circuit.last
@@ -214,11 +251,21 @@ def settle_block(
                                  work.driven_down[starts[k + 1] :], scratch, d, ids, lo, key, sweep, gemm)  # fmt: skip
                 down_fresh[k - 1] = True
                 count_read(circuit, counts, k + 1, False, active)
+            gain = states.dtype.type(1.0 if k >= last else circuit.feedback)
+            if has_skips(circuit, k):
+                total, sums = scratch[SKIPPED], u if k == depth else d
+                total[: active * n] = 0.0
+                add_scaled(active * n, gain, sums, total)
+                counts[_SKIP, k] += active * add_skips(circuit, k, active * n, False, states, starts, total)
+                gain = states.dtype.type(1.0)
+                if k == depth:
+                    u = total
+                else:
+                    d = total
             if k == depth:
                 update_output(circuit.cost, circuit.activations[k], active, n, u, bias, row_targets, row_beta, ids,
                               s, squares)  # fmt: skip
             else:
-                gain = states.dtype.type(1.0 if k == last else circuit.feedback)
                 update_hidden(circuit.activations[k], active, n, u, d, bias, gain, s, squares)
                 up_fresh[k] = False
             if k > 1:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from neuroep.circuit import Circuit
 from neuroep.engines.cpu import blas
-from neuroep.engines.cpu.kernels import BoolArray
+from neuroep.engines.cpu.kernels import BoolArray, add_skips
 from neuroep.engines.cpu.read_kernels import IntArray, add_noise
 from neuroep.kernel_cache import njit
 from neuroep.physics import scalars
@@ -165,6 +165,7 @@ def velocity(
             if circuit.noise_down[k + 1] > 0.0:
                 add_noise(into, active, n, scratch.ids, lo + first_row, gain * circuit.noise_down[k + 1],
                           equation.noise_key, (number + k + 1) * 2, 0)  # fmt: skip
+        add_skips(circuit, k, active * n, False, states, starts, into)
         if k == depth and equation.nudged:
             nudge(circuit.cost, active, n, states[starts[k] :], samples.targets, samples.beta, scratch.ids, lo, into)
         tanh_leak = circuit.activations[k] == scalars.TANH and not equation.membrane

@@ -22,7 +22,8 @@ _LINE, _CONVERSION = int(Event.LINE), int(Event.CONVERSION)
 # Rows of a block's scratch that reads use: a tile's product, its conversion, what scales each sample back, what has
 # changed on the lines, and what that changes in the sums.
 _PART, _TRIAL, _BACK, _CHANGED, _CHANGE = 2, 3, 4, 5, 6
-SCRATCH = 7
+SKIPPED = 7
+SCRATCH = 8
 """Rows of scratch, with those of the settling that calls."""
 
 

@@ -370,6 +370,8 @@ def _lacking(circuit: Circuit) -> str | None:
     if not reads_exactly(circuit) or circuit.managed or tiled or circuit.averaged > 1:
         what = "converters, read noise, averaged, managed or adjoint reads and no tiles"
         return f"the cuda engine has no {what} yet: use --engine cpu"
+    if len(circuit.skips.sources):
+        return "the cuda engine has no skips yet: use --engine cpu"
     if len(circuit.sizes) - 1 > MOST_LAYERS:
         return f"the cuda engine settles at most {MOST_LAYERS} layers: use --engine cpu"
     return unknown(circuit, "cuda")

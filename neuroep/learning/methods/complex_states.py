@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from neuroep.circuit import Circuit, coupling_down, coupling_up, layer_bias, read_size, reads_exactly
+from neuroep.circuit import Circuit, coupling_down, coupling_up, layer_bias, read_size, reads_exactly, skipping
 from neuroep.engines import Plan
 from neuroep.errors import BadInput
 from neuroep.ledger import Event, Ledger, Phase
@@ -150,6 +150,10 @@ def _inputs(
         total = _product(states[k - 2][rows], coupling_up(circuit, k))
         ledger.add_read(Phase.NUDGED, True, k, 2 * len(rows), *read_size(circuit, k, True))
     total += layer_bias(circuit, k)
+    brought = skipping(circuit, k)
+    for layer, weight in brought:
+        total += weight * states[layer - 1][rows]
+    ledger.add(Phase.NUDGED, Event.SKIP, k, 2 * len(rows) * len(brought))
     if k == len(circuit.sizes) - 1:
         return total
     source, gain = states[k][rows], circuit.feedback

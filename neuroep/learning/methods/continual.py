@@ -76,7 +76,7 @@ class Continual:
         targets: FloatArray,
         rates: tuple[float, ...],
         seed: int,
-        place: tuple[int, ...],
+        place: tuple[int | str, ...],
         rng: np.random.Generator,
         ledger: Ledger,
     ) -> tuple[Equilibrium, Equilibrium]:

@@ -14,14 +14,16 @@ import numpy as np
 
 from neuroep.circuit import Circuit
 from neuroep.engines import Accumulation, Engine, Nudge, Plan, Plans
+from neuroep.engines.base import refuse_off_host
 from neuroep.equilibrium import Equilibrium
+from neuroep.learning.methods.base import SettledPhases
+from neuroep.learning.methods.difference import Difference
 from neuroep.learning.methods.displacement import Displacements, free_inputs, refuse_hardware, settle_displacements
-from neuroep.learning.methods.estimators import Scheme, scheme
+from neuroep.learning.methods.estimators import Scheme
 from neuroep.learning.methods.phases import QUIET, sweep_plans
 from neuroep.ledger import Event, Ledger, Phase
 from neuroep.recipe import Phases
-from neuroep.rng import stream
-from neuroep.weights import FloatArray, Weights
+from neuroep.weights import FloatArray
 
 #: Rows of one compiled block.
 BLOCK = 128
@@ -97,25 +99,6 @@ def _add_outer(engine: Engine, a: FloatArray, b: FloatArray, scale: float, keep:
     add_outer(len(a), a.shape[1], b.shape[1], a.reshape(-1), b.reshape(-1), scale, keep, out.reshape(-1), gemm)
 
 
-def displacement_gradients(
-    engine: Engine, circuit: Circuit, x: FloatArray, targets: FloatArray, phases: Phases, seed: int = 0
-) -> Weights:
-    """Return EP's estimate of dC/dθ from scaled displacements, mean over the samples.
-
-    Same arguments and result as :func:`neuroep.learning.methods.phases.ep_gradients`, which it equals but for rounding.
-    """
-    sizes = tuple(int(n) for n in circuit.sizes)
-    ledger, out = Ledger.empty(sizes), Weights.zeros(sizes, dtype=circuit.up.dtype)
-    nudges = scheme(phases.estimator, phases.beta, len(x), stream(seed, "signs"), circuit.up.dtype)
-    with engine.session():
-        free, nudged = settle_displaced_phases(
-            engine, circuit, x, targets, sweep_plans(phases, len(sizes) - 1), nudges, ledger
-        )
-        into = Accumulation(out, (1.0,) * (len(sizes) - 1), 0.0)
-        accumulate_displacements(engine, circuit, x, targets, free, nudged, nudges, into, ledger)
-    return out
-
-
 def settle_displaced_phases(
     engine: Engine,
     circuit: Circuit,
@@ -131,3 +114,26 @@ def settle_displaced_phases(
     nudge = Nudge(np.concatenate([targets] * (len(nudges.beta) // len(x))), nudges.beta)
     settled = settle_displacements if engine.name == "reference" else compiled_displacements
     return free, settled(circuit, free, nudge, plan.nudged, ledger)
+
+
+class Displaced(Difference):
+    """The same estimators on scaled displacements, which float32 resolves at any depth."""
+
+    def __init__(self, engine: Engine, circuit: Circuit, phases: Phases, seed: int) -> None:
+        refuse_off_host(engine, "scaled displacements")
+        refuse_hardware(circuit, "scaled displacements")
+        super().__init__(engine, circuit, phases, seed)
+        self.sweeps = sweep_plans(phases, len(circuit.sizes) - 1)
+
+    def settle(self, x: FloatArray, targets: FloatArray, place: tuple[int | str, ...], ledger: Ledger) -> SettledPhases:
+        """See Reading."""
+        nudges = self.nudges(len(x), place)
+        return SettledPhases(
+            *settle_displaced_phases(self.engine, self.circuit, x, targets, self.sweeps, nudges, ledger), nudges
+        )
+
+    def accumulate(
+        self, x: FloatArray, targets: FloatArray, settled: SettledPhases, into: Accumulation, ledger: Ledger
+    ) -> None:
+        """See Reading."""
+        accumulate_displacements(self.engine, self.circuit, x, targets, *settled[:3], into, ledger)

@@ -8,7 +8,7 @@ the difference s_k^β − s_k⁰ of two settled states is soon mere rounding. So
 With a_k = W_kᵀ s_{k−1}⁰ + b_k + γ W_{k+1} s_{k+1}⁰ and s_k⁰ = ρ(a_k), the input of layer k rises under the nudge by
 W_kᵀ σ_{k−1} d_{k−1} + γ W_{k+1} σ_{k+1} d_{k+1} = σ_k z_k, since σ_{k−1} = γ σ_k and γ σ_{k+1} = σ_k, and so
 
-    z_k = γ W_kᵀ d_{k−1} + W_{k+1} d_{k+1},   d_0 = 0,
+    z_k = γ W_kᵀ d_{k−1} + W_{k+1} d_{k+1},   d_0 = 0,   and α γ^{k−i} d_i, α d_j of skips from i and to j,
     d_k = [ρ(a_k + σ_k z_k) − ρ(a_k)] / σ_k                                        k < D,
 
 exact at any nudge, and evaluated without a difference of nearly equal numbers:
@@ -35,7 +35,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from neuroep.circuit import Circuit, coupling_down, coupling_up, layer_bias, read_size, reads_exactly
+from neuroep.circuit import Circuit, coupling_down, coupling_up, layer_bias, read_size, reads_exactly, skipping
 from neuroep.engines import Nudge, Plan
 from neuroep.equilibrium import Equilibrium
 from neuroep.errors import BadInput
@@ -136,7 +136,7 @@ def free_inputs(circuit: Circuit, free: Equilibrium) -> list[FloatArray]:
         total = current + layer_bias(circuit, k)
         if k < last:
             total = total + circuit.feedback * (free.states[k] @ coupling_down(circuit, k + 1).T)
-        found.append(total)
+        found.append(total + sum(gain * free.states[j - 1] for j, gain in skipping(circuit, k)))
     return found
 
 
@@ -216,6 +216,10 @@ def _update(circuit: Circuit, k: int, known: _Displacements, d: Sequence[FloatAr
     if k - 1 in known.moved:  # before, it is at zero
         z = circuit.feedback * (d[k - 2] @ coupling_up(circuit, k))
         ledger.add_read(Phase.NUDGED, True, k, rows, *read_size(circuit, k, True))
+    brought = skipping(circuit, k, displaced=True)
+    for j, gain in brought:
+        z = z + gain * d[j - 1]
+    ledger.add(Phase.NUDGED, Event.SKIP, k, rows * len(brought))
     ledger.add(Phase.NUDGED, Event.NEURON, k, rows)
     known.moved.add(k)
     if k == depth:

@@ -13,7 +13,7 @@ import numpy as np
 
 from neuroep.circuit import Circuit
 from neuroep.engines.cpu import blas
-from neuroep.engines.cpu.kernels import swap_rows
+from neuroep.engines.cpu.kernels import add_skips, swap_rows
 from neuroep.engines.cpu.ode_flow import readout_lines
 from neuroep.engines.cpu.read_kernels import IntArray, count_read
 from neuroep.equilibrium import ResultCode
@@ -26,6 +26,7 @@ _FAST = {"reassoc", "contract", "nsz", "arcp"}
 _NEURON, _SWEEP, _SAMPLE = int(Event.NEURON), int(Event.SWEEP), int(Event.SAMPLE)
 _CONVERGED, _STEP_LIMIT = int(ResultCode.CONVERGED), int(ResultCode.STEP_LIMIT)
 _DIVERGED = int(ResultCode.DIVERGED)
+_SKIP = int(Event.SKIP)
 #: Below this |h| the fifth convergent of tanh's continued fraction is exact to float64's rounding.
 _SMALL = 0.1
 
@@ -115,10 +116,15 @@ def settle_rows(
     """Settle rows lo..hi−1 of the nudged copies, from zero. `scratch` holds three blocks of the widest layer."""
     depth, active = len(circuit.sizes) - 1, hi - lo
     last = circuit.last
-    units, weight_starts = np.zeros(depth + 2, np.int64), np.zeros(depth + 2, np.int64)
+    units, weight_starts, starts = (
+        np.zeros(depth + 2, np.int64),
+        np.zeros(depth + 2, np.int64),
+        np.zeros(depth + 2, np.int64),
+    )
     for k in range(1, depth + 1):
         units[k + 1] = units[k] + circuit.sizes[k]
         weight_starts[k + 1] = weight_starts[k] + circuit.sizes[k - 1] * circuit.sizes[k]
+        starts[k] = rows * units[k] + lo * circuit.sizes[k]
     ids, squares = np.arange(lo, hi), np.zeros(active, d.dtype)
     moved = np.zeros(depth + 2, np.bool_)
     part = len(scratch) // 3
@@ -157,6 +163,7 @@ def settle_rows(
                 count_read(circuit, counts, k + 1, False, active)
             elif not moved[k - 1]:
                 z[: active * n] = 0.0
+            counts[_SKIP, k] += active * add_skips(circuit, k, active * n, True, d, starts, z)
             sigma, code = max(circuit.reach[k], np.finfo(d.dtype).tiny), circuit.activations[k]
             for r in range(active):
                 base = free + (ids[r] % batch) * n

@@ -12,6 +12,7 @@ centered      [∂E(s^β) − ∂E(s^{−β})] / 2β               bias O(β²)
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -40,24 +41,46 @@ class Scheme(NamedTuple):
     with_free: bool
 
 
+def one_sided(beta: float, batch: int, dtype: DTypeLike, rng: np.random.Generator | None) -> Scheme:
+    """Return β for every sample, beside the free states."""
+    return _with_free(np.ones(batch, dtype=dtype), beta)
+
+
+def random_sign(beta: float, batch: int, dtype: DTypeLike, rng: np.random.Generator | None) -> Scheme:
+    """Return ±β, drawn for every sample, beside the free states."""
+    if rng is None:
+        raise ValueError("the random-sign estimator draws its signs: pass rng")
+    return _with_free(rng.choice(np.array([-1.0, 1.0], dtype=dtype), size=batch), beta)
+
+
+def centered(beta: float, batch: int, dtype: DTypeLike, rng: np.random.Generator | None) -> Scheme:
+    """Return β, then −β, for every sample."""
+    ones = np.ones(batch, dtype=dtype)
+    signs = np.concatenate([ones, -ones])
+    return Scheme(beta * signs, signs / (2.0 * beta * batch), False)
+
+
+def _with_free(signs: FloatArray, beta: float) -> Scheme:
+    slopes = signs / (beta * len(signs))
+    return Scheme(beta * signs, np.concatenate([-slopes, slopes]), True)
+
+
+#: Nudges of the estimators that are finite differences; of continual ones, those of the difference they tend to as
+#: learning rates vanish.
+SCHEMES: dict[str, Callable[[float, int, DTypeLike, np.random.Generator | None], Scheme]] = {
+    Estimator.ONE_SIDED: one_sided,
+    Estimator.RANDOM_SIGN: random_sign,
+    Estimator.CENTERED: centered,
+    Estimator.CONTINUAL: one_sided,
+    Estimator.CONTINUAL_SYMMETRIC: centered,
+}
+
+
 def scheme(
     estimator: Estimator, beta: float, batch: int, rng: np.random.Generator | None = None, dtype: DTypeLike = np.float32
 ) -> Scheme:
-    """Return the nudges and coefficients of a finite difference; `rng` is needed for random signs alone.
-
-    Continual estimators give those of the difference they tend to as learning rates vanish.
-    """
+    """Return the nudges and coefficients of a finite difference; `rng` is needed for random signs alone."""
     estimator = checks.choice(estimator, Estimator, "estimator")
-    ones = np.ones(batch, dtype=dtype)
-    if estimator in (Estimator.CENTERED, Estimator.CONTINUAL_SYMMETRIC):
-        signs = np.concatenate([ones, -ones])
-        return Scheme(beta * signs, signs / (2.0 * beta * batch), False)
-    if estimator is Estimator.HOLOMORPHIC:
-        raise ValueError("the holomorphic estimator is no difference of real equilibria: see learning.holomorphic")
-    signs = ones
-    if estimator is Estimator.RANDOM_SIGN:
-        if rng is None:
-            raise ValueError("the random-sign estimator draws its signs: pass rng")
-        signs = rng.choice(np.array([-1.0, 1.0], dtype=dtype), size=batch)
-    slopes = signs / (beta * batch)
-    return Scheme(beta * signs, np.concatenate([-slopes, slopes]), True)
+    if estimator not in SCHEMES:
+        raise ValueError(f"the {estimator.value} estimator is no difference of real equilibria")
+    return SCHEMES[estimator](beta, batch, dtype, rng)

@@ -38,13 +38,15 @@ import numpy as np
 
 from neuroep.circuit import Circuit
 from neuroep.engines import Accumulation, Engine, Plans
+from neuroep.engines.base import refuse_off_host, refuse_unsupported
 from neuroep.equilibrium import Equilibrium
 from neuroep.errors import BadInput
+from neuroep.learning.methods.base import SettledPhases
 from neuroep.learning.methods.complex_states import ComplexArray, ComplexEquilibrium, check_holomorphic, settle_complex
 from neuroep.learning.methods.phases import QUIET, sweep_plans
 from neuroep.ledger import Event, Ledger, Phase
 from neuroep.recipe import Phases
-from neuroep.weights import FloatArray, Weights
+from neuroep.weights import FloatArray
 
 
 class Circle(NamedTuple):
@@ -134,41 +136,23 @@ def accumulate_holomorphic(
     engine.readout_gradient(circuit, free, targets, into, ledger)
 
 
-def holomorphic_gradients(
-    engine: Engine, circuit: Circuit, x: FloatArray, targets: FloatArray, phases: Phases, points: int
-) -> Weights:
-    """Return the N-point estimate of dC/dθ, mean over the samples.
+class Holomorphic:
+    """N points on a circle of complex β."""
 
-    Parameters
-    ----------
-    engine : Engine
-        Settles the free phase and forms a read-out's gradient; complex phases run in numpy.
-    circuit : Circuit
-        Holomorphic: linear and tanh layers, squared error or cross-entropy, exact reads.
-    x : ndarray, shape (batch, n_0)
-        Inputs, in the circuit's float type.
-    targets : ndarray, shape (batch, n_L)
-        y, in the circuit's float type.
-    phases : Phases
-        |β|, sweeps, orders, tolerance; its estimator isn't used.
-    points : int
-        N ≥ 2.
+    def __init__(self, engine: Engine, circuit: Circuit, phases: Phases, seed: int) -> None:
+        refuse_off_host(engine, "the holomorphic estimator's phases")
+        check_holomorphic(circuit)
+        self.engine, self.circuit = engine, circuit
+        self.around, self.plans = circle(phases.beta, phases.points), sweep_plans(phases, len(circuit.sizes) - 1)
+        refuse_unsupported(engine, circuit, self.plans.free)
 
-    Returns
-    -------
-    Weights
-        The gradient, laid out like the weights.
+    def settle(self, x: FloatArray, targets: FloatArray, place: tuple[int | str, ...], ledger: Ledger) -> SettledPhases:
+        """See Reading."""
+        found = settle_holomorphic_phases(self.engine, self.circuit, x, targets, self.plans, self.around, ledger)
+        return SettledPhases(*found, self.around)
 
-    Raises
-    ------
-    BadInput
-        If something isn't holomorphic, or β or N can't be used.
-    """
-    sizes = tuple(int(n) for n in circuit.sizes)
-    ledger, out = Ledger.empty(sizes), Weights.zeros(sizes, dtype=circuit.up.dtype)
-    around, plan = circle(phases.beta, points), sweep_plans(phases, len(sizes) - 1)
-    with engine.session():
-        free, nudged = settle_holomorphic_phases(engine, circuit, x, targets, plan, around, ledger)
-        into = Accumulation(out, (1.0,) * (len(sizes) - 1), 0.0)
-        accumulate_holomorphic(engine, circuit, x, targets, free, nudged, around, into, ledger)
-    return out
+    def accumulate(
+        self, x: FloatArray, targets: FloatArray, settled: SettledPhases, into: Accumulation, ledger: Ledger
+    ) -> None:
+        """See Reading."""
+        accumulate_holomorphic(self.engine, self.circuit, x, targets, *settled[:3], into, ledger)
