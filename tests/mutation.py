@@ -629,6 +629,20 @@ DEFECTS = [
         "learning/test_in_time.py",
     ),
     Defect(
+        "the last step on the GPU is as long as the others",
+        "engines/cuda/flows.py",
+        "return Course(number + 1, number, end - seconds)",
+        "return Course(number + 1, -1, end - seconds)",
+        "cuda/test_simulator.py::test_the_kernels_in_the_simulator[simulated_time_checks.py-25]",
+    ),
+    Defect(
+        "sums of layers beyond the 62nd are read once on the GPU",
+        "engines/cuda/freshness.py",
+        "up[k + 1] = down[k - 1] = False",
+        "up[k + 1] = down[k - 1] = k > 62",
+        "cuda/test_roofline.py",
+    ),
+    Defect(
         "thermal noise is the same in every phase and step",
         "engines/in_time.py",
         "key=named_key(noise_key, THERMAL)",

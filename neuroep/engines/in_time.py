@@ -1,4 +1,4 @@
-"""Phases in continuous time, as engines on the host share them: who integrates is theirs, what it costs is alike."""
+"""Phases in continuous time, as engines share them: who integrates is theirs, what it costs is alike."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from neuroep.circuit import Circuit, read_size, skipping
 from neuroep.engines.base import Nudge
@@ -51,16 +52,18 @@ def _settle(
         plan = replace(plan, thermal=replace(plan.thermal, key=named_key(noise_key, THERMAL)))
     flow = Flow(circuit, plan.form, drive, nudge.targets, nudge.beta, noise_key)
     settled = integrate(flow, plan, begin)
-    _count(circuit, plan, settled, bool(nudge.beta.any()), ledger, phase)
+    tried, nudged = settled.equilibrium.steps, bool(nudge.beta.any())
+    count(circuit, plan, tried, settled.refused, nudged, ledger, phase)
     return settled.equilibrium._replace(variables=settled.variables)
 
 
-def _count(
-    circuit: Circuit, plan: ContinuousPlan, settled: Settled, nudged: bool, ledger: Ledger, phase: Phase
-) -> None:
+def count(
+    circuit: Circuit, plan: ContinuousPlan, tried: NDArray[np.int64], refused: NDArray[np.int64], nudged: bool,
+    ledger: Ledger, phase: Phase,
+) -> None:  # fmt: skip
     """Count every evaluation of the velocity as what it reads, and the outputs' currents, read anew at the end."""
-    solver, tried = plan.solver, settled.equilibrium.steps
-    anew = 0 if solver.first_same_as_last else int((tried - settled.refused).sum())
+    solver = plan.solver
+    anew = 0 if solver.first_same_as_last else int((tried - refused).sum())
     rows, batch = len(tried) + int(tried.sum()) * (solver.stages - 1) + anew, len(tried)
     last, depth = circuit.last, len(circuit.sizes) - 1
     ledger.add(phase, Event.SAMPLE, 0, batch)

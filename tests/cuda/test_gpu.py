@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from problems import plan, problem, settle, settle_nudged
@@ -19,10 +21,10 @@ every_type = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
 
 @every_type
-@pytest.mark.parametrize("sizes", [(784, 256, 10), (784, 512, 256, 10), (50, 6001, 7)])
+@pytest.mark.parametrize("sizes", [(784, 256, 10), (784, 512, 256, 10), (50, 6001, 7), (20, *[30] * 90, 7)])
 @pytest.mark.parametrize("cost", [Cost.MSE, Cost.CROSS_ENTROPY])
 def test_both_phases_at_full_size(sizes: tuple[int, ...], cost: Cost, dtype: type) -> None:
-    """Sizes of the models, and a layer too wide for shared memory in float64."""
+    """Sizes of the models, a layer too wide for shared memory in float64, and more layers than a number has bits."""
     from neuroep.engines.cuda.engine import CudaEngine
 
     p = problem(sizes, Activation.HARD_SIGMOID, cost=cost, feedback=0.3, batch=70, dtype=dtype)
@@ -36,11 +38,12 @@ def test_both_phases_at_full_size(sizes: tuple[int, ...], cost: Cost, dtype: typ
 
 
 @every_type
-def test_gradients(dtype: type) -> None:
+@pytest.mark.parametrize("way", [{}, {"solver": "dopri5", "step_seconds": 5e-4, "free_seconds": 4.2e-3}])
+def test_gradients(way: dict[str, Any], dtype: type) -> None:
     from neuroep.engines.cuda.engine import CudaEngine
 
     p = problem((784, 512, 256, 10), Activation.TANH, feedback=0.5, batch=64, dtype=dtype)
-    phases = Phases(beta=0.3, free_sweeps=10, nudged_sweeps=6)
+    phases = Phases(beta=0.3, free_sweeps=10, nudged_sweeps=6, **way)
     got, wanted = (ep_gradients(e, p.circuit, p.x, p.targets, phases) for e in (CudaEngine(), create("cpu")))
     scale = float(np.abs(wanted.couplings).max())
     np.testing.assert_allclose(got.couplings, wanted.couplings, rtol=0, atol=100 * CLOSE[dtype] * max(1.0, scale))

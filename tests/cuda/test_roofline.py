@@ -36,6 +36,22 @@ def test_reads_are_those_that_an_engine_counts(cost: Cost, order: Order) -> None
             assert [found.count(pair) for pair in pairs] == counted
 
 
+@pytest.mark.parametrize("order", list(Order))
+def test_reads_of_a_deep_network(order: Order) -> None:
+    """Layers of sizes of their own, so that every read has a name; counted one by one by the reference engine."""
+    sizes, layers = tuple(range(1, 132)), layer_order(order, 130)
+    p, book = problem(sizes, Activation.TANH, gain=0.1, batch=1), Ledger.empty(sizes)
+    free = settle(create("reference"), p.circuit, p.x, plan(130, 3, 0.0, order), book)
+    settle_nudged(create("reference"), p.circuit, free, p.targets, np.full(1, 0.3), plan(130, 2, 0.0, order), book)
+    for phase, sweeps in ((Phase.FREE, 3), (Phase.NUDGED, 2)):
+        found = list(reads(Plan(layers, sweeps, 0.0), sizes, 130, layers if phase is Phase.NUDGED else None))
+        for event, pairs in (
+            (Event.READ_UP, [(k, k + 1) for k in range(2, 131)]),
+            (Event.READ_DOWN, [(k + 1, k) for k in range(2, 131)]),
+        ):
+            assert [found.count(pair) for pair in pairs] == book.counts[phase, event, 2:].tolist()
+
+
 def test_operations_of_a_step_by_hand() -> None:
     """784-256-10, batch 64, 4 free sweeps and 2 nudged ones of two copies, one hidden layer: 3 + 4 products free."""
     found = predict_step((784, 256, 10), 64, *plans(2, 4, 2))

@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import cuda
+
+from neuroep.equilibrium import Equilibrium
+
+
+class OnDevice(NamedTuple):
+    """A phase's states and sums on the GPU, in time its potentials, and the equilibrium that went to the caller."""
+
+    given: Equilibrium
+    states: Any
+    up: Any
+    variables: Any = None
 
 
 def on_gpu(array: object) -> bool:
@@ -24,14 +35,6 @@ def on_device(array: Any) -> Any:
 def flat(array: Any) -> Any:
     """The array on the GPU, as one row of numbers."""
     return on_device(array).reshape(-1)
-
-
-def copied(array: Any) -> Any:
-    """A flat copy of the array on the GPU."""
-    source = flat(array)
-    out = cuda.device_array(source.size, source.dtype)
-    out.copy_to_device(source)
-    return out
 
 
 def host(array: Any) -> Any:

@@ -16,6 +16,7 @@ import numpy as np
 from numba import cuda
 from numpy.typing import NDArray
 
+from neuroep.engines.cuda.freshness import DOWN, UP
 from neuroep.engines.cuda.parts import device, parts
 from neuroep.engines.cuda.tiles import Tile
 from neuroep.equilibrium import ResultCode
@@ -101,17 +102,18 @@ def settle(kind: np.dtype[Any], tile: Tile, resident: bool) -> Any:
                     s[pitch * unit_start[k] + (base + row) * n + j] = state
 
     def kernel(
-        sizes: IntArray, activations: IntArray, unit_start: IntArray, weight_start: IntArray, order: IntArray,
-        sweeps: int, tolerance: float, nudged: int, fresh: int, cost: int, feedback: float, up_weights: FloatArray,
+        sizes: IntArray, activations: IntArray, unit_start: IntArray, weight_start: IntArray, updates: IntArray,
+        sweeps: int, tolerance: float, nudged: int, cost: int, feedback: float, up_weights: FloatArray,
         down_weights: FloatArray, biases: FloatArray, first_states: FloatArray, first_up: FloatArray, first_rows: int,
         targets: FloatArray, beta: FloatArray, room: FloatArray, states: FloatArray, up: FloatArray, down: FloatArray,
-        residual: FloatArray, steps: IntArray, codes: IntArray, flags: IntArray, counts: IntArray, batch: int,
+        residual: FloatArray, steps: IntArray, codes: IntArray, counts: IntArray, batch: int,
     ) -> None:  # fmt: skip
         """Settle a batch; `states` receives the states and `up` what each layer last received from below.
 
-        Nudged phases start row r from row r mod `first_rows` of `first_states` and `first_up`, with the freshness
-        bits `fresh` of the latter; the free phase starts from zero, with `first_up` the drive of layer 1. `room`
-        holds the states of all blocks while they settle, unless shared memory does.
+        `updates` are those of the first sweep and then of each later one, as :mod:`neuroep.engines.cuda.freshness`
+        has them. Nudged phases start row r from row r mod `first_rows` of `first_states` and `first_up`; the free
+        phase starts from zero, with `first_up` the drive of layer 1. `room` holds the states of all blocks while they
+        settle, unless shared memory does.
         """
         staged = cuda.shared.array((deep, padded), number)
         partial = cuda.shared.array(partials, number)
@@ -136,25 +138,24 @@ def settle(kind: np.dtype[Any], tile: Tile, resident: bool) -> Any:
                 live[y * rows_each + p] = 1 if y * rows_each + p < alive else 0
         begin(x, y, lo, batch, sizes, unit_start, nudged, first_states, first_up, first_rows, s, pitch, base, up,
               down)  # fmt: skip
-        up_fresh, down_fresh = fresh, 0 if nudged else -1
         if x == 0 and y == 0:
             cuda.atomic.add(counts, (_SAMPLE, 0), alive)
         cuda.syncthreads()
         for sweep in range(1, sweeps + 1):
             for p in range(rows_each):
                 squares[p] = number(0)
-            for position in range(len(order)):
-                k = order[position]
+            first = 0 if sweep == 1 else len(updates) // 2
+            for position in range(first, first + len(updates) // 2):
+                k, need = updates[position] >> 2, updates[position] & (UP | DOWN)
                 n, below = sizes[k], sizes[k - 1]
                 here, at, b0 = pitch * unit_start[k] + base * n, batch * unit_start[k] + lo * n, unit_start[k]
-                if not (up_fresh >> (k - 1)) & 1:
+                if need & UP:
                     source = pitch * unit_start[k - 1] + base * below
                     read(cuda.syncthreads, x, y, s, source, below, up_weights, weight_start[k], n, 1, n, staged, acc,
                          live, up, at)  # fmt: skip
-                    up_fresh |= 1 << (k - 1)
                     if x == 0 and y == 0:
                         cuda.atomic.add(counts, (_READ_UP, k), alive)
-                if k < depth and not (down_fresh >> (k - 1)) & 1 and (k < last or nudged):
+                if need & DOWN:
                     above = sizes[k + 1]
                     source = pitch * unit_start[k + 1] + base * above
                     if k == last:
@@ -163,21 +164,17 @@ def settle(kind: np.dtype[Any], tile: Tile, resident: bool) -> Any:
                         source = sent
                     read(cuda.syncthreads, x, y, s, source, above, down_weights, weight_start[k + 1], 1, above, n,
                          staged, acc, live, down, at)  # fmt: skip
-                    down_fresh |= 1 << (k - 1)
                     if x == 0 and y == 0:
                         cuda.atomic.add(counts, (_READ_DOWN, k + 1), alive)
                 if k < depth:
                     gain = number(1) if k == last else number(feedback)
                     update_hidden(x, y, activations[k], n, up, down, at, biases, b0, gain, live, s, here, squares)
-                    up_fresh &= ~(1 << k)
                 elif cost == scalars.CROSS_ENTROPY:
                     cuda.syncthreads()
                     softmax(cuda.syncthreads, x, y, n, up, at, biases, b0, live, s, here, partial, peaks, squares)
                 else:
                     update_output(x, y, cost, activations[k], n, up, at, biases, b0, lo, targets, beta, live, s, here,
                                   squares)  # fmt: skip
-                if k > 1:
-                    down_fresh &= ~(1 << (k - 2))
                 if x == 0 and y == 0:
                     cuda.atomic.add(counts, (_NEURON, k), alive)
             if x == 0 and y == 0:
@@ -203,7 +200,5 @@ def settle(kind: np.dtype[Any], tile: Tile, resident: bool) -> Any:
             if alive == 0:
                 break
         finish(x, y, lo, batch, sizes, unit_start, s, pitch, base, states)
-        if x == 0 and y == 0 and lo == 0:
-            flags[0] = up_fresh
 
     return cuda.jit(kernel)

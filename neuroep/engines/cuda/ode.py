@@ -3,9 +3,9 @@
     τ_k du_k/dt = v_k(u) = −u_k + W_kᵀ s_{k−1} + b_k + γ W_{k+1} s_{k+1} − β ∂C/∂s_k,   s = ρ(u)
     Y_i = u + h/τ_k Σ_{j<i} a_ij v(Y_j),   u ← u + h/τ_k Σ_i b_i v(Y_i)
 
-A sample stops before the first step at which ‖v‖ is at its tolerance. Under a softmax read-out the last dynamical
-layer feels β W_L (y − ŷ), with ŷ computed anew at every stage. Potentials and velocities lie in global memory, each
-number used by one thread; the states of a stage are shared.
+A sample stops before the first step at which ‖v‖ is at its tolerance, or isn't finite. Under a softmax read-out the
+last dynamical layer feels β W_L (y − ŷ), with ŷ computed anew at every stage. Potentials and velocities lie in global
+memory, each number used by one thread; the states of a stage are shared.
 """
 
 from __future__ import annotations
@@ -42,9 +42,42 @@ def integrate(kind: np.dtype[Any], tile: Tile, resident: bool) -> Any:
         return total
 
     @device
+    def begin(
+        x: int, y: int, lo: int, batch: int, last: int, sizes: IntArray, unit_start: IntArray, first: FloatArray,
+        drive: FloatArray, first_rows: int, u: FloatArray, up: FloatArray,
+    ) -> None:  # fmt: skip
+        """Put the potentials of a block's rows where the phase starts, and what drives layer 1."""
+        for k in range(1, last + 1):
+            n = sizes[k]
+            for p in range(rows_each):
+                row = lo + y * rows_each + p
+                if row < batch:
+                    source = row % first_rows
+                    for j in range(x, n, wide):
+                        i = batch * unit_start[k] + row * n + j
+                        u[i] = first[source * unit_start[last + 1] + unit_start[k] + j]
+                        if k == 1:
+                            up[i] = drive[source * n + j]
+
+    @device
+    def hand_back(
+        x: int, y: int, lo: int, batch: int, last: int, sizes: IntArray, unit_start: IntArray, u: FloatArray,
+        variables: FloatArray,
+    ) -> None:  # fmt: skip
+        """Leave the potentials of a block's rows side by side."""
+        for k in range(1, last + 1):
+            n = sizes[k]
+            for p in range(rows_each):
+                row = lo + y * rows_each + p
+                if row < batch:
+                    for j in range(x, n, wide):
+                        i = batch * unit_start[k] + row * n + j
+                        variables[row * unit_start[last + 1] + unit_start[k] + j] = u[i]
+
+    @device
     def place(
         x: int, y: int, stage: int, stages: int, lo: int, batch: int, last: int, sizes: IntArray,
-        activations: IntArray, unit_start: IntArray, rates: FloatArray, a: FloatArray, u: FloatArray,
+        activations: IntArray, unit_start: IntArray, rates: FloatArray, r0: int, a: FloatArray, u: FloatArray,
         velocities: FloatArray, at_stage: FloatArray, pitch_v: int, s: FloatArray, pitch: int, base: int,
     ) -> None:  # fmt: skip
         """Potentials and states of a stage, of all dynamical layers."""
@@ -56,7 +89,7 @@ def integrate(kind: np.dtype[Any], tile: Tile, resident: bool) -> Any:
                     state = number(0)
                     if lo + row < batch:
                         i = batch * unit_start[k] + (lo + row) * n + j
-                        here = u[i] + rates[k] * combine(a, stage * stages, stage, velocities, pitch_v, i)
+                        here = u[i] + rates[r0 + k] * combine(a, stage * stages, stage, velocities, pitch_v, i)
                         at_stage[i] = here
                         state = activate(activations[k], here)
                     s[pitch * unit_start[k] + (base + row) * n + j] = state
@@ -85,7 +118,7 @@ def integrate(kind: np.dtype[Any], tile: Tile, resident: bool) -> Any:
     @device
     def advance(
         x: int, y: int, stages: int, lo: int, batch: int, last: int, sizes: IntArray, unit_start: IntArray,
-        rates: FloatArray, b: FloatArray, u: FloatArray, velocities: FloatArray, pitch_v: int, live: Any,
+        rates: FloatArray, r0: int, b: FloatArray, u: FloatArray, velocities: FloatArray, pitch_v: int, live: Any,
     ) -> None:  # fmt: skip
         """u ← u + h/τ Σ b_i v_i of the live rows."""
         for k in range(1, last + 1):
@@ -95,19 +128,23 @@ def integrate(kind: np.dtype[Any], tile: Tile, resident: bool) -> Any:
                 if live[row]:
                     for j in range(x, n, wide):
                         i = batch * unit_start[k] + (lo + row) * n + j
-                        u[i] += rates[k] * combine(b, 0, stages, velocities, pitch_v, i)
+                        u[i] += rates[r0 + k] * combine(b, 0, stages, velocities, pitch_v, i)
 
     def kernel(
         sizes: IntArray, activations: IntArray, unit_start: IntArray, weight_start: IntArray, stages: int,
-        a: FloatArray, b: FloatArray, rates: FloatArray, limit: int, tolerance: float, cost: int, feedback: float,
-        nudged: int, up_weights: FloatArray, down_weights: FloatArray, biases: FloatArray, drive: FloatArray,
-        targets: FloatArray, beta: FloatArray, room: FloatArray, u: FloatArray, velocities: FloatArray,
-        at_stage: FloatArray, up: FloatArray, down: FloatArray, states: FloatArray, residual: FloatArray,
-        steps: IntArray, codes: IntArray, batch: int,
+        a: FloatArray, b: FloatArray, rates: FloatArray, limit: int, ending: int, tolerance: float, cost: int,
+        feedback: float, nudged: int, up_weights: FloatArray, down_weights: FloatArray, biases: FloatArray,
+        first: FloatArray, drive: FloatArray, first_rows: int, targets: FloatArray, beta: FloatArray,
+        room: FloatArray, u: FloatArray, velocities: FloatArray, at_stage: FloatArray, up: FloatArray,
+        down: FloatArray, states: FloatArray, variables: FloatArray, residual: FloatArray, steps: IntArray,
+        codes: IntArray, batch: int,
     ) -> None:  # fmt: skip
-        """Integrate `u` in place, at most `limit` steps; `states` receives ρ(u), for a read-out its softmax.
+        """Integrate a batch, at most `limit` steps; `states` receives ρ(u), for a read-out its softmax.
 
-        `rates` holds h/τ_k of each layer and `velocities` a buffer of potentials for each stage.
+        Row r starts from row r mod `first_rows` of `first`, whose rows hold the potentials of all dynamical layers,
+        as `variables` does at the end, and is driven by that row of `drive`. `up` receives what each layer gets from
+        below at the end. `rates` holds h/τ_k of each layer for every step but number `ending`, then for that one, and
+        `velocities` a buffer of potentials for each stage.
         """
         staged = cuda.shared.array((deep, padded), number)
         partial = cuda.shared.array(partials, number)
@@ -133,9 +170,11 @@ def integrate(kind: np.dtype[Any], tile: Tile, resident: bool) -> Any:
         for p in range(rows_each):  # a read-out's change is measured from here: it must be finite
             for j in range(x, n_out, wide):
                 s[output + (y * rows_each + p) * n_out + j] = number(0)
+        begin(x, y, lo, batch, last, sizes, unit_start, first, drive, first_rows, u, up)
         step, stage, alive = 0, 0, 1
         while alive > 0:
-            place(x, y, stage, stages, lo, batch, last, sizes, activations, unit_start, rates, a, u, velocities,
+            r0 = depth + 1 if step == ending else 0
+            place(x, y, stage, stages, lo, batch, last, sizes, activations, unit_start, rates, r0, a, u, velocities,
                   at_stage, pitch_v, s, pitch, base)  # fmt: skip
             for p in range(rows_each):
                 squares[p] = number(0)
@@ -163,9 +202,8 @@ def integrate(kind: np.dtype[Any], tile: Tile, resident: bool) -> Any:
                             source = pitch * total + base * above
                         read(cuda.syncthreads, x, y, s, source, above, down_weights, weight_start[k + 1], 1, above, n,
                              staged, acc, live, down, at)  # fmt: skip
-                    received = drive if k == 1 else up
-                    pull(x, y, k, depth, last, n, lo, at, cost, gain, biases, unit_start[k], received, down, at_stage,
-                         s, here, targets, beta, live, velocities, stage * pitch_v, squares)  # fmt: skip
+                    pull(x, y, k, depth, last, n, lo, at, cost, gain, biases, unit_start[k], up, down, at_stage, s,
+                         here, targets, beta, live, velocities, stage * pitch_v, squares)  # fmt: skip
             if stage == 0:
                 for p in range(rows_each):
                     partial[(y * rows_each + p) * wide + x] = squares[p]
@@ -178,19 +216,22 @@ def integrate(kind: np.dtype[Any], tile: Tile, resident: bool) -> Any:
                             residual[lo + row] = norm
                             steps[lo + row] = step
                             codes[lo + row] = STEP_LIMIT if norm > tolerance else CONVERGED
+                            live[row] = 1 if norm > tolerance and step < limit else 0
                             if not math.isfinite(norm):
                                 codes[lo + row] = DIVERGED
-                            live[row] = 1 if norm > tolerance and step < limit else 0
+                                live[row] = 0
             cuda.syncthreads()
             alive = 0
             for row in range(rows):
                 alive += live[row]
             stage += 1
             if stage == stages and alive > 0:
-                advance(x, y, stages, lo, batch, last, sizes, unit_start, rates, b, u, velocities, pitch_v, live)
+                advance(x, y, stages, lo, batch, last, sizes, unit_start, rates, r0, b, u, velocities, pitch_v,
+                        live)  # fmt: skip
                 stage, step = 0, step + 1
-        place(x, y, 0, stages, lo, batch, last, sizes, activations, unit_start, rates, a, u, velocities, at_stage,
+        place(x, y, 0, stages, lo, batch, last, sizes, activations, unit_start, rates, 0, a, u, velocities, at_stage,
               pitch_v, s, pitch, base)  # fmt: skip
         finish(x, y, lo, batch, sizes, unit_start, s, pitch, base, states)
+        hand_back(x, y, lo, batch, last, sizes, unit_start, u, variables)
 
     return cuda.jit(kernel)

@@ -145,12 +145,12 @@ def _launched(variant: KernelVariant) -> tuple[Any, tuple[Any, ...]]:
     if variant.tile is None:
         raise ValueError(f"{variant.name} has a tile")
     if variant.name == "settle":
-        scalars = (int64, float64, int64, int64, int64, float64)
-        settling = (*(i,) * 5, *scalars, *(f,) * 5, int64, *(f,) * 7, i, i, i, i2, int64)
+        scalars = (int64, float64, int64, int64, float64)
+        settling = (*(i,) * 5, *scalars, *(f,) * 5, int64, *(f,) * 7, i, i, i2, int64)
         return cuda_kernels.settle(kind, variant.tile, variant.resident).py_func, settling
     if variant.name == "integrate":
-        numbers = (int64, float64, int64, float64, int64)
-        stepping = (*(i,) * 4, int64, f, f, f, *numbers, *(f,) * 14, i, i, int64)
+        numbers = (int64, int64, float64, int64, float64, int64)
+        stepping = (*(i,) * 4, int64, f, f, f, *numbers, *(f,) * 5, int64, *(f,) * 11, i, i, int64)
         return cuda_ode.integrate(kind, variant.tile, variant.resident).py_func, stepping
     if variant.name == "drive":
         return cuda_products.drive(kind, variant.tile).py_func, (int64, int64, int64, f, f, f)

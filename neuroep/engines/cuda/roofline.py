@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuroep.engines.base import Plan
+from neuroep.engines.cuda.freshness import DOWN, UP, turns
 from neuroep.engines.cuda.tiles import PRODUCTS, Tile, choose, state_bytes, static_bytes
 
 
@@ -129,21 +130,17 @@ def reads(plan: Plan, sizes: Sequence[int], last: int, before: NDArray[np.int64]
 
     `before` is the order of the free phase that a nudged phase comes after; None for a free phase.
     """
-    depth, nudged = len(sizes) - 1, before is not None
-    above_changed, below_changed = [nudged] * (depth + 1), [False] * (depth + 1)
+    fresh = np.ones(len(sizes) - 1, dtype=np.bool_)
     if before is not None:
-        place = {int(k): i for i, k in enumerate(before)}
-        below_changed = [k > 1 and place[k - 1] > place[k] for k in range(depth + 1)]
-    for _ in range(plan.sweeps):
-        for k in (int(each) for each in plan.order):
-            if below_changed[k]:
+        fresh = turns(before, last, False, fresh).fresh
+    first, later = turns(plan.order, last, before is not None, fresh).updates.tolist()
+    for sweep in range(plan.sweeps):
+        for update in later if sweep else first:
+            k = update >> 2
+            if update & UP:
                 yield sizes[k - 1], sizes[k]
-            if k < depth and above_changed[k] and (k < last or nudged):
+            if update & DOWN:
                 yield sizes[k + 1], sizes[k]
-            below_changed[k] = above_changed[k] = False
-            if k < depth:
-                below_changed[k + 1] = True
-            above_changed[k - 1] = True
 
 
 def _settling(

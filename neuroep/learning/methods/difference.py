@@ -6,7 +6,7 @@ import numpy as np
 
 from neuroep.circuit import Circuit
 from neuroep.engines import Accumulation, Courses, Engine
-from neuroep.engines.base import refuse_off_host, refuse_unsupported
+from neuroep.engines.base import refuse_unsupported
 from neuroep.equilibrium import Equilibrium
 from neuroep.learning.methods.base import SettledPhases
 from neuroep.learning.methods.estimators import Scheme, scheme
@@ -45,8 +45,6 @@ class Difference:
     """Finite differences of raw states: one-sided, random-sign, centered."""
 
     def __init__(self, engine: Engine, circuit: Circuit, phases: Phases, seed: int) -> None:
-        if phases.in_time:
-            refuse_off_host(engine, "phases in continuous time")
         self.engine, self.circuit, self.phases, self.seed = engine, circuit, phases, seed
         self.plans = plans(phases, len(circuit.sizes) - 1)
         refuse_unsupported(engine, circuit, self.plans.free)

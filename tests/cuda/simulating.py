@@ -1,0 +1,66 @@
+"""What the checks in the simulator share: a simulator that is fast enough, a tiny engine, and how close is close.
+
+The tile is tiny, so that no size of a layer is a multiple of it and every loop over tiles turns more than once.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+from numba.cuda.simulator.kernelapi import FakeCUDAShared
+from numba.np.numpy_support import as_dtype
+
+from neuroep.engines.cuda.engine import CudaEngine
+from neuroep.engines.cuda.tiles import Tile
+from neuroep.network import Activation, Cost
+from neuroep.weights import FloatArray
+
+A, C = Activation, Cost
+CLOSE: dict[type, float] = {np.float32: 1e-6, np.float64: 1e-12}
+TILE, PRODUCTS = Tile(2, 2, 2, 2, 3), Tile(2, 2, 2, 2, 3)
+SIZES, BATCH = (9, 8, 6, 4), 7
+KINDS = [
+    (A.HARD_SIGMOID, A.HARD_SIGMOID, C.MSE, 1.0),
+    (A.TANH, A.LINEAR, C.MSE, 0.5),
+    (A.RELU6, A.RELU6, C.MSE, 0.5),
+    (A.LINEAR, A.LINEAR, C.MSE, 1.0),
+    (A.TANH, A.LINEAR, C.CROSS_ENTROPY, 1.0),
+    (A.HARD_SIGMOID, A.LINEAR, C.CROSS_ENTROPY, 0.3),
+    (A.TANH, A.LINEAR, C.HINGE, 0.5),
+    (A.RELU6, A.LINEAR, C.SQUARED_HINGE, 0.5),
+]
+Kind = tuple[Activation, Activation, Cost, float]
+
+
+def shared_array(self: Any, shape: Any, dtype: Any, alignment: int | None = None) -> Any:
+    """Shared memory by the line that asks for it, as numba's own has it, but one array for threads that race there."""
+    kind = as_dtype(dtype)
+    if shape == 0:
+        return np.frombuffer(self._dynshared.data, dtype=kind, count=self._dynshared_size // kind.itemsize)
+    frame = sys._getframe(1)
+    return self._allocations.setdefault((frame.f_code.co_filename, frame.f_lineno), np.empty(shape, kind))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def simulator() -> Iterator[None]:
+    """The simulator polls its threads without a pause: with the usual 5 ms a turn, each barrier would take 20 ms."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(2e-5)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FakeCUDAShared, "array", shared_array)
+        yield
+    sys.setswitchinterval(before)
+
+
+@cache
+def engine(resident: bool = True) -> CudaEngine:
+    return CudaEngine(TILE, PRODUCTS, resident)
+
+
+def near(got: FloatArray, wanted: FloatArray, close: float) -> None:
+    np.testing.assert_allclose(got, wanted, rtol=0, atol=close * max(1.0, float(np.abs(wanted).max())))
