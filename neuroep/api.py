@@ -16,6 +16,7 @@ from neuroep.errors import BadInput
 from neuroep.hardware.device import Device, Ideal
 from neuroep.learning.readings import ep_gradients as _gradients
 from neuroep.network import Network
+from neuroep.physics.known import refuse_without_limit
 from neuroep.recipe import WINDOW, Phases, Recipe
 from neuroep.report.ablation_figure import write_ablation_figure
 from neuroep.rng import stream
@@ -102,6 +103,8 @@ def train(
     if method == "ep":
         refuse_idle_threads(engine, threads)
     rig, dataset = _rig(model, device, data, seed, engine, threads, network, recipe)
+    if method == "backprop":
+        refuse_without_limit(rig.network.physics, "backprop")
     asked = None if epochs is None else checks.count(epochs, "epochs")
     rig = replace(rig, recipe=rig.recipe.lasting(asked))
     if method == "ep":
@@ -257,7 +260,7 @@ def ep_gradients(
     network, weights : Network, Weights
         In float32 or float64, which is the type of the result.
     x : ndarray, shape (batch, n_0)
-        Inputs.
+        What the input layer is clamped to: data themselves, of a resistive network :meth:`Network.clamped` of them.
     targets : ndarray, shape (batch, n_L)
         y.
     phases : Phases, optional

@@ -19,7 +19,7 @@ from neuroep.physics.activations import Activation as Activation
 from neuroep.physics.costs import Cost as Cost
 from neuroep.physics.hopfield import HOPFIELD
 from neuroep.physics.known import PHYSICS
-from neuroep.weights import Weights
+from neuroep.weights import FloatArray, Weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,8 @@ class Skip:
 
 #: A training keeps some ten copies of them, its checkpoints and torch's own included.
 MOST_WEIGHTS = 1 << 26
+#: Volts an input: squares of voltages must stay far within float32.
+MOST_GAIN = 1e6
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,8 @@ class Network:
         Feedback gain γ in (0, 1] that scales every downward coupling (Xie & Seung 2003).
     physics : str
         Name of the energy that states minimise, one of :data:`neuroep.physics.known.PHYSICS`.
+    input_gain : float
+        Of an energy with two rails an input: data x are clamped as this many volts times x and −x.
     skips : tuple of Skip
         Beside the chain of couplings.
     """
@@ -96,6 +100,7 @@ class Network:
     cost: Cost = Cost.MSE
     feedback: float = 1.0
     physics: str = HOPFIELD.name
+    input_gain: float = 1.0
     skips: tuple[Skip, ...] = ()
 
     def __post_init__(self) -> None:
@@ -114,6 +119,10 @@ class Network:
         self._check_skips()
         energy = PHYSICS[checks.one_of(self.physics, PHYSICS, "physics", "physics")]
         energy.check(self.sizes, [layer.activation for layer in self.layers], self.cost, self.feedback)
+        if not 0.0 < self.input_gain <= MOST_GAIN:
+            raise BadInput(f"an input gain of {self.input_gain}", "input_gain", f"0 < A <= {MOST_GAIN:g}")
+        if energy.rails == 1 and self.input_gain != 1.0:
+            raise BadInput(f"without effect in a {self.physics} network", "input_gain", "left out")
 
     def _check_skips(self) -> None:
         if self.skips and not PHYSICS[checks.one_of(self.physics, PHYSICS, "physics", "physics")].takes_skips:
@@ -134,13 +143,24 @@ class Network:
         """Return the network as plain data, activations and cost by name."""
         layers = [asdict(layer) | {"activation": layer.activation.label} for layer in self.layers]
         couplings = [asdict(coupling) for coupling in self.couplings]
-        return {"layers": layers, "couplings": couplings, "cost": self.cost.label, "feedback": self.feedback,
-                "physics": self.physics, "skips": [asdict(skip) for skip in self.skips]}  # fmt: skip
+        plain = {"layers": layers, "couplings": couplings, "cost": self.cost.label, "feedback": self.feedback,
+                 "physics": self.physics}  # fmt: skip
+        skips = {"skips": [asdict(skip) for skip in self.skips]} if self.skips else {}
+        return plain | skips | ({"input_gain": self.input_gain} if PHYSICS[self.physics].rails > 1 else {})
 
     @cached_property
     def sizes(self) -> Layout:
         """Units per layer, (n_0, ..., n_L), and where couplings and layers lie in flat buffers."""
         return Layout.of(layer.size for layer in self.layers)
+
+    @property
+    def columns(self) -> int:
+        """Columns of data that the input layer takes."""
+        return self.sizes[0] // PHYSICS[self.physics].rails
+
+    def clamped(self, x: FloatArray) -> FloatArray:
+        """Return what the input layer is clamped to, (rows, n_0), given data (rows, columns)."""
+        return PHYSICS[self.physics].clamped(x, self.input_gain)
 
     @property
     def depth(self) -> int:
@@ -161,6 +181,8 @@ def chain(
     feedback: float = 1.0,
     gain: float = 0.7,
     bias: float = 0.0,
+    physics: str = HOPFIELD.name,
+    input_gain: float = 1.0,
     skips: Iterable[tuple[int, int]] = (),
 ) -> Network:
     """Return a network of the given layer sizes with one activation and first bias for all hidden layers.
@@ -171,17 +193,17 @@ def chain(
     last = len(sizes) - 1
     layers = tuple(Layer(n, output if k == last else hidden) for k, n in enumerate(sizes))
     couplings = tuple(Coupling(k, k + 1, gain, bias if k + 1 < last else 0.0) for k in range(last))
-    return Network(layers, couplings, cost, feedback, skips=tuple(Skip(*ends) for ends in skips))
+    return Network(layers, couplings, cost, feedback, physics, input_gain, tuple(Skip(*ends) for ends in skips))
 
 
 def initial_weights(network: Network, rng: np.random.Generator, dtype: DTypeLike = np.float32) -> Weights:
-    """Draw W_k from U(±gain_k/√n_{k−1}) and set every bias of layer k to its first value."""
+    """Draw W_k from U(±gain_k/√n_{k−1}), raised to the energy's least; set biases of layer k to their first value."""
     checks.instance(network, Network, "network")
     rng, dtype = checks.randomness(rng), checks.floating(dtype)
-    drawn, biases = [], []
+    drawn, biases, least = [], [], PHYSICS[network.physics].least_weight
     for coupling in network.couplings:
         fan_in, fan_out = network.sizes[coupling.source], network.sizes[coupling.target]
         bound = coupling.gain / np.sqrt(fan_in)
-        drawn.append(rng.uniform(-bound, bound, size=(fan_in, fan_out)).astype(dtype))
+        drawn.append(np.maximum(rng.uniform(-bound, bound, size=(fan_in, fan_out)), least).astype(dtype))
         biases.append(np.full(fan_out, coupling.bias, dtype=dtype))
     return Weights.from_arrays(drawn, biases)

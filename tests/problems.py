@@ -77,6 +77,28 @@ def problem(
     return Problem(network, weights.astype(dtype), x.astype(dtype), y.astype(dtype))
 
 
+def resistors(
+    sizes: tuple[int, ...] = (6, 5, 4, 3),
+    hidden: Activation = Activation.DIODES,
+    gain: float = 2.0,
+    input_gain: float = 3.0,
+    batch: int = 4,
+    seed: int = 0,
+    dtype: DTypeLike = np.float64,
+) -> Problem:
+    """Draw a resistive problem: half of the conductances 0, currents of a tenth, normal data on both rails.
+
+    Outputs are joined to all under them, so that a nudge the other way has a minimum.
+    """
+    network = chain(sizes, hidden, gain=gain, physics="resistive", input_gain=input_gain)
+    weights = initial_weights(network, stream(seed, "weights"), np.float64)
+    weights.coupling(network.depth)[...] += 0.15
+    rng = stream(seed, "problem")
+    weights.biases[:] = rng.normal(0.0, 0.1, size=weights.biases.shape)
+    x, y = network.clamped(rng.normal(size=(batch, network.columns))), rng.uniform(size=(batch, sizes[-1]))
+    return Problem(network, weights.astype(dtype), x.astype(dtype), y.astype(dtype))
+
+
 def plan(depth: int, sweeps: int, tolerance: float = 0.0, order: Order = Order.FORWARD) -> Plan:
     """Sweeps over all layers of a network of `depth` couplings."""
     return Plan(layer_order(order, depth), sweeps, tolerance)

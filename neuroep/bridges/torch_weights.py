@@ -18,6 +18,7 @@ from neuroep.bridges.torch_forward import ForwardTrace, TracedLayer, add_skips, 
 from neuroep.bridges.torch_tensors import plain_torch, torch_threads
 from neuroep.errors import BadInput
 from neuroep.network import Activation, Cost, Network, Skip
+from neuroep.physics.known import refuse_without_limit
 from neuroep.weights import FLOAT_TYPES, FloatArray, Weights, fitting
 
 _TRANSPARENT = (nn.Identity, nn.Flatten, nn.Dropout, nn.AlphaDropout, nn.Sequential)
@@ -89,10 +90,11 @@ def to_torch(network: Network, weights: Weights) -> nn.Sequential:
     Raises
     ------
     BadInput
-        If the weights' sizes aren't the network's, or they are of another type than float16, float32
-        and float64.
+        If the weights' sizes aren't the network's, they are of another type than float16, float32 and float64, or
+        no feedforward module is the network's limit.
     """
-    weights = fitting(weights, checks.instance(network, Network, "network").sizes, types=("float16", *FLOAT_TYPES))
+    refuse_without_limit(checks.instance(network, Network, "network").physics, "a torch module")
+    weights = fitting(weights, network.sizes, types=("float16", *FLOAT_TYPES))
     modules: list[nn.Module] = []
     for k in range(1, network.depth + 1):
         modules.append(_linear(weights.coupling(k), weights.bias(k)))
@@ -143,7 +145,7 @@ def from_torch(module: nn.Module, network: Network | None = None) -> Weights:
     if not isinstance(module, nn.Module):
         raise BadInput(f"a {type(module).__name__}", "module", "a torch.nn.Module, into which a state_dict is loaded")
     if network is not None:
-        checks.instance(network, Network, "network")
+        refuse_without_limit(checks.instance(network, Network, "network").physics, "weights from torch")
     module = getattr(module, "_orig_mod", module)  # of torch.compile: hooks belong on the module itself
     trace = _traced(module, _linears(module))
     arrays = [_arrays(layer.name, layer.weight, layer.bias, trace.inputs.dtype) for layer in trace.layers]

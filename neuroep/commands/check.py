@@ -32,9 +32,12 @@ def add(commands: Any) -> None:
 def act(options: argparse.Namespace) -> int:
     """Carry out the command."""
     from neuroep.errors import BadInput
+    from neuroep.hardware.device import refuse_unbounded
+    from neuroep.physics.known import PHYSICS
     from neuroep.specs.catalogue import load_device, load_model
     from neuroep.studies.estimate import sample_batch
     from neuroep.studies.fidelity import SMALL_BETA, check
+    from neuroep.studies.rig import built
 
     off = names_in(options.without)
     if options.samples < 1:
@@ -43,7 +46,9 @@ def act(options: argparse.Namespace) -> int:
         raise BadInput(f"seed {options.seed}", "--seed", "a whole number from 0")
     model = load_model(options.model)
     device = None if options.device is None else load_device(options.device)
-    where, samples = sample_batch(model, model.network(), options.samples, options.seed)
+    network = model.network()
+    refuse_unbounded(network, built("ideal" if device is None else device))
+    where, samples = sample_batch(model, network, options.samples, options.seed)
     found = check(
         model,
         samples,
@@ -77,7 +82,9 @@ def act(options: argparse.Namespace) -> int:
     )
     rows = [(r.against, str(r.layer), f"{r.cosine:.6f}", f"{r.relative_error:.2e}") for r in found.rows]
     show_table(title, ("against", "coupling", "cosine", "relative error"), rows)
-    if found.beta > SMALL_BETA and _has_kinks(model.network()):
+    if not PHYSICS[network.physics].feedforward:
+        say(f"no backprop: a feedforward net isn't the limit of a {network.physics} network")
+    if found.beta > SMALL_BETA and _has_kinks(network):
         say(f"units with kinks: a nudge of β = {found.beta:g} can cross them; try --beta {SMALL_BETA}")
     if found.settled < 1.0:
         say("some samples did not settle: their gradients are not those of an equilibrium; try a smaller --feedback")
@@ -97,4 +104,5 @@ def _reads(given: str | None) -> Reads | None:
 def _has_kinks(network: Network) -> bool:
     from neuroep.network import Activation
 
-    return any(layer.activation in (Activation.HARD_SIGMOID, Activation.RELU6) for layer in network.layers[1:])
+    kinked = (Activation.HARD_SIGMOID, Activation.RELU6, Activation.DIODES)
+    return any(layer.activation in kinked for layer in network.layers[1:])

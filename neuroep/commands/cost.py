@@ -75,7 +75,7 @@ def cost_object(found: Estimate) -> dict[str, Any]:
         "events": found.events,
         "memory": {
             "ep": None if found.memory is None else found.memory._asdict(),
-            "backprop": found.backprop_memory._asdict(),
+            "backprop": None if found.backprop_memory is None else found.backprop_memory._asdict(),
         },
     }
 

@@ -105,21 +105,27 @@ def device_object(spec: DeviceSpec) -> dict[str, Any]:
 
 def show_model(spec: ModelSpec) -> None:
     """Print a model: layers, recipe, accuracies with the commands that gave them."""
+    from neuroep.physics.known import PHYSICS
+
     network, recipe = spec.network(), spec.recipe()
     scale = "" if spec.scale == "none" else f", scaled: {spec.scale}"
     say(f"{spec.name}: {spec.summary}\n  file {spec.path}\n  data {spec.data}{scale}")
-    say(f"  {network.physics} energy, cost {network.cost.label}, feedback gain γ = {network.feedback:g}")
+    energy = PHYSICS[network.physics]
+    clamped = f", inputs clamped at ±{network.input_gain:g} x" if energy.rails > 1 else ""
+    say(f"  {network.physics} energy, cost {network.cost.label}, feedback gain γ = {network.feedback:g}{clamped}")
+    drawn = "U" if energy.least_weight == float("-inf") else f"at least {energy.least_weight:g}, of U"
     layers = [
         (
             str(k), str(layer.size), "clamped input" if k == 0 else layer.activation.label,
-            "" if k == 0 else f"U(±{network.couplings[k - 1].gain:g}/√{network.sizes[k - 1]})",
+            "" if k == 0 else f"{drawn}(±{network.couplings[k - 1].gain:g}/√{network.sizes[k - 1]})",
         )
         for k, layer in enumerate(network.layers)
     ]  # fmt: skip
     show_table("layers", ("layer", "units", "activation", "initial weights"), layers, text=4)
     for skip in network.skips:
         say(f"  skip from layer {skip.source} to layer {skip.target}, gain {skip.gain:g}")
-    rows = [_training_row("EP", recipe.training), _training_row("backprop", recipe.backprop)]
+    rows = [_training_row("EP", recipe.training)]
+    rows += [_training_row("backprop", recipe.backprop)] if energy.feedforward else []
     rows += [_training_row(f"EP on {name}", on.training, on.programming) for name, on in recipes_on(spec).items()]
     say(f"  {recipe.phases.estimator.value} estimator, β = {recipe.phases.beta:g}, {_settling(recipe.phases)}")
     header = (

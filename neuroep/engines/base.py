@@ -91,15 +91,15 @@ class Accumulation(NamedTuple):
     keep: float
 
 
-def unknown(circuit: Circuit, engine: str) -> str | None:
+def unknown(circuit: Circuit, engine: str, energies: Sequence[int] = scalars.PHYSICS) -> str | None:
     """Return what compiled kernels have no branch for, an activation, a cost or an energy, and would take for another.
 
-    In words, with the remedy; None where they know everything.
+    In words, with the remedy; None where they know everything. `energies` are the codes of those they know.
     """
     for what, codes, known in (
         ("activation", circuit.activations[1:], scalars.ACTIVATIONS),
         ("cost", [circuit.cost], scalars.COSTS),
-        ("physics", [circuit.physics], scalars.PHYSICS),
+        ("physics", [circuit.physics], energies),
     ):  # fmt: skip
         missing = sorted({int(code) for code in codes} - set(known))
         if missing:
@@ -198,8 +198,8 @@ class Engine(Protocol):
     ) -> None:
         """Accumulate the local contrast of the dynamical layers in place.
 
-        out_k ← keep · out_k − rate_k Σ_rows coefficient_row · s_{k−1} s_kᵀ / γ^{D−k}, and alike for the
-        biases without s_{k−1}: with the coefficients of an estimator this adds its gradient of C.
+        out_k ← keep · out_k + rate_k Σ_rows coefficient_row · ∂E/∂W_k / γ^{D−1}, which for the Hopfield energy is
+        −s_{k−1} s_kᵀ / γ^{D−k}, and alike for the biases: with the coefficients of an estimator its gradient of C.
         """
         ...
 

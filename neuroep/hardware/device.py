@@ -14,7 +14,7 @@ from neuroep.layout import Layout
 from neuroep.ledger import Event, Ledger, Phase
 from neuroep.network import Network
 from neuroep.physics.base import Products
-from neuroep.physics.known import PHYSICS
+from neuroep.physics.known import PHYSICS, physics_of
 from neuroep.recipe import Programming
 from neuroep.weights import FloatArray, Weights, fitting
 
@@ -159,6 +159,28 @@ class StateProgrammable(Protocol):
         ...
 
 
+@runtime_checkable
+class Bounding(Protocol):
+    """A device that keeps weights at or above the least one that an energy describes."""
+
+    def bound(self, mounted: Mounted) -> None:
+        """Raise weights below the least one to it, in place."""
+        ...
+
+
+def refuse_unbounded(network: Network, device: Device) -> None:
+    """Refuse, for an energy without negative weights, a device whose weights may be negative.
+
+    Raises
+    ------
+    BadInput
+        Naming what holds such weights.
+    """
+    if PHYSICS[network.physics].least_weight > -np.inf and not isinstance(device, Bounding):
+        problem = f"a {network.physics} network on {device.name}, whose weights may be negative"
+        raise BadInput(problem, "device", "ideal, or a profile that only has prices")
+
+
 def lower(network: Network, up: FloatArray, down: FloatArray, biases: FloatArray) -> Circuit:
     """Return the circuit without converters or noise that shares the given buffers."""
     units = len(network.sizes)
@@ -253,7 +275,10 @@ class Ideal:
 
     def mount(self, network: Network, weights: Weights, rng: np.random.Generator) -> Mounted:
         """Copy the weights; both reads share one buffer."""
-        weights = fitting(weights, network.sizes)
+        weights, least = fitting(weights, network.sizes), PHYSICS[network.physics].least_weight
+        if weights.couplings.min() < least:
+            found = f"a weight of {weights.couplings.min():g} in a {network.physics} network"
+            raise BadInput(found, "weights", f"{least:g} or more")
         return self.restore(network, weights, {"couplings": weights.couplings})
 
     def restore(self, network: Network, weights: Weights, state: dict[str, NDArray[np.generic]]) -> Mounted:
@@ -262,11 +287,18 @@ class Ideal:
         return Mounted(lower(network, couplings, couplings, weights.biases.copy()), {"couplings": couplings})
 
     def program(self, mounted: Mounted, update: Update, rng: np.random.Generator, ledger: Ledger) -> None:
-        """W_k ← W_k + Δ_k, every synapse written once."""
+        """W_k ← W_k + Δ_k, or the least weight that the energy describes; every synapse written once."""
         weights = self.direct(mounted, ledger)
         for k in range(1, weights.depth + 1):
             weights.coupling(k)[...] += update.delta(k)
+        self.bound(mounted)
         update_biases(mounted.circuit, update.direction.biases, update.rates)
+
+    def bound(self, mounted: Mounted) -> None:
+        """See Bounding."""
+        least = physics_of(mounted.circuit).least_weight
+        if least > -np.inf:
+            np.maximum(mounted.circuit.up, least, out=mounted.circuit.up)
 
     def direct(self, mounted: Mounted, ledger: Ledger) -> Weights:
         """Return the weights, counting every synapse as written once."""

@@ -74,7 +74,8 @@ def _settle(engine: ReferenceEngine, network: Network, phases: Phases, seed: int
     x, y = (np.zeros((1, n), dtype=np.float32) for n in (network.sizes[0], network.sizes[-1]))
     nudges = scheme(phases.estimator, phases.beta, 1, stream(seed, "signs"))
     plan = Plans(*(one._replace(tolerance=NEVER) for one in sweep_plans(phases, network.depth)))
-    settle_phases(engine, circuit, x, y, plan, nudges, QUIET, Ledger.empty(network.sizes))
+    away = nudges._replace(beta=np.abs(nudges.beta))  # zeros nudged the other way may have no minimum
+    settle_phases(engine, circuit, x, y, plan, away, QUIET, Ledger.empty(network.sizes))
     return len(nudges.beta), nudges.with_free
 
 

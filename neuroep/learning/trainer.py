@@ -15,7 +15,7 @@ from neuroep.circuit import Circuit
 from neuroep.engines import Accumulation, Engine, How
 from neuroep.equilibrium import ResultCode
 from neuroep.errors import BadInput, Diverged
-from neuroep.hardware.device import Device, Mounted, Update, by_states
+from neuroep.hardware.device import Bounding, Device, Mounted, Update, by_states
 from neuroep.learning.methods.phases import plans, step_keys
 from neuroep.learning.readings import reading
 from neuroep.learning.rules import Memory, Rule, rule_of
@@ -284,6 +284,8 @@ class Trainer:
             else Accumulation(direct, rates, 1.0)
         )
         self.reading.accumulate(x, targets, settled, into, progress.ledger)
+        if direct is not None and isinstance(self.device, Bounding):
+            self.device.bound(self.mounted)
         if direct is None:
             self.rule.turn(progress.velocity, circuit.up, progress.remembering(self.rule))
             self.device.program(self.mounted, Update(progress.velocity, rates), rng, progress.ledger)

@@ -20,6 +20,7 @@ class Activation(IntEnum):
     HARD_SIGMOID = 1
     TANH = 2
     RELU6 = 3
+    DIODES = 4
 
     @property
     def label(self) -> str:
@@ -27,7 +28,7 @@ class Activation(IntEnum):
         return self.name.lower().replace("_", "-")
 
 
-#: Lowest and highest state of each activation.
+#: Lowest and highest state of each activation that is the same for all units; for diodes see :func:`bounds`.
 RANGES: dict[Activation, tuple[float, float]] = {
     Activation.LINEAR: (-np.inf, np.inf),
     Activation.HARD_SIGMOID: (0.0, 1.0),
@@ -36,22 +37,36 @@ RANGES: dict[Activation, tuple[float, float]] = {
 }
 
 
+def bounds(code: int, units: int) -> tuple[FloatArray | float, FloatArray | float]:
+    """Return the lowest and the highest state of each of a layer's units, one number where they are alike.
+
+    Diodes hold the first half of the units, ⌈units/2⌉, at 0 or above, and the others at 0 or below.
+    """
+    if code != Activation.DIODES:
+        return RANGES[Activation(code)]
+    first = np.arange(units) < (units + 1) // 2
+    return np.where(first, 0.0, -np.inf), np.where(first, np.inf, 0.0)
+
+
 def activate(code: int, inputs: FloatArray) -> FloatArray:
-    """Return ρ(inputs) elementwise."""
+    """Return ρ(inputs) elementwise; units lie along the last axis."""
     if code == Activation.TANH:
         curve: FloatArray = np.tanh(inputs)
         return curve
-    low, high = RANGES[Activation(code)]
-    clipped: FloatArray = np.clip(inputs, low, high)
-    return clipped
+    clipped: FloatArray = np.clip(inputs, *bounds(code, _units(inputs)))
+    return clipped.astype(inputs.dtype, copy=False)
 
 
 def slope(code: int, inputs: FloatArray) -> FloatArray:
     """Return ρ'(inputs) elementwise; 0 at the kinks."""
     if code == Activation.TANH:
         return 1.0 - np.tanh(inputs) ** 2
-    low, high = RANGES[Activation(code)]
+    low, high = bounds(code, _units(inputs))
     return ((inputs > low) & (inputs < high)).astype(inputs.dtype)
+
+
+def _units(values: FloatArray) -> int:
+    return int(values.shape[-1]) if values.ndim else 1
 
 
 def stuck_units(code: int, states: FloatArray, labels: NDArray[np.integer]) -> tuple[int, ...]:
@@ -66,7 +81,7 @@ def stuck_units(code: int, states: FloatArray, labels: NDArray[np.integer]) -> t
     labels : ndarray of int, shape (samples,)
         A unit may well stay at its lowest state for samples of other classes alone.
     """
-    low, high = (-np.inf, np.inf) if code == Activation.TANH else RANGES[Activation(code)]
+    low, high = (-np.inf, np.inf) if code == Activation.TANH else bounds(code, states.shape[1])
     wanted = np.isin(np.arange(states.shape[1]), labels) | (states.shape[1] == 1)
     stuck = ((states <= low).all(axis=0) & wanted) | (states >= high).all(axis=0)
     return tuple(int(unit) for unit in np.flatnonzero(stuck))

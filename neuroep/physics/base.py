@@ -62,8 +62,32 @@ class Physics(Protocol):
         """Whether states may be added to the input of layers further on."""
         ...
 
+    @property
+    def least_weight(self) -> float:
+        """Lowest weight that it describes, to which first weights and updates are held; −inf where any is."""
+        ...
+
+    @property
+    def rails(self) -> int:
+        """Input units that one column of data is clamped to."""
+        ...
+
+    @property
+    def feedforward(self) -> bool:
+        """Whether a feedforward network is its limit as γ → 0: backprop then has a twin of it, and torch a module."""
+        ...
+
+    @property
+    def default_activations(self) -> tuple[Activation, Activation]:
+        """What hidden layers and outputs have where a model file doesn't say."""
+        ...
+
     def check(self, sizes: Sequence[int], activations: Sequence[Activation], cost: Cost, feedback: float) -> None:
         """Refuse networks that the energy doesn't describe; the input's activation isn't looked at."""
+        ...
+
+    def clamped(self, x: FloatArray, gain: float) -> FloatArray:
+        """Return what input units are clamped to, (rows, rails · columns), given data (rows, columns)."""
         ...
 
     def feedback_source(

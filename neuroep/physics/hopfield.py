@@ -23,7 +23,7 @@ import numpy as np
 from neuroep.circuit import Circuit, coupling_down, coupling_up, layer_bias, skipping
 from neuroep.errors import BadInput
 from neuroep.physics import costs
-from neuroep.physics.activations import Activation, activate, inverse, potential
+from neuroep.physics.activations import RANGES, Activation, activate, inverse, potential
 from neuroep.physics.base import Products
 from neuroep.physics.costs import Cost
 from neuroep.weights import FloatArray, Weights
@@ -39,9 +39,17 @@ class Hopfield:
     name: str = "hopfield"
     code: int = 0
     takes_skips: bool = True
+    least_weight: float = -np.inf
+    rails: int = 1
+    feedforward: bool = True
+    default_activations: tuple[Activation, Activation] = (Activation.HARD_SIGMOID, Activation.HARD_SIGMOID)
 
     def check(self, sizes: Sequence[int], activations: Sequence[Activation], cost: Cost, feedback: float) -> None:
         """See Physics."""
+        for k, activation in enumerate(activations[1:], start=1):
+            if activation not in RANGES:
+                problem = f"activation {activation.label!r} of {self.name} units"
+                raise BadInput(problem, f"layers[{k}].activation", ", ".join(known.label for known in RANGES))
         if cost is Cost.CROSS_ENTROPY and len(sizes) < 3:
             raise BadInput("a cross-entropy read-out with no layer under it", "layers", "at least one hidden layer")
         allowed = OUTPUTS.get(cost, (Activation.LINEAR,))
@@ -51,6 +59,10 @@ class Hopfield:
                 "layers",
                 ", ".join(a.label for a in allowed) + " (their nudged update is exact)",
             )
+
+    def clamped(self, x: FloatArray, gain: float) -> FloatArray:
+        """See Physics: x itself; it has no gain."""
+        return x
 
     def feedback_source(
         self, circuit: Circuit, k: int, states: FloatArray, targets: FloatArray, beta: FloatArray

@@ -1,4 +1,4 @@
-"""The scalar mathematics of the Hopfield network, written once for every compiled engine.
+"""The scalar mathematics of the Hopfield network, and the codes of what kernels know, once for every compiled engine.
 
 Same meaning, name by name, as the array definitions in `activations` and `costs`, which the tests hold them against.
 """
@@ -15,19 +15,22 @@ from numba.extending import overload
 from neuroep.physics.activations import Activation
 from neuroep.physics.costs import Cost
 from neuroep.physics.hopfield import HOPFIELD
+from neuroep.physics.resistive import RESISTIVE as _RESISTIVE
 from neuroep.rng_kernels import float_of
 
 LINEAR = int(Activation.LINEAR)
 HARD_SIGMOID = int(Activation.HARD_SIGMOID)
 TANH = int(Activation.TANH)
 RELU6 = int(Activation.RELU6)
+DIODES = int(Activation.DIODES)
+RESISTIVE = _RESISTIVE.code
 MSE = int(Cost.MSE)
 CROSS_ENTROPY = int(Cost.CROSS_ENTROPY)
 HINGE = int(Cost.HINGE)
 SQUARED_HINGE = int(Cost.SQUARED_HINGE)
 #: What compiled kernels have branches for; an engine that compiles refuses other codes.
-ACTIVATIONS = (LINEAR, HARD_SIGMOID, TANH, RELU6)
-PHYSICS = (HOPFIELD.code,)
+ACTIVATIONS = (LINEAR, HARD_SIGMOID, TANH, RELU6, DIODES)
+PHYSICS = (HOPFIELD.code, RESISTIVE)
 COSTS = (MSE, CROSS_ENTROPY, HINGE, SQUARED_HINGE)
 _E0, _E1, _E2, _E3, _E4, _E5, _E6, _E7 = (np.float32(1.0 / math.factorial(i)) for i in range(8))
 _LEAST, _MOST, _PER_LN2 = np.float32(-87.0), np.float32(88.0), np.float32(1.0 / math.log(2.0))

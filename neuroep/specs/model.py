@@ -13,7 +13,7 @@ from msgspec import Meta
 from neuroep.errors import BadInput, UnknownName
 from neuroep.network import Activation, Cost, Coupling, Layer, Network, Skip
 from neuroep.physics.hopfield import HOPFIELD
-from neuroep.physics.known import PHYSICS
+from neuroep.physics.known import PHYSICS, refuse_without_limit
 from neuroep.recipe import OWN_SETTINGS, SWEEPS, Phases, Programming, Recipe, Scale, Training
 from neuroep.solvers.tableaux import named
 from neuroep.specs.device import DeviceSpec
@@ -98,6 +98,7 @@ class ModelTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cost: str = Cost.MSE.label
     feedback: float = 1.0
     physics: str = HOPFIELD.name
+    input_gain: float = 1.0
     couplings: Annotated[list[CouplingTable], Meta(max_length=MOST_LAYERS)] = []
     phases: dict[str, Any] = {}
     training: dict[str, Any] = {}
@@ -178,6 +179,8 @@ class ModelSpec:
                 at(self.path, "layers[0]"),
                 "size and tau_seconds",
             )
+        if self.table.physics not in PHYSICS:
+            raise UnknownName("physics", self.table.physics, PHYSICS, at(self.path, "physics"))
         layers = tuple(self._layer(index, table) for index, table in enumerate(tables))
         plain = Coupling(0, 1)
         couplings = tuple(
@@ -192,10 +195,13 @@ class ModelSpec:
         skips = tuple(Skip(table.source, table.target, table.gain) for table in self.table.couplings)
         if self.table.cost not in COSTS:
             raise UnknownName("cost", self.table.cost, COSTS, at(self.path, "cost"))
-        if self.table.physics not in PHYSICS:
-            raise UnknownName("physics", self.table.physics, PHYSICS, at(self.path, "physics"))
+        if self.table.backprop:
+            refuse_without_limit(self.table.physics, f"{at(self.path, 'backprop')}: backprop")
         try:
-            return Network(layers, couplings, COSTS[self.table.cost], self.table.feedback, self.table.physics, skips)
+            return Network(
+                layers, couplings, COSTS[self.table.cost], self.table.feedback, self.table.physics,
+                self.table.input_gain, skips,
+            )  # fmt: skip
         except BadInput as error:
             raise BadInput(str(error), str(self.path)) from error
 
@@ -205,7 +211,8 @@ class ModelSpec:
         return BOUNDED_OUTPUT_BIAS if bounded and k == len(layers) - 1 else Coupling(0, 1).bias
 
     def _layer(self, index: int, table: LayerTable) -> Layer:
-        label = Activation.HARD_SIGMOID.label if table.activation is None else table.activation
+        usual = PHYSICS[self.table.physics].default_activations[index == len(self.table.layers) - 1]
+        label = usual.label if table.activation is None else table.activation
         if label not in ACTIVATIONS:
             raise UnknownName("activation", label, ACTIVATIONS, at(self.path, f"layers[{index}].activation"))
         return Layer(table.size, ACTIVATIONS[label], table.tau_seconds)

@@ -17,7 +17,7 @@ import numpy as np
 from neuroep import checks
 from neuroep.engines import create
 from neuroep.errors import BadInput
-from neuroep.hardware.device import Aging, Device, Mounted, effective_weights, programmed
+from neuroep.hardware.device import Aging, Device, Mounted, effective_weights, programmed, refuse_unbounded
 from neuroep.learning.methods.phases import plans
 from neuroep.learning.trainer import Epoch, Progress, Samples, accuracy
 from neuroep.ledger import Ledger
@@ -70,6 +70,7 @@ class Chip:
         asked = None if programming is None else checks.instance(programming, Programming, "programming")
         self.device = built(device) if asked is None else programmed(built(device), asked)
         self.network = checks.instance(network, Network, "network")
+        refuse_unbounded(network, self.device)
         self.seed, self.seconds = checks.seed(seed), 0.0
         self.ledger = Ledger.empty(network.sizes)
         self._engine = create(engine)

@@ -16,9 +16,11 @@ from neuroep.learning.access import ep_step_trace
 from neuroep.learning.trainer import Progress, Samples, free_outputs
 from neuroep.ledger import Phase
 from neuroep.network import Network
+from neuroep.physics.known import PHYSICS
 from neuroep.rng import stream
 from neuroep.specs import DeviceSpec, ModelSpec
 from neuroep.studies.rig import Rig
+from neuroep.studies.training import samples_of
 
 
 class Memory(NamedTuple):
@@ -49,7 +51,7 @@ class Estimate(NamedTuple):
         Event counts of those steps and of one inference of the same samples, by phase.
     memory : Memory
         Of EP, where the estimator is a difference of real equilibria at fixed weights, which is what is traced;
-        `backprop_memory` of a backprop step on the same network.
+        `backprop_memory` of a backprop step on the same network, where that has a feedforward limit.
     """
 
     device: str
@@ -58,7 +60,7 @@ class Estimate(NamedTuple):
     bill: Bill
     events: dict[str, dict[str, int]]
     memory: Memory | None
-    backprop_memory: Memory
+    backprop_memory: Memory | None
 
 
 def sample_batch(model: ModelSpec, network: Network, batch: int, seed: int) -> tuple[str, Samples]:
@@ -77,14 +79,12 @@ def sample_batch(model: ModelSpec, network: Network, batch: int, seed: int) -> t
     if dataset is None:
         checks.room(checks.whole(batch, "samples", 1) * network.sizes[0], "samples")
         labels = rng.integers(0, max(2, network.sizes[-1]), size=batch)
-        x = rng.uniform(size=(batch, network.sizes[0])).astype(np.float32)
+        x = network.clamped(rng.uniform(size=(batch, network.columns)).astype(np.float32))
         wanted = targets(labels, max(2, network.sizes[-1]), network.cost, network.sizes[-1])
         return f"uniform random inputs ({model.data} isn't here)", Samples(x, wanted, labels)
-    check_inputs(dataset, network.sizes[0])
+    check_inputs(dataset, network.columns)
     chosen = rng.choice(len(dataset.x_train), size=min(batch, len(dataset.x_train)), replace=False)
-    labels = dataset.y_train[chosen]
-    wanted = dataset.targets(labels, network.cost, network.sizes[-1])
-    return dataset.name, Samples(dataset.x_train[chosen], wanted, labels)
+    return dataset.name, samples_of(network, dataset, dataset.x_train[chosen], dataset.y_train[chosen])
 
 
 def estimate_cost(
@@ -135,7 +135,7 @@ def estimate_cost(
         price(progress.ledger, device.prices()),
         {phase.name.lower(): progress.ledger.events(phase) for phase in Phase},
         _memory(ep_step_trace(network, recipe.phases)) if recipe.phases.traced else None,
-        _memory(backprop_step(network.sizes)),
+        _memory(backprop_step(network.sizes)) if PHYSICS[network.physics].feedforward else None,
     )
 
 

@@ -16,6 +16,7 @@ from neuroep.errors import BadInput
 from neuroep.fields import settle
 from neuroep.hardware.device import Ideal
 from neuroep.hardware.effects import without
+from neuroep.physics.known import PHYSICS
 from neuroep.recipe import ADAMS, IN_TIME, SGD, Programming, Recipe
 from neuroep.specs import DeviceSpec, ModelSpec
 from neuroep.studies.rig import Rig, refuse_idle_threads
@@ -39,7 +40,7 @@ class Experiment:
     epochs : int, optional
         In place of the recipes' own.
     backprop : bool
-        Whether to train the twin.
+        Whether to train the twin; never that of a network without a feedforward limit, which :meth:`remarks` say.
     engine : str
         Where EP runs.
     threads : int
@@ -73,12 +74,22 @@ class Experiment:
         if any(spec.name == IDEAL and spec.is_hardware for spec in self.devices):
             raise BadInput("a hardware profile is called 'ideal', as no hardware is", "--device", "another file name")
         refuse_freeing_nothing(self.without, self.devices)
+        object.__setattr__(self, "backprop", self.backprop and self._has_limit)
         checks.one_of(self.engine, NAMES, "engine", "--engine")
         checks.count(self.threads, "--threads", noun="threads")
         if not self.backprop:
             refuse_idle_threads(self.engine, self.threads, "--threads")
         if self.epochs is not None:
             checks.count(self.epochs, "--epochs", noun="epochs")
+
+    @property
+    def _has_limit(self) -> bool:
+        return PHYSICS[self.model.network().physics].feedforward
+
+    def remarks(self) -> list[str]:
+        """Return what a run leaves out of itself, a line each."""
+        name = self.model.network().physics
+        return [] if self._has_limit else [f"no backprop: a feedforward net isn't the limit of a {name} network"]
 
     def rig(self, name: str, seed: int = 0) -> Rig:
         """Return what a training on the device of that name stands on."""

@@ -15,7 +15,9 @@ from neuroep.hardware.device import effective_weights
 from neuroep.learning.readings import ep_gradients
 from neuroep.learning.trainer import Samples, free_outputs
 from neuroep.ledger import Ledger, Phase
+from neuroep.network import Network
 from neuroep.physics.costs import cost
+from neuroep.physics.known import PHYSICS
 from neuroep.recipe import Phases, Reads
 from neuroep.rng import stream
 from neuroep.solvers.sweeps import layer_order
@@ -104,11 +106,9 @@ def check(
     Returns
     -------
     Fidelity
-        Against backprop, and, where reads are exact, against finite differences of the converged cost, of at most
-        `MOST_DIFFERENCED` couplings.
+        Against backprop, where the network has a feedforward limit, and, where reads are exact, against finite
+        differences of the converged cost, of at most `MOST_DIFFERENCED` couplings.
     """
-    from neuroep.bridges.torch_backprop import gradients
-
     if precision not in TOLERANCES:
         raise BadInput(f"precision {precision!r}", "--precision", ", ".join(TOLERANCES))
     network = model.network()
@@ -129,8 +129,7 @@ def check(
     )
     x, wanted = samples.x.astype(precision), samples.targets.astype(precision)
     found = ep_gradients(rig.engine, circuit, x, wanted, phases, seed)
-    oracle = gradients(network, effective_weights(circuit), x, wanted)
-    rows = [_agreement(k, found.coupling(k), oracle.coupling(k), "backprop") for k in range(1, network.depth + 1)]
+    rows = _backprop(network, circuit, x, wanted, found) if PHYSICS[network.physics].feedforward else []
     if precision == "float64" and reads_exactly(circuit._replace(adjoint=0)):
         rows += _differences(rig.engine, circuit, x, wanted, phases, found, seed)
     return Fidelity(network.feedback, phases.beta, _settled(rig.engine, circuit, x, phases), programming.reads, rows)
@@ -147,6 +146,13 @@ def _agreement(k: int, found: FloatArray, oracle: FloatArray, against: str) -> A
     size = float(np.linalg.norm(oracle.astype(np.float64)))
     off = float(np.linalg.norm(found.astype(np.float64) - oracle.astype(np.float64)))
     return Agreement(k, cosine(found, oracle), off / size if size else float("nan"), against)
+
+
+def _backprop(network: Network, circuit: Circuit, x: FloatArray, wanted: FloatArray, found: Weights) -> list[Agreement]:
+    from neuroep.bridges.torch_backprop import gradients
+
+    oracle = gradients(network, effective_weights(circuit), x, wanted)
+    return [_agreement(k, found.coupling(k), oracle.coupling(k), "backprop") for k in range(1, network.depth + 1)]
 
 
 def _free_plan(phases: Phases, depth: int) -> Plan:

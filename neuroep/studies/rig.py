@@ -20,7 +20,7 @@ from neuroep import checks
 from neuroep.data import order
 from neuroep.engines import THREADED, Engine, create
 from neuroep.errors import BadInput
-from neuroep.hardware.device import Device, Ideal, Limited, Mounted, programmed
+from neuroep.hardware.device import Device, Ideal, Limited, Mounted, programmed, refuse_unbounded
 from neuroep.hardware.effects import without
 from neuroep.learning.methods.continual import trainer_for
 from neuroep.learning.methods.phases import plans
@@ -66,6 +66,7 @@ class Rig:
     def __post_init__(self) -> None:
         checks.instance(self.network, Network, "network")
         programming = checks.instance(self.recipe, Recipe, "recipe").programming
+        refuse_unbounded(self.network, self.device)
         object.__setattr__(self, "device", programmed(self.device, programming))
         object.__setattr__(self, "seed", checks.seed(self.seed))
 
@@ -127,7 +128,8 @@ class Rig:
             if isinstance(self.device, Limited):
                 self.device.check_sizes(self.network)
             rig = replace(self, network=small)
-            rig.trainer(rig.mount(rig.initial_weights()), Samples(zeros, zeros, np.zeros(1, dtype=np.int64)))
+            alone = Samples(small.clamped(zeros), zeros, np.zeros(1, dtype=np.int64))
+            rig.trainer(rig.mount(rig.initial_weights()), alone)
         except BadInput as error:
             raise BadInput(str(error), f"on {self.device.name}") from error
 
@@ -209,5 +211,7 @@ def built(device: str | Path | DeviceSpec | Device) -> Device:
 
 
 def stand_in(network: Network) -> Network:
-    """Return the same network with one unit a layer, for all that doesn't depend on sizes."""
-    return replace(network, layers=tuple(replace(layer, size=1) for layer in network.layers))
+    """Return the same network with one unit a layer and one column of data, for all that doesn't depend on sizes."""
+    rails = network.sizes[0] // network.columns
+    layers = (replace(layer, size=1 if k else rails) for k, layer in enumerate(network.layers))
+    return replace(network, layers=tuple(layers))

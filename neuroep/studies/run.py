@@ -132,11 +132,12 @@ def assemble(
             if profile is not None and bills and bills[0] is not None:
                 name = profile.name if method == "ep" else f"{profile.name} (backprop)"
                 costs[name], seconds[name] = bills[0].as_dict(), bills[0].time_as_dict()
+    remarks = experiment.remarks() + told(dataset)
     caveats = {p.name: list(p.caveats) for p in profiles if p is not None and p.caveats}
     return {
         "model": experiment.model.name, "data": data, "versions": versions(), "spec": dict(spec), "rows": rows,
         "costs": costs, "seconds": seconds, "caveats": caveats,
-    } | ({"remarks": told(dataset)} if told(dataset) else {})  # fmt: skip
+    } | ({"remarks": remarks} if remarks else {})  # fmt: skip
 
 
 def _outcomes(

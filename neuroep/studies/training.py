@@ -177,17 +177,21 @@ def materials(network: Network, dataset: Dataset, training: Training, seed: int)
     BadInput
         If the data don't fit the network.
     """
-    check_inputs(dataset, network.sizes[0])
-    train, kept = _samples(network, dataset, dataset.x_train, dataset.y_train), None
+    check_inputs(dataset, network.columns)
+    train, kept = samples_of(network, dataset, dataset.x_train, dataset.y_train), None
     if training.validation:
         train, kept = _split(train, training.validation, seed)
-    test = _samples(network, dataset, dataset.x_test, dataset.y_test)
+    test = samples_of(network, dataset, dataset.x_test, dataset.y_test)
     weights = initial_weights(network, stream(seed, "weights"))
     return Materials(train, kept, test, weights, shuffled(len(train.x), training.batch_size, seed))
 
 
-def _samples(network: Network, dataset: Dataset, x: NDArray[np.float32], labels: NDArray[np.int64]) -> Samples:
-    return Samples(x, dataset.targets(labels, network.cost, network.sizes[-1]), labels)
+def samples_of(network: Network, dataset: Dataset, x: NDArray[np.float32], labels: NDArray[np.int64]) -> Samples:
+    """Return rows of a data set as a network's input layer is clamped to them, and with targets as its cost has them.
+
+    What learns or is evaluated comes by here: data become voltages once.
+    """
+    return Samples(network.clamped(x), dataset.targets(labels, network.cost, network.sizes[-1]), labels)
 
 
 def _split(samples: Samples, share: float, seed: int) -> tuple[Samples, Samples]:

@@ -26,10 +26,17 @@ class Stiff:
     name: str = "stiff"
     code: int = 77
     takes_skips: bool = True
+    least_weight: float = -float("inf")
+    rails: int = 1
+    feedforward: bool = True
+    default_activations: tuple[Activation, Activation] = (Activation.TANH, Activation.LINEAR)
 
     def check(self, sizes: Sequence[int], activations: Sequence[Activation], cost: Cost, feedback: float) -> None:
         if cost is not Cost.MSE or activations[-1] is not Activation.LINEAR:
             raise BadInput(f"cost {cost.label!r} of stiff units", "cost", "mse with linear outputs")
+
+    def clamped(self, x: FloatArray, gain: float) -> FloatArray:
+        return x
 
     def feedback_source(
         self, circuit: Circuit, k: int, states: FloatArray, targets: FloatArray, beta: FloatArray

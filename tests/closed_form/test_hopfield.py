@@ -27,7 +27,7 @@ INSIDE = {
 
 
 def combinations() -> Iterator[tuple[Activation, Activation, Cost, float]]:
-    for hidden in Activation:
+    for hidden in INSIDE:
         for cost in Cost:
             for output in OUTPUTS.get(cost, (Activation.LINEAR,)):
                 for feedback in (1.0, 0.3):

@@ -15,6 +15,7 @@ from neuroep.equilibrium import Equilibrium, ResultCode
 from neuroep.ledger import Event, Ledger, Phase
 from neuroep.network import Activation, Cost
 from neuroep.physics import hopfield
+from neuroep.physics.activations import RANGES
 from neuroep.physics.costs import cost as cost_of
 from neuroep.recipe import Order
 from neuroep.rng import stream
@@ -94,7 +95,7 @@ def descents(draw: st.DrawFn) -> tuple[Problem, Order, float]:
     sizes = tuple(draw(st.lists(st.integers(1, 6), min_size=2, max_size=5)))
     cost = draw(st.sampled_from([C.MSE, C.HINGE, C.SQUARED_HINGE]))
     boxed = [A.LINEAR, A.HARD_SIGMOID, A.RELU6] if cost is C.MSE else [A.LINEAR]
-    hidden, output = draw(st.sampled_from(list(A))), draw(st.sampled_from(boxed))
+    hidden, output = draw(st.sampled_from(list(RANGES))), draw(st.sampled_from(boxed))
     feedback, gain = draw(st.sampled_from([1.0, 0.6, 0.1])), draw(st.sampled_from([0.5, 1.0, 3.0]))
     p = problem(sizes, hidden, output, cost, feedback, gain, batch=3, seed=draw(st.integers(0, 10_000)))
     return p, draw(st.sampled_from(list(Order))), draw(st.sampled_from([0.8, 0.2, -0.2, -0.8]))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from neuroep.circuit import Circuit
 from neuroep.engines.cpu import blas
+from neuroep.engines.cpu.resistive_kernels import add_squares
 from neuroep.kernel_cache import njit
+from neuroep.physics import scalars
 from neuroep.weights import FloatArray
 
 _FAST = {"reassoc", "contract", "nsz", "arcp"}
@@ -55,6 +57,9 @@ def contrast_part(
         if hi > lo:
             blas.product_outer(gemm, used, hi - lo, n, below[lo:], size, scratch, scale, keep,
                                couplings[weights + lo * n :])  # fmt: skip
+            if circuit.physics == scalars.RESISTIVE:
+                add_squares(used, rows // used, size, n, below, s, coefficients, lo, hi, rates[k - 1],
+                            couplings[weights + lo * n :])  # fmt: skip
         if part == 0:
             accumulate_sums(used, n, scratch, scale, keep, biases[units:])
         below, weights, units = s, weights + size * n, units + n

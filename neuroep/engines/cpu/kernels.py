@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from neuroep.circuit import Circuit
 from neuroep.engines.base import Nudge, Plan
+from neuroep.engines.cpu import resistive_kernels as resistive
 from neuroep.engines.cpu.read_kernels import SKIPPED, IntArray, bring_up_to_date, count_read, read
 from neuroep.equilibrium import ResultCode
 from neuroep.kernel_cache import njit
@@ -224,6 +225,8 @@ def settle_block(
         starts[k] = batch * bias_start[k] + lo * circuit.sizes[k]
         bias_start[k + 1] = bias_start[k] + circuit.sizes[k]
         weight_starts[k + 1] = weight_starts[k] + circuit.sizes[k - 1] * circuit.sizes[k]
+    resistors = circuit.physics == scalars.RESISTIVE
+    joined = resistive.joined(circuit) if resistors else np.zeros(0, states.dtype)
     registers, swapped = len(work.driven_up) > 0, nudged and circuit.adjoint != 0
     ids, squares = np.arange(active), np.zeros(active, states.dtype)
     row_targets, row_beta = nudge.targets[lo:hi], nudge.beta[lo:hi]
@@ -262,11 +265,15 @@ def settle_block(
                     u = total
                 else:
                     d = total
-            if k == depth:
+            if resistors:
+                resistive.update(circuit, k, active, u, d, bias, joined[bias_start[k] :], row_targets, row_beta, ids, s,
+                                 squares)  # fmt: skip
+            elif k == depth:
                 update_output(circuit.cost, circuit.activations[k], active, n, u, bias, row_targets, row_beta, ids,
                               s, squares)  # fmt: skip
             else:
                 update_hidden(circuit.activations[k], active, n, u, d, bias, gain, s, squares)
+            if k < depth:
                 up_fresh[k] = False
             if k > 1:
                 down_fresh[k - 2] = False

@@ -20,17 +20,15 @@ from neuroep.engines.cuda import products as cuda_products
 from neuroep.engines.cuda.arrays import OnDevice, bring_back, flat, gathered, give, host, layers, on_device, on_gpu
 from neuroep.engines.cuda.check import cuda_available
 from neuroep.engines.cuda.flows import Begin
-from neuroep.engines.cuda.launches import Launches
+from neuroep.engines.cuda.launches import Launches, elementwise
 from neuroep.engines.cuda.tiles import PRODUCTS, Tile
 from neuroep.equilibrium import Equilibrium
 from neuroep.errors import NotAvailable
 from neuroep.layout import Layout
 from neuroep.ledger import Event, Ledger, Phase
+from neuroep.physics.hopfield import HOPFIELD
 from neuroep.solvers.plan import ContinuousPlan
 from neuroep.weights import FloatArray
-
-#: Threads of a block of an elementwise kernel.
-FLAT_THREADS = 256
 
 
 class CudaEngine:
@@ -269,8 +267,8 @@ class CudaEngine:
     def add(self, out: FloatArray, change: FloatArray, rate: float, keep: float = 1.0) -> None:
         """out ← keep · out + rate · change in place, for flat arrays of one length: the update of ideal weights."""
         target = flat(out)
-        blocks = max(1, min(1024, -(-len(target) // FLAT_THREADS)))
-        cuda_products.axpy(np.dtype(target.dtype))[blocks, FLAT_THREADS](target, flat(change), float(rate), float(keep))
+        kernel = cuda_products.axpy(np.dtype(target.dtype))[elementwise(len(target))]
+        kernel(target, flat(change), float(rate), float(keep))
         bring_back(target, out)
 
     def _outer(
@@ -304,7 +302,7 @@ def _lacking(circuit: Circuit) -> str | None:
         return f"the cuda engine has no {what} yet: use --engine cpu"
     if len(circuit.skips.sources):
         return "the cuda engine has no skips yet: use --engine cpu"
-    return unknown(circuit, "cuda")
+    return unknown(circuit, "cuda", (HOPFIELD.code,))
 
 
 def _check(circuit: Circuit) -> None:

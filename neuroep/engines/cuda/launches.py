@@ -15,6 +15,14 @@ from neuroep.engines.cuda.freshness import turns
 from neuroep.engines.cuda.tiles import Tile
 from neuroep.layout import Layout
 
+#: Threads of a block of an elementwise kernel.
+FLAT_THREADS = 256
+
+
+def elementwise(size: int) -> tuple[int, int]:
+    """Return blocks and threads of a kernel that goes through some numbers by strides of its grid."""
+    return max(1, min(1024, -(-size // FLAT_THREADS))), FLAT_THREADS
+
 
 class Laid(NamedTuple):
     """A circuit's sizes and offsets, on the host and on the GPU."""

@@ -42,39 +42,6 @@ def integrate(kind: np.dtype[Any], tile: Tile, resident: bool) -> Any:
         return total
 
     @device
-    def begin(
-        x: int, y: int, lo: int, batch: int, last: int, sizes: IntArray, unit_start: IntArray, first: FloatArray,
-        drive: FloatArray, first_rows: int, u: FloatArray, up: FloatArray,
-    ) -> None:  # fmt: skip
-        """Put the potentials of a block's rows where the phase starts, and what drives layer 1."""
-        for k in range(1, last + 1):
-            n = sizes[k]
-            for p in range(rows_each):
-                row = lo + y * rows_each + p
-                if row < batch:
-                    source = row % first_rows
-                    for j in range(x, n, wide):
-                        i = batch * unit_start[k] + row * n + j
-                        u[i] = first[source * unit_start[last + 1] + unit_start[k] + j]
-                        if k == 1:
-                            up[i] = drive[source * n + j]
-
-    @device
-    def hand_back(
-        x: int, y: int, lo: int, batch: int, last: int, sizes: IntArray, unit_start: IntArray, u: FloatArray,
-        variables: FloatArray,
-    ) -> None:  # fmt: skip
-        """Leave the potentials of a block's rows side by side."""
-        for k in range(1, last + 1):
-            n = sizes[k]
-            for p in range(rows_each):
-                row = lo + y * rows_each + p
-                if row < batch:
-                    for j in range(x, n, wide):
-                        i = batch * unit_start[k] + row * n + j
-                        variables[row * unit_start[last + 1] + unit_start[k] + j] = u[i]
-
-    @device
     def place(
         x: int, y: int, stage: int, stages: int, lo: int, batch: int, last: int, sizes: IntArray,
         activations: IntArray, unit_start: IntArray, rates: FloatArray, r0: int, a: FloatArray, u: FloatArray,
@@ -134,17 +101,15 @@ def integrate(kind: np.dtype[Any], tile: Tile, resident: bool) -> Any:
         sizes: IntArray, activations: IntArray, unit_start: IntArray, weight_start: IntArray, stages: int,
         a: FloatArray, b: FloatArray, rates: FloatArray, limit: int, ending: int, tolerance: float, cost: int,
         feedback: float, nudged: int, up_weights: FloatArray, down_weights: FloatArray, biases: FloatArray,
-        first: FloatArray, drive: FloatArray, first_rows: int, targets: FloatArray, beta: FloatArray,
-        room: FloatArray, u: FloatArray, velocities: FloatArray, at_stage: FloatArray, up: FloatArray,
-        down: FloatArray, states: FloatArray, variables: FloatArray, residual: FloatArray, steps: IntArray,
-        codes: IntArray, batch: int,
+        targets: FloatArray, beta: FloatArray, room: FloatArray, u: FloatArray, velocities: FloatArray,
+        at_stage: FloatArray, up: FloatArray, down: FloatArray, states: FloatArray, residual: FloatArray,
+        steps: IntArray, codes: IntArray, batch: int,
     ) -> None:  # fmt: skip
-        """Integrate a batch, at most `limit` steps; `states` receives ρ(u), for a read-out its softmax.
+        """Integrate `u` in place, at most `limit` steps; `states` receives ρ(u), for a read-out its softmax.
 
-        Row r starts from row r mod `first_rows` of `first`, whose rows hold the potentials of all dynamical layers,
-        as `variables` does at the end, and is driven by that row of `drive`. `up` receives what each layer gets from
-        below at the end. `rates` holds h/τ_k of each layer for every step but number `ending`, then for that one, and
-        `velocities` a buffer of potentials for each stage.
+        `up` holds the drive of layer 1 and receives what each other layer gets from below at the end. `rates` holds
+        h/τ_k of each layer for every step but number `ending`, then for that one, and `velocities` a buffer of
+        potentials for each stage.
         """
         staged = cuda.shared.array((deep, padded), number)
         partial = cuda.shared.array(partials, number)
@@ -170,7 +135,6 @@ def integrate(kind: np.dtype[Any], tile: Tile, resident: bool) -> Any:
         for p in range(rows_each):  # a read-out's change is measured from here: it must be finite
             for j in range(x, n_out, wide):
                 s[output + (y * rows_each + p) * n_out + j] = number(0)
-        begin(x, y, lo, batch, last, sizes, unit_start, first, drive, first_rows, u, up)
         step, stage, alive = 0, 0, 1
         while alive > 0:
             r0 = depth + 1 if step == ending else 0
@@ -232,6 +196,5 @@ def integrate(kind: np.dtype[Any], tile: Tile, resident: bool) -> Any:
         place(x, y, 0, stages, lo, batch, last, sizes, activations, unit_start, rates, 0, a, u, velocities, at_stage,
               pitch_v, s, pitch, base)  # fmt: skip
         finish(x, y, lo, batch, sizes, unit_start, s, pitch, base, states)
-        hand_back(x, y, lo, batch, last, sizes, unit_start, u, variables)
 
     return cuda.jit(kernel)

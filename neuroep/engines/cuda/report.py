@@ -74,7 +74,8 @@ def variants(every: bool = False) -> Iterator[KernelVariant]:
                 yield KernelVariant(name, dtype, tile, resident)
         for name in ("drive", "contrast"):
             yield KernelVariant(name, dtype, PRODUCTS, True)
-        yield KernelVariant("axpy", dtype, None, True)
+        for name in ("rearrange", "axpy"):
+            yield KernelVariant(name, dtype, None, True)
 
 
 def unavailable() -> str | None:
@@ -137,11 +138,14 @@ def _launched(variant: KernelVariant) -> tuple[Any, tuple[Any, ...]]:
     from neuroep.engines.cuda import kernels as cuda_kernels
     from neuroep.engines.cuda import ode as cuda_ode
     from neuroep.engines.cuda import products as cuda_products
+    from neuroep.engines.cuda import rows as cuda_rows
 
     kind = np.dtype(variant.dtype)
     f, i, i2 = numba.from_dtype(kind)[::1], int64[::1], int64[:, ::1]
     if variant.name == "axpy":
         return cuda_products.axpy(kind).py_func, (f, f, float64, float64)
+    if variant.name == "rearrange":
+        return cuda_rows.rearrange(kind).py_func, (i, int64, int64, int64, f, f, int64)
     if variant.tile is None:
         raise ValueError(f"{variant.name} has a tile")
     if variant.name == "settle":
@@ -150,7 +154,7 @@ def _launched(variant: KernelVariant) -> tuple[Any, tuple[Any, ...]]:
         return cuda_kernels.settle(kind, variant.tile, variant.resident).py_func, settling
     if variant.name == "integrate":
         numbers = (int64, int64, float64, int64, float64, int64)
-        stepping = (*(i,) * 4, int64, f, f, f, *numbers, *(f,) * 5, int64, *(f,) * 11, i, i, int64)
+        stepping = (*(i,) * 4, int64, f, f, f, *numbers, *(f,) * 13, i, i, int64)
         return cuda_ode.integrate(kind, variant.tile, variant.resident).py_func, stepping
     if variant.name == "drive":
         return cuda_products.drive(kind, variant.tile).py_func, (int64, int64, int64, f, f, f)
