@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
 from neuroep import checks
 from neuroep.data import Dataset, load_data
@@ -29,6 +30,12 @@ from neuroep.studies.estimate import estimate_cost as _estimate
 from neuroep.studies.rig import Rig, built, refuse_idle_threads
 from neuroep.studies.training import IDEAL, Outcome, materials, remark_on, train_backprop, train_ep
 from neuroep.weights import FloatArray, Weights, fitting
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from neuroep.modules.costs import CostFunction
+    from neuroep.modules.gradients import Settling
 
 
 def _model(model: str | Path | ModelSpec) -> ModelSpec:
@@ -244,43 +251,58 @@ def estimate_cost(
     return _estimate(_model(model), _device(device), checks.seed(seed), engine)
 
 
+@overload
 def ep_gradients(
-    network: Network,
-    weights: Weights,
-    x: FloatArray,
-    targets: FloatArray,
-    phases: Phases | None = None,
-    engine: str = "auto",
-    seed: int = 0,
-) -> Weights:
-    """Return EP's estimate of dC/dθ on ideal weights, mean over the samples.
+    network: Network, /, weights: Weights, x: FloatArray, targets: FloatArray, phases: Phases | None = None,
+    engine: str = "auto", seed: int = 0,
+) -> Weights: ...  # fmt: skip
+
+
+@overload
+def ep_gradients(
+    network: nn.Module, /, x: Tensor, y: Tensor, *, cost: str | CostFunction = "mse", estimator: str = "centered",
+    beta: float | Tensor = 0.1, sweeps: int = 1, tolerance: float = 0.0, accumulate: bool = False,
+) -> Settling: ...  # fmt: skip
+
+
+def ep_gradients(network: Network | nn.Module, /, *given: Any, **how: Any) -> Weights | Settling:
+    """Return EP's estimate of dC/dθ, mean over the samples.
+
+    Of a :class:`Network` with weights, inputs and targets on ideal weights; of a torch module with inputs and targets
+    into its parameters' ``.grad``, as ``loss.backward()`` would.
 
     Parameters
     ----------
-    network, weights : Network, Weights
-        In float32 or float64, which is the type of the result.
-    x : ndarray, shape (batch, n_0)
-        What the input layer is clamped to: data themselves, of a resistive network :meth:`Network.clamped` of them.
-    targets : ndarray, shape (batch, n_L)
-        y.
-    phases : Phases, optional
-        Estimator, β, sweeps; centered with β = 0.01 and up to 1000 sweeps by default.
-    engine : str
-        Where to settle.
-    seed : int
-        Of random signs.
+    network : Network or torch.nn.Module
+        What has a cost.
+    *given, **how
+        ``weights, x, targets, phases=None, engine="auto", seed=0``, in float32 or float64, for a network: centered with
+        β = 0.01 and up to 1000 sweeps without `phases`; x is what the input layer is clamped to, of a resistive network
+        :meth:`Network.clamped` of the data. ``x, y, cost=…, estimator=…, beta=…, sweeps=…, tolerance=…,
+        accumulate=…`` for a module: see :func:`neuroep.modules.gradients.ep_gradients`.
 
     Returns
     -------
-    Weights
-        The gradient, laid out like the weights.
+    Weights or Settling
+        The gradient, laid out like the weights; or what settling the module gave.
 
     Raises
     ------
     BadInput
         If something can't be used or doesn't fit.
     """
-    checks.instance(network, Network, "network")
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(network, torch.nn.Module):
+        from neuroep.modules.gradients import ep_gradients as of_module
+
+        return of_module(network, *given, **how)
+    return _of_network(checks.instance(network, Network, "network"), *given, **how)
+
+
+def _of_network(
+    network: Network, weights: Weights, x: FloatArray, targets: FloatArray, phases: Phases | None = None,
+    engine: str = "auto", seed: int = 0,
+) -> Weights:  # fmt: skip
     usual = Phases(beta=0.01, free_sweeps=1000, nudged_sweeps=1000, tolerance=1e-6)
     settled = usual if phases is None else checks.instance(phases, Phases, "phases")
     circuit = Ideal().mount(network, fitting(weights, network.sizes), stream(seed, "mount")).circuit

@@ -69,6 +69,27 @@ DEFECTS = [
         "convergence/test_depth.py",
     ),
     Defect(
+        "a module that comes twice in a chain is run once",
+        "modules/blocks.py",
+        "for key, child in module._modules.items():",
+        "for key, child in module.named_children():",
+        "modules/test_prediction.py",
+    ),
+    Defect(
+        "hooks of a traced module are dropped",
+        "modules/blocks.py",
+        "    if any(_hooked(part) for part in module.modules() if next(part.children(), None) is not None):",
+        "    if False:",
+        "modules/test_blocks.py",
+    ),
+    Defect(
+        "nudged states of a torch module are those of the sweep before",
+        "modules/prediction.py",
+        "        below = above.detach() + error\n    return found",
+        "        below = above.detach()\n    return found",
+        "modules/test_prediction.py",
+    ),
+    Defect(
         "skips out of a layer end where they begin",
         "hardware/device.py",
         "targets = np.array([skip.target for skip in by_source], dtype=np.int64)",

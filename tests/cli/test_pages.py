@@ -83,7 +83,15 @@ def test_the_guide_s_python_runs(capsys: pytest.CaptureFixture[str]) -> None:
     assert Path("digits.safetensors").exists()
 
 
-@pytest.mark.parametrize("name", [*PAGES, "docs/index.md", "docs/json.md", "examples/README.md"])
+def test_the_page_on_modules_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    (code,) = (code for _, code in blocks(page("docs/modules.md"), "python"))
+    exec(compile(code, "docs/modules.md", "exec"), {})
+    cost, residual = re.findall(r"tensor\(([\d.e-]+)", capsys.readouterr().out)
+    assert 0.0 < float(cost) < 2.3  # ln 10 is guessing
+    assert float(residual) > 0.0
+
+
+@pytest.mark.parametrize("name", [*PAGES, "docs/modules.md", "docs/index.md", "docs/json.md", "examples/README.md"])
 def test_links_and_scripts_are_there(name: str) -> None:
     text, folder = page(name), (ROOT / name).parent
     links = [link.partition("#")[0] for link in re.findall(r"\]\(([^)]+)\)", text) if "://" not in link]

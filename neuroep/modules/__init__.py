@@ -1,0 +1,1 @@
+"""EP for torch modules: a small world of its own on torch."""

@@ -1,0 +1,187 @@
+"""A torch module cut into blocks: what lies between two tensors through which everything passes.
+
+A chain of modules is cut between its links; anything else is traced by ``torch.fx`` and cut wherever a single tensor is
+all that later operations need. Operations without parameters join the block before them: an activation belongs to its
+layer, a residual branch with its addition is one block. What can't be traced is a block as it is, which is exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from torch import Tensor, fx, nn
+
+from neuroep.errors import BadInput
+
+_NORMS = (nn.modules.batchnorm._BatchNorm,)
+_RANDOM = (nn.modules.dropout._DropoutNd, nn.RReLU)
+_RANDOM_CALLS = {
+    getattr(nn.functional, name)
+    for name in ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout", "rrelu")
+}
+
+
+class Block(NamedTuple):
+    """One map from a state to the next.
+
+    Attributes
+    ----------
+    name : str
+        Of its first part, as ``named_modules`` has it.
+    forward : callable
+        Takes the state below, gives the state above.
+    parameters : tuple of Parameter
+        That need a gradient, each once.
+    """
+
+    name: str
+    forward: Callable[[Tensor], Tensor]
+    parameters: tuple[nn.Parameter, ...]
+
+
+class _Part(NamedTuple):
+    """A piece between two cuts, which may have no parameters."""
+
+    name: str
+    forward: Callable[[Any], Any]
+    parameters: tuple[nn.Parameter, ...]
+
+
+def cut(module: nn.Module) -> tuple[Block, ...]:
+    """Return the blocks of a module, first to last; together they compute what it does.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Takes one tensor and gives one.
+
+    Raises
+    ------
+    BadInput
+        For dropout and batch norm in training mode, with the remedy; for a module without parameters.
+    """
+    if not isinstance(module, nn.Module):
+        raise BadInput(f"a {type(module).__name__}", "module", "a torch.nn.Module")
+    _refuse_modes(module)
+    parts = list(_parts(module, ""))
+    if not any(part.parameters for part in parts):
+        raise BadInput("no parameter that needs a gradient", "module", "one or more")
+    return tuple(_blocks(parts))
+
+
+def _refuse_modes(module: nn.Module) -> None:
+    for name, part in module.named_modules():
+        where = f"module {name!r}" if name else "module"
+        if isinstance(part, _NORMS) and (part.training or part.running_mean is None):
+            what = f"a {type(part).__name__} that takes its mean over the batch ties samples together"
+            raise BadInput(what, where, "its eval() mode, or LayerNorm or GroupNorm")
+        if isinstance(part, _RANDOM) and part.training and getattr(part, "p", 1.0) > 0.0:
+            raise BadInput(f"a {type(part).__name__} that draws anew in every phase", where, "its eval() mode")
+
+
+def _parts(module: nn.Module, name: str) -> Iterator[_Part]:
+    if type(module) is nn.Sequential and not _hooked(module):
+        for key, child in module._modules.items():  # named_children leaves out what comes twice
+            assert child is not None
+            yield from _parts(child, f"{name}.{key}" if name else key)
+        return
+    graph = None if next(module.children(), None) is None else _traced(module)
+    if graph is None:
+        yield _Part(name or type(module).__name__, module, tuple(p for p in module.parameters() if p.requires_grad))
+        return
+    for node in graph.graph.nodes:
+        if node.target in _RANDOM_CALLS and node.kwargs.get("training", False):
+            called = getattr(node.target, "__name__", str(node.target))
+            raise BadInput(f"{called} that draws anew in every phase", f"module {name!r}", "module.eval()")
+    yield from _segments(graph, name)
+
+
+def _hooked(module: nn.Module) -> bool:
+    return bool(module._forward_hooks or module._forward_pre_hooks)
+
+
+def _traced(module: nn.Module) -> fx.GraphModule | None:
+    """Return a module's graph; None where its code depends on values, or hooks would be lost."""
+    if any(_hooked(part) for part in module.modules() if next(part.children(), None) is not None):
+        return None
+    try:
+        traced = fx.symbolic_trace(module)
+    except Exception:  # whatever the module's code raises when it meets a proxy
+        return None
+    inputs = [node for node in traced.graph.nodes if node.op == "placeholder" and not node.args]
+    return traced if len(inputs) == 1 else None
+
+
+def _segments(graph: fx.GraphModule, name: str) -> Iterator[_Part]:
+    """Cut a graph wherever one value is all that is needed later."""
+    nodes = list(graph.graph.nodes)
+    order = {node: index for index, node in enumerate(nodes)}
+    start = next(node for node in nodes if node.op == "placeholder")
+    result = next(node for node in nodes if node.op == "output").args[0]
+    moving = {start}
+    for node in nodes:
+        if moving.intersection(node.all_input_nodes):
+            moving.add(node)
+    last = {node: max((order[user] for user in node.users), default=-1) for node in moving}
+    entry, inside = start, list[fx.Node]()
+    for index, node in enumerate(nodes):
+        if node.op in ("placeholder", "output"):
+            continue
+        inside.append(node)
+        if node in moving and {other for other in moving if order[other] <= index < last[other]} == {node}:
+            yield _segment(graph, entry, inside, node, name)
+            entry, inside = node, []
+    if entry is not result:
+        yield _segment(graph, entry, inside, result, name)
+
+
+def _segment(graph: fx.GraphModule, entry: fx.Node, inside: Sequence[fx.Node], end: fx.Node, name: str) -> _Part:
+    """Return the nodes between two values as a module of their own, on the same parameters."""
+    piece = fx.Graph()
+    known: dict[fx.Node, fx.Node] = {entry: piece.placeholder("s")}
+    fixed = [node for node in graph.graph.nodes if node.op == "get_attr" and any(user in inside for user in node.users)]
+    for node in (*(node for node in fixed if node not in inside), *inside):
+        known[node] = piece.node_copy(node, lambda old: known[old])
+    piece.output(known[end])
+    module = fx.GraphModule(graph, piece)
+    place = next((str(node.target) for node in inside if node.op in ("call_module", "get_attr") and
+                  _has_parameters(graph, str(node.target))), end.name)  # fmt: skip
+    parameters = tuple(p for p in module.parameters() if p.requires_grad)
+    return _Part(f"{name}.{place}" if name else place, module, parameters)
+
+
+def _has_parameters(graph: fx.GraphModule, target: str) -> bool:
+    parent, _, name = target.rpartition(".")
+    found = getattr(graph.get_submodule(parent), name)
+    return isinstance(found, nn.Parameter) or (isinstance(found, nn.Module) and any(True for _ in found.parameters()))
+
+
+def _blocks(parts: Sequence[_Part]) -> Iterator[Block]:
+    """Join parts without parameters to the block before them, the first ones to the first block."""
+    held: list[_Part] = []
+    for part in parts:
+        if part.parameters and any(other.parameters for other in held):
+            yield _joined(held)
+            held = []
+        held.append(part)
+    yield _joined(held)
+
+
+def _joined(parts: Sequence[_Part]) -> Block:
+    named = next(part for part in parts if part.parameters)
+    forwards = [part.forward for part in parts]
+    parameters = tuple(dict.fromkeys(p for part in parts for p in part.parameters))
+    return Block(named.name, forwards[0] if len(forwards) == 1 else _Chain(forwards), parameters)
+
+
+class _Chain:
+    """Functions one after another."""
+
+    def __init__(self, forwards: Sequence[Callable[[Any], Any]]) -> None:
+        self.forwards = tuple(forwards)
+
+    def __call__(self, state: Any) -> Any:
+        for forward in self.forwards:
+            state = forward(state)
+        return state

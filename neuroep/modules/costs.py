@@ -1,0 +1,62 @@
+"""Costs C of the output of a module, per sample: a sum over outputs, nothing over the batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from neuroep import checks
+from neuroep.errors import BadInput
+
+CostFunction = Callable[[Tensor, Tensor], Tensor]
+
+
+def mse(outputs: Tensor, targets: Tensor) -> Tensor:
+    """½ Σ (s − y)², with y of the outputs' shape, or class labels."""
+    if not targets.is_floating_point():
+        targets = functional.one_hot(targets, outputs.shape[-1]).to(outputs.dtype)
+    return 0.5 * (outputs - targets).square().flatten(1).sum(1)
+
+
+def cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
+    """−ln softmax(s)[y], with y a class label or probabilities."""
+    return (
+        functional.cross_entropy(outputs, targets, reduction="none").flatten(1).sum(1)
+        if outputs.ndim > 2
+        else (functional.cross_entropy(outputs, targets, reduction="none"))
+    )
+
+
+COSTS: dict[str, CostFunction] = {"mse": mse, "cross-entropy": cross_entropy}
+
+
+def cost_of(cost: str | CostFunction) -> CostFunction:
+    """Return a cost by name, or one of the user's, which gives a number a sample."""
+    return cost if callable(cost) else COSTS[checks.one_of(cost, COSTS, "cost", "cost")]
+
+
+def per_sample(cost: CostFunction, outputs: Tensor, targets: Tensor) -> Tensor:
+    """Return C of each sample, shape (batch,).
+
+    Raises
+    ------
+    BadInput
+        If a cost of the user's gives something else.
+    """
+    values = cost(outputs, targets)
+    if not isinstance(values, Tensor) or values.shape != outputs.shape[:1]:
+        shape = tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__
+        raise BadInput(f"a cost of shape {shape}", "cost", f"one number a sample, {tuple(outputs.shape[:1])}")
+    return values
+
+
+def cost_slope(cost: CostFunction, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """Return C and ∂C/∂s of each sample."""
+    with torch.enable_grad():
+        leaf = outputs.detach().requires_grad_()
+        values = per_sample(cost, leaf, targets)
+        (slope,) = torch.autograd.grad(values.sum(), leaf)
+    return values.detach(), slope
