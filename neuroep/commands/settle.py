@@ -54,6 +54,7 @@ def act(options: argparse.Namespace) -> int:
     from neuroep.hardware.device import Ideal
     from neuroep.network import initial_weights
     from neuroep.rng import noise_key, stream
+    from neuroep.solvers.problems import check as refuse_clocked
     from neuroep.specs.catalogue import load_device, load_model
     from neuroep.studies.estimate import sample_batch
     from neuroep.studies.settling import settle_phases
@@ -67,6 +68,7 @@ def act(options: argparse.Namespace) -> int:
     weights = initial_weights(network, stream(options.seed, "weights"), np.float64)
     circuit = hardware.mount(network, weights, stream(options.seed, "mount", hardware.name)).circuit
     plan = make_plan(options, circuit)
+    refuse_clocked(circuit, np.full(1, options.beta), plan.solver.stochastic)  # before data are read
     where, samples = sample_batch(model, network, options.samples, options.seed)
     x, targets = samples.x.astype(np.float64), samples.targets.astype(np.float64)
     phases = settle_phases(circuit, x, targets, options.beta, plan, noise_key(options.seed, "read noise"))

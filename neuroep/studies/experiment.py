@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -49,6 +49,8 @@ class Experiment:
         Effects that the hardware devices are freed of (:mod:`neuroep.hardware.effects`).
     reference : bool
         Whether the ideal device is trained beside the others.
+    left_out : bool
+        Whether the twin was asked for and there is none; worked out.
     """
 
     model: ModelSpec
@@ -61,6 +63,7 @@ class Experiment:
     threads: int = 1
     without: tuple[str, ...] = ()
     reference: bool = True
+    left_out: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "seeds", tuple(checks.seed(s, "--seed") for s in checks.several(self.seeds, "--seed")))
@@ -74,6 +77,7 @@ class Experiment:
         if any(spec.name == IDEAL and spec.is_hardware for spec in self.devices):
             raise BadInput("a hardware profile is called 'ideal', as no hardware is", "--device", "another file name")
         refuse_freeing_nothing(self.without, self.devices)
+        object.__setattr__(self, "left_out", self.backprop and not self._has_limit)
         object.__setattr__(self, "backprop", self.backprop and self._has_limit)
         checks.one_of(self.engine, NAMES, "engine", "--engine")
         checks.count(self.threads, "--threads", noun="threads")
@@ -89,7 +93,7 @@ class Experiment:
     def remarks(self) -> list[str]:
         """Return what a run leaves out of itself, a line each."""
         name = self.model.network().physics
-        return [] if self._has_limit else [f"no backprop: a feedforward net isn't the limit of a {name} network"]
+        return [f"no backprop: a feedforward net isn't the limit of a {name} network"] if self.left_out else []
 
     def rig(self, name: str, seed: int = 0) -> Rig:
         """Return what a training on the device of that name stands on."""

@@ -66,6 +66,8 @@ def test_run_leaves_backprop_out_and_says_why(model: str, engine: str) -> None:
     assert [row["device"] for row in found.json["rows"]] == ["ideal", "gpu-h100"]
     assert found.json["remarks"] == ["no backprop: a feedforward net isn't the limit of a resistive network"]
     assert "Note: no backprop" in call("run", model, "--device", "gpu-h100", "--engine", engine, "--out", "out").out
+    found = call("run", model, "--no-backprop", "--engine", engine, "--out", "quiet", "--json")
+    assert "remarks" not in found.json
     spec = json.loads(Path("out/spec.json").read_text(encoding="utf-8"))
     assert spec["network"]["input_gain"] == 4.0
     assert spec["backprop"] is False
@@ -105,6 +107,10 @@ def test_hardware_is_refused_before_data_are_read(model: str, command: str, devi
     line = refused(command, "m.toml", "--device", device)
     assert f"a resistive network on {device}, whose weights may be negative" in line
     assert "ideal, or a profile that only has prices" in line
+
+
+def test_settle_refuses_before_data_are_read(model: str) -> None:
+    assert "continuous time in a resistive network" in refused("settle", "m.toml")
 
 
 @pytest.mark.parametrize(
