@@ -9,11 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 from torch import Tensor, fx, nn
 
 from neuroep.errors import BadInput
 
+#: Parts of modules that were traced, each with what was looked at; a module that has changed since is traced anew. What
+#: is kept holds the module's parts and never the module itself, and goes with it.
+_SEEN: WeakKeyDictionary[nn.Module, tuple[object, tuple[_Part, ...] | None]] = WeakKeyDictionary()
+#: What every module has, and attributes that can be compared.
+_EMPTY, _PLAIN = frozenset(nn.Module().__dict__), (bool, int, float, str, type(None), tuple)
 _NORMS = (nn.modules.batchnorm._BatchNorm,)
 _RANDOM = (nn.modules.dropout._DropoutNd, nn.RReLU)
 _RANDOM_CALLS = {
@@ -86,15 +92,43 @@ def _parts(module: nn.Module, name: str) -> Iterator[_Part]:
             assert child is not None
             yield from _parts(child, f"{name}.{key}" if name else key)
         return
-    graph = None if next(module.children(), None) is None else _traced(module)
-    if graph is None:
-        yield _Part(name or type(module).__name__, module, tuple(p for p in module.parameters() if p.requires_grad))
-        return
+    parts = None if next(module.children(), None) is None else _traced_parts(module, name)
+    if parts is None:
+        parts = (_Part("", module, tuple(p for p in module.parameters() if p.requires_grad)),)
+    for part in parts:
+        yield part._replace(name=".".join(filter(None, (name, part.name))) or type(module).__name__)
+
+
+def _traced_parts(module: nn.Module, name: str) -> tuple[_Part, ...] | None:
+    """Return the parts of a module's graph, None where it has none; as they were found last, if nothing has changed."""
+    looks, seen = _looks(module), _SEEN.get(module)
+    if seen is None or looks is None or seen[0] != looks:
+        graph = _traced(module)
+        if graph is not None:
+            _refuse_random(graph, name)
+        seen = looks, None if graph is None else tuple(_segments(graph))
+        _SEEN[module] = seen
+    return seen[1]
+
+
+def _looks(module: nn.Module) -> object:
+    """Return all that a trace of a module depends on, to be compared; None where something in it can't be."""
+    found: list[object] = [(id(p), p.requires_grad) for p in module.parameters()]
+    for part in module.modules():
+        found += [id(part), len(part._forward_hooks), len(part._forward_pre_hooks)]
+        for name, value in part.__dict__.items():
+            if isinstance(value, _PLAIN):
+                found.append((name, value))
+            elif name not in _EMPTY:
+                return None
+    return found
+
+
+def _refuse_random(graph: fx.GraphModule, name: str) -> None:
     for node in graph.graph.nodes:
         if node.target in _RANDOM_CALLS and node.kwargs.get("training", False):
             called = getattr(node.target, "__name__", str(node.target))
             raise BadInput(f"{called} that draws anew in every phase", f"module {name!r}", "module.eval()")
-    yield from _segments(graph, name)
 
 
 def _hooked(module: nn.Module) -> bool:
@@ -113,7 +147,7 @@ def _traced(module: nn.Module) -> fx.GraphModule | None:
     return traced if len(inputs) == 1 else None
 
 
-def _segments(graph: fx.GraphModule, name: str) -> Iterator[_Part]:
+def _segments(graph: fx.GraphModule) -> Iterator[_Part]:
     """Cut a graph wherever one value is all that is needed later."""
     nodes = list(graph.graph.nodes)
     order = {node: index for index, node in enumerate(nodes)}
@@ -130,13 +164,13 @@ def _segments(graph: fx.GraphModule, name: str) -> Iterator[_Part]:
             continue
         inside.append(node)
         if node in moving and {other for other in moving if order[other] <= index < last[other]} == {node}:
-            yield _segment(graph, entry, inside, node, name)
+            yield _segment(graph, entry, inside, node)
             entry, inside = node, []
     if entry is not result:
-        yield _segment(graph, entry, inside, result, name)
+        yield _segment(graph, entry, inside, result)
 
 
-def _segment(graph: fx.GraphModule, entry: fx.Node, inside: Sequence[fx.Node], end: fx.Node, name: str) -> _Part:
+def _segment(graph: fx.GraphModule, entry: fx.Node, inside: Sequence[fx.Node], end: fx.Node) -> _Part:
     """Return the nodes between two values as a module of their own, on the same parameters."""
     piece = fx.Graph()
     known: dict[fx.Node, fx.Node] = {entry: piece.placeholder("s")}
@@ -148,7 +182,7 @@ def _segment(graph: fx.GraphModule, entry: fx.Node, inside: Sequence[fx.Node], e
     place = next((str(node.target) for node in inside if node.op in ("call_module", "get_attr") and
                   _has_parameters(graph, str(node.target))), end.name)  # fmt: skip
     parameters = tuple(p for p in module.parameters() if p.requires_grad)
-    return _Part(f"{name}.{place}" if name else place, module, parameters)
+    return _Part(place, module, parameters)
 
 
 def _has_parameters(graph: fx.GraphModule, target: str) -> bool:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import pytest
 import torch
 from networks import NETWORKS, Functional, PreNorm
@@ -90,3 +93,43 @@ def test_what_is_no_module_is_refused() -> None:
     with pytest.raises(BadInput, match=r"a torch\.nn\.Module"):
         cut(Functional)  # type: ignore[arg-type]
     assert len(cut(nn.Sequential(nn.Linear(3, 3), nn.Dropout(0.2), nn.BatchNorm1d(3)).eval())) == 2
+
+
+class Scales(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer, self.act, self.scale = nn.Linear(3, 3), nn.Tanh(), 1.0
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.act(self.layer(x)) * self.scale
+
+
+def test_a_module_that_has_changed_is_cut_anew() -> None:
+    """What was traced is kept, but not beyond a change of a number, a part, a hook, or what is to be learned."""
+    module, x = Scales(), torch.randn(2, 3)
+
+    def outputs() -> Tensor:
+        state = x
+        for block in cut(module):
+            state = block.forward(state)
+        return state
+
+    assert cut(module)[0].forward.forwards == cut(module)[0].forward.forwards  # type: ignore[attr-defined]
+    first = outputs()
+    module.scale = 3.0
+    torch.testing.assert_close(outputs(), 3.0 * first)
+    module.act = nn.ReLU()
+    torch.testing.assert_close(outputs(), 3.0 * torch.relu(module.layer(x)))
+    module.layer.bias.requires_grad_(False)
+    assert len(cut(module)[0].parameters) == 1
+    module.register_forward_hook(lambda _, __, output: -output)
+    assert torch.equal(outputs(), module(x))
+
+
+def test_what_was_traced_goes_with_its_module() -> None:
+    module = Scales()
+    gone = weakref.ref(module)
+    cut(module)
+    del module
+    gc.collect()
+    assert gone() is None
