@@ -16,7 +16,7 @@ from neuroep.errors import BadInput
 from neuroep.modules.blocks import cut
 from neuroep.modules.costs import COSTS, cost_of
 from neuroep.modules.gradients import ep_gradients
-from neuroep.modules.prediction import free_phase, settle
+from neuroep.modules.prediction import free_phase, settle, slopes
 
 #: Networks without kinks, where differences in β have an order.
 SMOOTH = ("mlp", "nested", "residual", "attention")
@@ -75,12 +75,14 @@ def test_the_bias_of_settled_states_has_the_estimators_order(name: str, estimato
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_settled_errors_are_where_the_force_is_zero(name: str) -> None:
-    """autograd's slope of F itself, Σ ½‖s_k − f_k(s_{k−1})‖² + βC, in every free state."""
+def test_settled_states_and_slopes_are_those_of_the_energy(name: str) -> None:
+    """autograd's slope of F itself, Σ ½‖s_k − f_k(s_{k−1})‖² + βC: 0 in every free state, the contrast in parameters."""
     case, beta = NETWORKS[name](), 0.01
     blocks, cost = cut(case.module), cost_of("cross-entropy")
     y, nudging = labels(case.module(case.x).shape[1]), torch.full((BATCH,), beta, dtype=torch.float64)
-    nudged = settle(blocks, free_phase(blocks, case.x, y, cost), y, cost, nudging, 300, 1e-14)
+    free = free_phase(blocks, case.x, y, cost)
+    nudged = settle(blocks, free, y, cost, nudging, 300, 1e-14)
+    found = slopes(blocks, free, nudged, torch.ones_like(nudging))
     below, states = case.x, []
     for block, error in zip(blocks, nudged.errors, strict=True):
         states.append((block.forward(below).detach() + error).requires_grad_())
@@ -94,6 +96,8 @@ def test_settled_errors_are_where_the_force_is_zero(name: str) -> None:
     for state in states:
         assert state.grad is not None
         assert float(state.grad.abs().max()) < 1e-12
+    for parameter in case.module.parameters():
+        torch.testing.assert_close(found[parameter], parameter.grad, rtol=1e-8, atol=1e-12)
 
 
 def test_nothing_depends_on_the_size_of_a_batch() -> None:
