@@ -76,7 +76,7 @@ def test_the_bias_of_settled_states_has_the_estimators_order(name: str, estimato
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_settled_states_and_slopes_are_those_of_the_energy(name: str) -> None:
-    """autograd's slope of F itself, Σ ½‖s_k − f_k(s_{k−1})‖² + βC: 0 in every free state, the contrast in parameters."""
+    """autograd's slope of F itself, Σ ½‖s_k − f_k(s_{k−1})‖² + βC: 0 in free states, the contrast in parameters."""
     case, beta = NETWORKS[name](), 0.01
     blocks, cost = cut(case.module), cost_of("cross-entropy")
     y, nudging = labels(case.module(case.x).shape[1]), torch.full((BATCH,), beta, dtype=torch.float64)
