@@ -296,7 +296,9 @@ def ep_gradients(network: Network | nn.Module, /, *given: Any, **how: Any) -> We
         from neuroep.modules.gradients import ep_gradients as of_module
 
         return of_module(network, *given, **how)
-    return _of_network(checks.instance(network, Network, "network"), *given, **how)
+    if not isinstance(network, Network):
+        raise BadInput(f"a {type(network).__name__}", "network", "a Network or a torch module")
+    return _of_network(network, *given, **how)
 
 
 def _of_network(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from neuroep.cost.reuse import Access
 from neuroep.errors import BadInput
+from neuroep.network import Network
 
 _PUBLISHED_STEPS = 30
 
@@ -95,7 +96,7 @@ def _keep_states(script: _Script, phase: str) -> None:
         script.writes(f"{phase}_{layer}")
 
 
-def backprop_step(sizes: Sequence[int]) -> list[Access]:
+def backprop_step(sizes: Sequence[int], skips: Sequence[tuple[int, int]] = ()) -> list[Access]:
     """Return one step of backprop with stochastic gradient descent, for one sample.
 
     The forward pass keeps pre-activations; gradients of W_1 and b_1 are applied as they arise, those of
@@ -106,6 +107,9 @@ def backprop_step(sizes: Sequence[int]) -> list[Access]:
     ----------
     sizes : sequence of int
         Units per layer, (n_0, ..., n_L), L ≥ 1.
+    skips : sequence of tuple of int
+        Source and target of identity skips: the source's activations are read where the target's input is summed, the
+        target's gradient where the source's is.
 
     Returns
     -------
@@ -124,15 +128,20 @@ def backprop_step(sizes: Sequence[int]) -> list[Access]:
         script.writes(f"W{k}", f"b{k}")
     script.writes("h0", "y")
     for k in range(1, depth + 1):
-        script.reads(f"h{k - 1}", f"W{k}", f"b{k}")
+        script.reads(f"h{k - 1}", f"W{k}", f"b{k}", *(f"h{source}" for source, target in skips if target == k))
         script.writes(f"a{k}")
         if k < depth:
             script.reads(f"a{k}")
             script.writes(f"h{k}")
     script.reads(f"a{depth}", "y")
     script.writes(f"da{depth}")
-    _backward(script, depth)
+    _backward(script, depth, skips)
     return script.trace
+
+
+def backprop_of(network: Network) -> list[Access]:
+    """Return one step of backprop on a network's feedforward twin, skips included: see :func:`backprop_step`."""
+    return backprop_step(network.sizes, [(skip.source, skip.target) for skip in network.skips])
 
 
 def _backprop_buffers(sizes: Sequence[int]) -> dict[str, int]:
@@ -144,11 +153,11 @@ def _backprop_buffers(sizes: Sequence[int]) -> dict[str, int]:
     return buffers
 
 
-def _backward(script: _Script, depth: int) -> None:
+def _backward(script: _Script, depth: int, skips: Sequence[tuple[int, int]]) -> None:
     for k in range(depth, 1, -1):
         script.reads(f"da{k}", f"h{k - 1}")
         script.writes(f"dW{k}", f"db{k}")
-        script.reads(f"W{k}", f"da{k}")
+        script.reads(f"W{k}", f"da{k}", *(f"da{target}" for source, target in skips if source == k - 1))
         script.writes(f"dh{k - 1}")
         script.reads(f"dh{k - 1}", f"a{k - 1}")
         script.writes(f"da{k - 1}")

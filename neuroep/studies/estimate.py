@@ -9,7 +9,7 @@ import numpy as np
 from neuroep import checks
 from neuroep.cost.energy import Bill, price
 from neuroep.cost.reuse import Access, ClockTracker, lru_reuse
-from neuroep.cost.traces import backprop_step
+from neuroep.cost.traces import backprop_of
 from neuroep.data import Dataset, check_inputs, load_data, targets
 from neuroep.errors import MissingData
 from neuroep.learning.access import ep_step_trace
@@ -135,7 +135,7 @@ def estimate_cost(
         price(progress.ledger, device.prices()),
         {phase.name.lower(): progress.ledger.events(phase) for phase in Phase},
         _memory(ep_step_trace(network, recipe.phases)) if recipe.phases.traced else None,
-        _memory(backprop_step(network.sizes)) if PHYSICS[network.physics].feedforward else None,
+        _memory(backprop_of(network)) if PHYSICS[network.physics].feedforward else None,
     )
 
 

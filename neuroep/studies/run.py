@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol
 from neuroep.bridges.weights_file import METADATA, tensors_of
 from neuroep.cost.energy import INFERENCE, TRAINING_STEP, Bill, price
 from neuroep.cost.reuse import ClockTracker
-from neuroep.cost.traces import backprop_step
+from neuroep.cost.traces import backprop_of
 from neuroep.data import Dataset
 from neuroep.learning.access import ep_step_trace
 from neuroep.learning.trainer import Epoch
@@ -155,7 +155,7 @@ def _outcomes(
 def _weighted_ard(experiment: Experiment, method: str, device: str) -> float | None:
     network = experiment.model.network()
     if method == "backprop":
-        return ClockTracker().follow(backprop_step(network.sizes)).weighted_ard
+        return ClockTracker().follow(backprop_of(network)).weighted_ard
     phases = experiment.recipe(device).phases
     if not phases.traced:
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import Counter
 
 import pytest
 from hypothesis import given, settings
@@ -259,6 +260,13 @@ def test_impossible_traces_are_refused(trace: list[Access], message: str) -> Non
     for tracker in (ClockTracker().follow, granular_dmd, lru_reuse):
         with pytest.raises(BadInput, match=message):
             tracker(trace)
+
+
+def test_a_skip_is_read_once_on_the_way_up_and_once_on_the_way_down() -> None:
+    """Of 7 units each: the source is read where the target sums up, the target's gradient where its source's is."""
+    plain, skipped = backprop_step((3, 7, 5, 7, 2)), backprop_step((3, 7, 5, 7, 2), [(1, 3)])
+    assert Counter(skipped) - Counter(plain) == {Access("read", "h1", 7): 1, Access("read", "da3", 7): 1}
+    assert not Counter(plain) - Counter(skipped)
 
 
 def test_backprop_counts_grow_by_a_layer() -> None:
