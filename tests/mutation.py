@@ -148,8 +148,8 @@ DEFECTS = [
     Defect(
         "conductances that are updated in place may fall below 0",
         "learning/trainer.py",
-        "if direct is not None and isinstance(self.device, Bounding):",
-        "if direct is None and isinstance(self.device, Bounding):",
+        "if direct is not None and self.bounding is not None:",
+        "if direct is None and self.bounding is not None:",
         "engines/test_resistive_agreement.py",
     ),
     Defect(

@@ -23,7 +23,7 @@ from neuroep.learning.state_products import state_update
 from neuroep.ledger import Ledger, Phase
 from neuroep.physics.activations import stuck_units
 from neuroep.physics.costs import cost, predicted_labels
-from neuroep.physics.known import refuse_other
+from neuroep.physics.known import physics_of, refuse_other
 from neuroep.recipe import Phases, Programming, Recipe, Training
 from neuroep.rng import stream
 from neuroep.weights import FloatArray, Weights
@@ -206,6 +206,10 @@ class Trainer:
             raise BadInput(f"{error} ({sizes} inputs and outputs, as the network has)") from error
         validation = None if validation is None else fitting(validation, mounted.circuit, "validation")
         self.states_to = by_states(device)
+        bounded = physics_of(mounted.circuit).least_weight > -np.inf
+        self.bounding = (
+            device if bounded and isinstance(device, Bounding) else None
+        )  # asked once: it takes microseconds
         if self.states_to is not None:
             refuse_other(mounted.circuit, "trains of states")
         sent = Programming() if self.states_to is None else self.states_to.programming
@@ -284,8 +288,8 @@ class Trainer:
             else Accumulation(direct, rates, 1.0)
         )
         self.reading.accumulate(x, targets, settled, into, progress.ledger)
-        if direct is not None and isinstance(self.device, Bounding):
-            self.device.bound(self.mounted)
+        if direct is not None and self.bounding is not None:
+            self.bounding.bound(self.mounted)
         if direct is None:
             self.rule.turn(progress.velocity, circuit.up, progress.remembering(self.rule))
             self.device.program(self.mounted, Update(progress.velocity, rates), rng, progress.ledger)
