@@ -207,9 +207,8 @@ class Trainer:
         validation = None if validation is None else fitting(validation, mounted.circuit, "validation")
         self.states_to = by_states(device)
         bounded = physics_of(mounted.circuit).least_weight > -np.inf
-        self.bounding = (
-            device if bounded and isinstance(device, Bounding) else None
-        )  # asked once: it takes microseconds
+        # asked once: the answer takes microseconds
+        self.bounding = device if bounded and isinstance(device, Bounding) else None
         if self.states_to is not None:
             refuse_other(mounted.circuit, "trains of states")
         sent = Programming() if self.states_to is None else self.states_to.programming
