@@ -115,12 +115,12 @@ def _looks(module: nn.Module) -> object:
     """Return all that a trace of a module depends on, to be compared; None where something in it can't be."""
     found: list[object] = [(id(p), p.requires_grad) for p in module.parameters()]
     for part in module.modules():
-        found += [id(part), len(part._forward_hooks), len(part._forward_pre_hooks)]
-        for name, value in part.__dict__.items():
-            if isinstance(value, _PLAIN):
-                found.append((name, value))
-            elif name not in _EMPTY:
+        found += [id(part), part.training, len(part._forward_hooks), len(part._forward_pre_hooks)]
+        for name in part.__dict__.keys() - _EMPTY:
+            value = part.__dict__[name]
+            if not isinstance(value, _PLAIN):
                 return None
+            found.append((name, value))
     return found
 
 
