@@ -116,8 +116,10 @@ class Network:
         if weights > MOST_WEIGHTS:
             needed = f"{weights:.3g} weights, {4e-9 * weights:.3g} GB for each copy of them"
             raise BadInput(needed, "layers", f"at most {MOST_WEIGHTS:,} weights")
-        self._check_skips()
         energy = PHYSICS[checks.one_of(self.physics, PHYSICS, "physics", "physics")]
+        if self.skips and not energy.takes_skips:
+            raise BadInput(f"skips in a {self.physics} network", "skips", "none")
+        self._check_skips()
         energy.check(self.sizes, [layer.activation for layer in self.layers], self.cost, self.feedback)
         if not 0.0 < self.input_gain <= MOST_GAIN:
             raise BadInput(f"an input gain of {self.input_gain}", "input_gain", f"0 < A <= {MOST_GAIN:g}")
@@ -125,8 +127,6 @@ class Network:
             raise BadInput(f"without effect in a {self.physics} network", "input_gain", "left out")
 
     def _check_skips(self) -> None:
-        if self.skips and not PHYSICS[checks.one_of(self.physics, PHYSICS, "physics", "physics")].takes_skips:
-            raise BadInput(f"skips in a {self.physics} network", "skips", "none")
         seen: set[tuple[int, int]] = set()
         for skip in self.skips:
             where, ends = f"skip from layer {skip.source} to {skip.target}", (skip.source, skip.target)

@@ -10,15 +10,32 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from neuroep.circuit import Circuit
-from neuroep.engines import Engine, Nudge, Plan
+from neuroep.engines import Engine, Nudge, Plan, create
 from neuroep.equilibrium import Equilibrium
 from neuroep.hardware.device import Ideal
 from neuroep.ledger import Ledger, Phase
 from neuroep.network import Activation, Cost, Network, Skip, chain, initial_weights
+from neuroep.physics.costs import cost as cost_of
 from neuroep.recipe import Order
 from neuroep.rng import stream
 from neuroep.solvers.sweeps import layer_order
 from neuroep.weights import FloatArray, Weights
+
+A, C = Activation, Cost
+Kind = tuple[Activation, Activation, Cost, float]
+#: Hidden and output activation, cost and γ: each member of the enumerations once or more.
+KINDS: list[Kind] = [
+    (A.HARD_SIGMOID, A.HARD_SIGMOID, C.MSE, 1.0),
+    (A.TANH, A.LINEAR, C.MSE, 0.5),
+    (A.RELU6, A.RELU6, C.MSE, 0.5),
+    (A.LINEAR, A.LINEAR, C.MSE, 1.0),
+    (A.TANH, A.LINEAR, C.CROSS_ENTROPY, 1.0),
+    (A.HARD_SIGMOID, A.LINEAR, C.CROSS_ENTROPY, 0.3),
+    (A.TANH, A.LINEAR, C.HINGE, 0.5),
+    (A.RELU6, A.LINEAR, C.SQUARED_HINGE, 0.5),
+]
+#: What two engines may differ by.
+CLOSE: dict[type, float] = {np.float32: 1e-6, np.float64: 1e-12}
 
 SIGNED = (Cost.HINGE, Cost.SQUARED_HINGE)
 
@@ -97,6 +114,24 @@ def resistors(
     weights.biases[:] = rng.normal(0.0, 0.1, size=weights.biases.shape)
     x, y = network.clamped(rng.normal(size=(batch, network.columns))), rng.uniform(size=(batch, sizes[-1]))
     return Problem(network, weights.astype(dtype), x.astype(dtype), y.astype(dtype))
+
+
+def slopes_of_the_cost(p: Problem, step: float = 1e-5) -> FloatArray:
+    """dC/dθ, mean over the samples, by central differences at the free equilibrium: exact to about 10⁻¹⁰."""
+    reference, circuit, found = create("reference"), p.circuit, []
+
+    def mean_cost() -> float:
+        output = settle(reference, circuit, p.x, plan(p.network.depth, 5000, 1e-14)).output
+        return float(cost_of(circuit.cost, output, p.targets).mean())
+
+    for values in (circuit.up, circuit.biases):
+        for i, kept in enumerate(values.tolist()):
+            values[i] = kept + step
+            above = mean_cost()
+            values[i] = kept - step
+            found.append((above - mean_cost()) / (2 * step))
+            values[i] = kept
+    return np.array(found)
 
 
 def plan(depth: int, sweeps: int, tolerance: float = 0.0, order: Order = Order.FORWARD) -> Plan:

@@ -148,38 +148,42 @@ def _traced(module: nn.Module) -> fx.GraphModule | None:
 
 
 def _segments(graph: fx.GraphModule) -> Iterator[_Part]:
-    """Cut a graph wherever one value is all that is needed later."""
+    """Cut a graph wherever one value is all that is needed later; fixed tensors are read where they are needed."""
     nodes = list(graph.graph.nodes)
     order = {node: index for index, node in enumerate(nodes)}
-    start = next(node for node in nodes if node.op == "placeholder")
-    result = next(node for node in nodes if node.op == "output").args[0]
-    moving = {start}
-    for node in nodes:
-        if moving.intersection(node.all_input_nodes):
-            moving.add(node)
-    last = {node: max((order[user] for user in node.users), default=-1) for node in moving}
-    entry, inside = start, list[fx.Node]()
+    entry = next(node for node in nodes if node.op == "placeholder")
+    moving, inside, furthest = {entry}, list[fx.Node](), _last_use(entry, order)
     for index, node in enumerate(nodes):
-        if node.op in ("placeholder", "output"):
+        if node.op in ("placeholder", "output", "get_attr"):
             continue
         inside.append(node)
-        if node in moving and {other for other in moving if order[other] <= index < last[other]} == {node}:
+        if moving.isdisjoint(node.all_input_nodes):
+            continue
+        moving.add(node)
+        last = _last_use(node, order)
+        if furthest <= index < last:
             yield _segment(graph, entry, inside, node)
             entry, inside = node, []
-    if entry is not result:
-        yield _segment(graph, entry, inside, result)
+        furthest = max(furthest, last)
+
+
+def _last_use(node: fx.Node, order: dict[fx.Node, int]) -> int:
+    return max((order[user] for user in node.users), default=-1)
 
 
 def _segment(graph: fx.GraphModule, entry: fx.Node, inside: Sequence[fx.Node], end: fx.Node) -> _Part:
     """Return the nodes between two values as a module of their own, on the same parameters."""
     piece = fx.Graph()
     known: dict[fx.Node, fx.Node] = {entry: piece.placeholder("s")}
-    fixed = [node for node in graph.graph.nodes if node.op == "get_attr" and any(user in inside for user in node.users)]
-    for node in (*(node for node in fixed if node not in inside), *inside):
-        known[node] = piece.node_copy(node, lambda old: known[old])
+    used: list[fx.Node] = []
+    for node in inside:
+        used += [fixed for fixed in node.all_input_nodes if fixed.op == "get_attr" and fixed not in used]
+        used.append(node)
+    for node in used:
+        known[node] = piece.node_copy(node, known.__getitem__)
     piece.output(known[end])
     module = fx.GraphModule(graph, piece)
-    place = next((str(node.target) for node in inside if node.op in ("call_module", "get_attr") and
+    place = next((str(node.target) for node in used if node.op in ("call_module", "get_attr") and
                   _has_parameters(graph, str(node.target))), end.name)  # fmt: skip
     parameters = tuple(p for p in module.parameters() if p.requires_grad)
     return _Part(place, module, parameters)

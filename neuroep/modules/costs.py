@@ -23,11 +23,7 @@ def mse(outputs: Tensor, targets: Tensor) -> Tensor:
 
 def cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
     """−ln softmax(s)[y], with y a class label or probabilities."""
-    return (
-        functional.cross_entropy(outputs, targets, reduction="none").flatten(1).sum(1)
-        if outputs.ndim > 2
-        else (functional.cross_entropy(outputs, targets, reduction="none"))
-    )
+    return functional.cross_entropy(outputs, targets, reduction="none").reshape(len(outputs), -1).sum(1)
 
 
 COSTS: dict[str, CostFunction] = {"mse": mse, "cross-entropy": cross_entropy}

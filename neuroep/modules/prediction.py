@@ -99,8 +99,8 @@ def settle(
         Residual at which all rows must be for settling to end before.
     """
     copies = len(beta) // len(free.slope)
-    errors = [_scaled(error.repeat(copies, *[1] * (error.ndim - 1)), beta) for error in _down(free.passed, -free.slope)]
-    residual, taken, wanted = _squares(errors).sqrt(), 1, targets.repeat(copies, *[1] * (targets.ndim - 1))
+    errors = [_scaled(_copied(error, copies), beta) for error in _down(free.passed, -free.slope)]
+    residual, taken, wanted = _squares(errors).sqrt(), 1, _copied(targets, copies)
     while taken < sweeps and not bool((residual <= tolerance).all()):
         passed, top = _up(blocks, free, errors)
         found = _down(passed, _scaled(-cost_slope(cost, top, wanted)[1], beta))
@@ -154,7 +154,7 @@ def _up(blocks: Sequence[Block], free: FreePhase, errors: Sequence[Tensor]) -> t
 
 def _first_states(free: FreePhase, errors: Tensor) -> Tensor:
     above = free.passed[0].above.detach()
-    return above.repeat(len(errors) // len(above), *[1] * (above.ndim - 1)) + errors
+    return _copied(above, len(errors) // len(above)) + errors
 
 
 def _add(found: dict[torch.nn.Parameter, Tensor], block: Block, above: Tensor, weights: Tensor) -> None:
@@ -163,6 +163,11 @@ def _add(found: dict[torch.nn.Parameter, Tensor], block: Block, above: Tensor, w
     ):
         if slope is not None:
             found[parameter] = found[parameter] + slope if parameter in found else slope
+
+
+def _copied(tensor: Tensor, copies: int) -> Tensor:
+    """The rows of a minibatch, once for each copy of it."""
+    return tensor.repeat(copies, *[1] * (tensor.ndim - 1))
 
 
 def _scaled(tensor: Tensor, by: Tensor) -> Tensor:

@@ -6,13 +6,12 @@ from functools import cache
 
 import numpy as np
 import pytest
-from problems import Problem, plan, problem, settle
+from problems import Problem, problem, slopes_of_the_cost
 
-from neuroep.engines import Engine, create
+from neuroep.engines import Engine
 from neuroep.learning.methods.estimators import scheme
 from neuroep.learning.readings import ep_gradients
 from neuroep.network import Activation, Cost
-from neuroep.physics.costs import cost as cost_of
 from neuroep.recipe import Estimator, Phases
 from neuroep.rng import stream
 from neuroep.weights import FloatArray, Weights
@@ -30,21 +29,7 @@ def smooth(cost: Cost, feedback: float, batch: int = 4) -> Problem:
 @cache
 def by_finite_differences(cost: Cost, feedback: float) -> FloatArray:
     """dC/dθ, mean over the samples, by central differences of step 10⁻⁵: exact to about 10⁻¹⁰."""
-    p, reference, h = smooth(cost, feedback), create("reference"), 1e-5
-    circuit, found = p.circuit, []
-
-    def mean_cost() -> float:
-        output = settle(reference, circuit, p.x, plan(3, 5000, 1e-14)).output
-        return float(cost_of(cost, output, p.targets).mean())
-
-    for values in (circuit.up, circuit.biases):
-        for i, kept in enumerate(values.tolist()):
-            values[i] = kept + h
-            above = mean_cost()
-            values[i] = kept - h
-            found.append((above - mean_cost()) / (2 * h))
-            values[i] = kept
-    return np.array(found)
+    return slopes_of_the_cost(smooth(cost, feedback))
 
 
 def flat(weights: Weights) -> FloatArray:

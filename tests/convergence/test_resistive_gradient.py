@@ -6,9 +6,9 @@ from functools import cache
 
 import numpy as np
 import pytest
-from problems import plan, resistors, settle
+from problems import resistors, slopes_of_the_cost
 
-from neuroep.engines import Engine, create
+from neuroep.engines import Engine
 from neuroep.learning.readings import ep_gradients
 from neuroep.recipe import Estimator, Phases
 from neuroep.weights import FloatArray
@@ -21,21 +21,7 @@ every_size = pytest.mark.parametrize("sizes", SIZES)
 @cache
 def by_finite_differences(sizes: tuple[int, ...]) -> FloatArray:
     """dC/dθ, mean over the samples, by central differences; the energy goes on below 0 S, so zeros have a slope too."""
-    p, reference, h = resistors(sizes), create("reference"), 1e-5
-    circuit, found = p.circuit, []
-
-    def mean_cost() -> float:
-        output = settle(reference, circuit, p.x, plan(p.network.depth, 5000, 1e-14)).output
-        return float(0.5 * ((output - p.targets) ** 2).sum(axis=1).mean())
-
-    for values in (circuit.up, circuit.biases):
-        for i, kept in enumerate(values.tolist()):
-            values[i] = kept + h
-            above = mean_cost()
-            values[i] = kept - h
-            found.append((above - mean_cost()) / (2 * h))
-            values[i] = kept
-    return np.array(found)
+    return slopes_of_the_cost(resistors(sizes))
 
 
 def estimate(engine: Engine, sizes: tuple[int, ...], estimator: Estimator, beta: float) -> FloatArray:

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 from numba import cuda
-from problems import Problem, plan, problem, settle, settle_nudged
-from simulating import BATCH, CLOSE, KINDS, SIZES, A, C, Kind, engine, near
+from problems import CLOSE, KINDS, A, C, Kind, Problem, plan, problem, settle, settle_nudged
+from simulating import BATCH, SIZES, engine, near
 from simulating import simulator as simulator
 
 from neuroep.circuit import Circuit

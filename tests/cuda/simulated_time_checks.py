@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 from numba import cuda
-from problems import plan, problem, settle, settle_nudged
-from simulating import CLOSE, KINDS, A, C, Kind, engine, near
+from problems import CLOSE, KINDS, A, C, Kind, plan, problem, settle, settle_nudged
+from simulating import engine, near
 from simulating import simulator as simulator
 
 from neuroep.engines import Engine, create

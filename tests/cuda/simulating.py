@@ -21,20 +21,8 @@ from neuroep.network import Activation, Cost
 from neuroep.weights import FloatArray
 
 A, C = Activation, Cost
-CLOSE: dict[type, float] = {np.float32: 1e-6, np.float64: 1e-12}
 TILE, PRODUCTS = Tile(2, 2, 2, 2, 3), Tile(2, 2, 2, 2, 3)
 SIZES, BATCH = (9, 8, 6, 4), 7
-KINDS = [
-    (A.HARD_SIGMOID, A.HARD_SIGMOID, C.MSE, 1.0),
-    (A.TANH, A.LINEAR, C.MSE, 0.5),
-    (A.RELU6, A.RELU6, C.MSE, 0.5),
-    (A.LINEAR, A.LINEAR, C.MSE, 1.0),
-    (A.TANH, A.LINEAR, C.CROSS_ENTROPY, 1.0),
-    (A.HARD_SIGMOID, A.LINEAR, C.CROSS_ENTROPY, 0.3),
-    (A.TANH, A.LINEAR, C.HINGE, 0.5),
-    (A.RELU6, A.LINEAR, C.SQUARED_HINGE, 0.5),
-]
-Kind = tuple[Activation, Activation, Cost, float]
 
 
 def shared_array(self: Any, shape: Any, dtype: Any, alignment: int | None = None) -> Any:

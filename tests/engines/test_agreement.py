@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 from numba import get_num_threads
-from problems import Problem, plan, problem, settle, settle_nudged
+from problems import CLOSE, KINDS, Problem, plan, problem, settle, settle_nudged
 
 from neuroep.circuit import Circuit
 from neuroep.engines import Accumulation, Engine, Plan, create
@@ -22,17 +22,6 @@ from neuroep.rng import stream
 from neuroep.weights import Weights
 
 A, C = Activation, Cost
-CLOSE: dict[type, float] = {np.float32: 1e-6, np.float64: 1e-12}
-KINDS = [
-    (A.HARD_SIGMOID, A.HARD_SIGMOID, C.MSE, 1.0),
-    (A.TANH, A.LINEAR, C.MSE, 0.5),
-    (A.RELU6, A.RELU6, C.MSE, 0.5),
-    (A.LINEAR, A.LINEAR, C.MSE, 1.0),
-    (A.TANH, A.LINEAR, C.CROSS_ENTROPY, 1.0),
-    (A.HARD_SIGMOID, A.LINEAR, C.CROSS_ENTROPY, 0.3),
-    (A.TANH, A.LINEAR, C.HINGE, 0.5),
-    (A.RELU6, A.LINEAR, C.SQUARED_HINGE, 0.5),
-]
 HARDWARE: dict[str, Callable[[Circuit], Circuit]] = {
     "ideal": lambda c: c,
     "converters": lambda c: c._replace(

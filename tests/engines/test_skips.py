@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from problems import Problem, plan, problem, settle, settle_nudged
-from test_agreement import CLOSE, HARDWARE, KINDS, assert_same, outcome
+from problems import CLOSE, KINDS, Problem, plan, problem, settle, settle_nudged
+from test_agreement import HARDWARE, assert_same, outcome
 
 from neuroep.bridges.torch_weights import from_torch, to_torch
 from neuroep.engines import Engine, Nudge, create

@@ -116,11 +116,8 @@ def settle_rows(
     """Settle rows lo..hi−1 of the nudged copies, from zero. `scratch` holds three blocks of the widest layer."""
     depth, active = len(circuit.sizes) - 1, hi - lo
     last = circuit.last
-    units, weight_starts, starts = (
-        np.zeros(depth + 2, np.int64),
-        np.zeros(depth + 2, np.int64),
-        np.zeros(depth + 2, np.int64),
-    )
+    units, weight_starts = np.zeros(depth + 2, np.int64), np.zeros(depth + 2, np.int64)
+    starts = np.zeros(depth + 2, np.int64)
     for k in range(1, depth + 1):
         units[k + 1] = units[k] + circuit.sizes[k]
         weight_starts[k + 1] = weight_starts[k] + circuit.sizes[k - 1] * circuit.sizes[k]
