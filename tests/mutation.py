@@ -85,8 +85,15 @@ DEFECTS = [
     Defect(
         "nudged states of a torch module are those of the sweep before",
         "modules/prediction.py",
-        "        below = above.detach() + error\n    return found",
-        "        below = above.detach()\n    return found",
+        "                below = tops[-1].detach() + error",
+        "                below = tops[-1].detach()",
+        "modules/test_prediction.py",
+    ),
+    Defect(
+        "a relative nudge is measured by the outputs alone",
+        "modules/gradients.py",
+        "    ratio = outputs / slope\n",
+        "    ratio = outputs\n",
         "modules/test_prediction.py",
     ),
     Defect(

@@ -12,7 +12,7 @@ from neuroep.equilibrium import ResultCode
 from neuroep.errors import BadInput
 from neuroep.modules.blocks import Block, cut
 from neuroep.modules.costs import CostFunction, cost_of
-from neuroep.modules.prediction import Nudged, free_phase, settle, slopes
+from neuroep.modules.prediction import FreePhase, Nudged, free_phase, settle, slopes
 
 ESTIMATORS = ("centered", "one-sided")
 
@@ -52,6 +52,7 @@ def ep_gradients(
     cost: str | CostFunction = "mse",
     estimator: str = "centered",
     beta: float | Tensor = 0.1,
+    relative: bool = False,
     sweeps: int = 1,
     tolerance: float = 0.0,
     accumulate: bool = False,
@@ -77,6 +78,9 @@ def ep_gradients(
         ``"centered"`` (±β) or ``"one-sided"``.
     beta : float or Tensor of shape (batch,)
         Nudging of each sample; one-sided takes negative ones, too.
+    relative : bool
+        Whether `beta` is the share of a sample's outputs that nudging moves them by at first, β = beta ‖s_L‖ /
+        ‖∂C/∂s_L‖: states of deep stacks, which move together, stay near the free ones at any cost and depth.
     sweeps : int
         Most sweeps of the nudged copies.
     tolerance : float
@@ -94,27 +98,36 @@ def ep_gradients(
         If something doesn't fit, or the module draws random numbers or ties samples together.
     """
     function, blocks = cost_of(cost), cut(module)
-    nudge = _nudges(
-        checks.one_of(estimator, ESTIMATORS, "estimator", "estimator"), beta, len(x), blocks[0].parameters[0]
-    )
+    estimator = checks.one_of(estimator, ESTIMATORS, "estimator", "estimator")
+    rows = _rows(beta, len(x), blocks[0].parameters[0])
     sweeps, tolerance = checks.whole(sweeps, "sweeps", 1), checks.number(tolerance, "tolerance", 0.0)
     before = torch.get_rng_state()
     free = free_phase(blocks, x, y, function)
     if not torch.equal(before, torch.get_rng_state()):
         raise BadInput("a forward pass that draws random numbers", "module", "its eval() mode")
+    if checks.flag(relative, "relative"):
+        rows = rows * _reach(free)
+    nudge = torch.cat([rows, -rows]) if estimator == "centered" else rows
     nudged = settle(blocks, free, y, function, nudge, sweeps, tolerance)
     copies = len(nudge) // len(x)
     _fill(blocks, slopes(blocks, free, nudged, 1.0 / (nudge * copies * len(x))), accumulate)
-    energy, outputs = nudged.energy, free.passed[-1].above.detach()
+    energy, outputs = nudged.energy, free.states[-1].detach()
     return Settling(outputs, free.cost, energy, nudged.residual, nudged.sweeps, _codes(nudged, energy, tolerance))
 
 
-def _nudges(estimator: str, beta: float | Tensor, batch: int, like: Tensor) -> Tensor:
-    """Return the nudging of each row of all copies."""
+def _rows(beta: float | Tensor, batch: int, like: Tensor) -> Tensor:
+    """Return the nudging of each sample, as it was given."""
     rows = torch.as_tensor(beta, dtype=like.dtype, device=like.device).expand(batch)
     if not bool(torch.isfinite(rows).all()) or bool((rows == 0).any()):
         raise BadInput(f"β = {beta}", "beta", "finite numbers other than 0")
-    return torch.cat([rows, -rows]) if estimator == "centered" else rows
+    return rows
+
+
+def _reach(free: FreePhase) -> Tensor:
+    """Return ‖s_L‖ / ‖∂C/∂s_L‖ of each sample; 1 where either is 0 and there is nothing to measure by."""
+    outputs, slope = (part.detach().flatten(1).norm(dim=1) for part in (free.states[-1], free.slope))
+    ratio = outputs / slope
+    return torch.where(torch.isfinite(ratio) & (ratio > 0.0), ratio, 1.0)
 
 
 def _fill(blocks: tuple[Block, ...], found: dict[nn.Parameter, Tensor], accumulate: bool) -> None:

@@ -23,21 +23,18 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from neuroep.errors import BadInput
 from neuroep.modules.blocks import Block
 from neuroep.modules.costs import CostFunction, cost_slope
 
-
-class Predicted(NamedTuple):
-    """A state below a block, a leaf of the graph, and what the block makes of it."""
-
-    below: Tensor
-    above: Tensor
+#: Blocks whose slopes are taken by one call to autograd; what they keep for it is all that is kept at a time.
+TOGETHER = 8
 
 
 class FreePhase(NamedTuple):
-    """The forward pass, block by block, C of each sample, and ∂C/∂s_L."""
+    """The forward pass, s_1..s_L in one graph, C of each sample, and ∂C/∂s_L."""
 
-    passed: list[Predicted]
+    states: list[Tensor]
     cost: Tensor
     slope: Tensor
 
@@ -69,13 +66,23 @@ class Nudged(NamedTuple):
 
 
 def free_phase(blocks: Sequence[Block], x: Tensor, targets: Tensor, cost: CostFunction) -> FreePhase:
-    """Run the forward pass, keeping what vector–Jacobian products need."""
-    passed: list[Predicted] = []
-    below = x
-    for index, block in enumerate(blocks):
-        passed.append(_predict(block, below, index > 0))
-        below = passed[-1].above
-    return FreePhase(passed, *cost_slope(cost, below, targets))
+    """Run the forward pass, keeping what vector–Jacobian products need.
+
+    Raises
+    ------
+    BadInput
+        If a block changes its input in place, which would be a state of another.
+    """
+    states, below = [], x
+    with torch.enable_grad():
+        for block in blocks:
+            version = below._version
+            above = block.forward(below)
+            if below._version != version:
+                raise BadInput("a state changed in place", f"block {block.name!r}", "inplace=False")
+            states.append(above)
+            below = above
+    return FreePhase(states, *cost_slope(cost, below, targets))
 
 
 def settle(
@@ -99,11 +106,11 @@ def settle(
         Residual at which all rows must be for settling to end before.
     """
     copies = len(beta) // len(free.slope)
-    errors = [_scaled(_copied(error, copies), beta) for error in _down(free.passed, -free.slope)]
-    residual, taken, wanted = _squares(errors).sqrt(), 1, _copied(targets, copies)
+    errors = [_copied(error, beta) for error in _down(free.states, -free.slope)]
+    residual, taken, wanted = _squares(errors).sqrt(), 1, targets.repeat(copies, *[1] * (targets.ndim - 1))
     while taken < sweeps and not bool((residual <= tolerance).all()):
-        passed, top = _up(blocks, free, errors)
-        found = _down(passed, _scaled(-cost_slope(cost, top, wanted)[1], beta))
+        states = _up(blocks, free, errors)
+        found = _down(states, _scaled(-cost_slope(cost, states[-1], wanted)[1], beta))
         residual = _squares([new - old for new, old in zip(found, errors, strict=True)]).sqrt()
         errors, taken = found, taken + 1
     return Nudged(errors, beta, residual, taken)
@@ -114,60 +121,58 @@ def slopes(
 ) -> dict[torch.nn.Parameter, Tensor]:
     """Return Σ_rows coefficient · ∂F/∂θ = −Σ (∂f_k/∂θ)ᵀ coefficient e_k, at the states that the errors lead to.
 
-    States go up block by block, and what a block's product needs is let go before the next.
+    States go up block by block, and what a few blocks' products need is let go before the next.
     """
     found: dict[torch.nn.Parameter, Tensor] = {}
-    errors, batch = nudged.errors, len(free.slope)
-    first = _scaled(errors[0], -coefficients)
-    clamped = first.reshape(-1, batch, *first.shape[1:]).sum(0)  # the input is alike in every copy
-    _add(found, blocks[0], free.passed[0].above, clamped)
+    errors, weights = nudged.errors, -coefficients
+    first = _scaled(errors[0], weights)
+    clamped = first.reshape(-1, *free.states[0].shape).sum(0)  # the input is alike in every copy
+    _add(found, blocks[:1], free.states[:1], [clamped])
     below = _first_states(free, errors[0])
-    for block, error in zip(blocks[1:], errors[1:], strict=True):
-        above = _predict(block, below, False).above
-        _add(found, block, above, _scaled(error, -coefficients))
-        below = above.detach() + error
+    for start in range(1, len(blocks), TOGETHER):
+        part, tops = blocks[start : start + TOGETHER], list[Tensor]()
+        with torch.enable_grad():
+            for block, error in zip(part, errors[start:], strict=False):
+                tops.append(block.forward(below))
+                below = tops[-1].detach() + error
+        _add(found, part, tops, [_scaled(error, weights) for error in errors[start : start + TOGETHER]])
     return found
 
 
-def _predict(block: Block, below: Tensor, needs_grad: bool) -> Predicted:
-    leaf = below.detach()
-    with torch.enable_grad():
-        return Predicted(leaf.requires_grad_() if needs_grad else leaf, block.forward(leaf))
-
-
-def _down(passed: Sequence[Predicted], top: Tensor) -> list[Tensor]:
+def _down(states: Sequence[Tensor], top: Tensor) -> list[Tensor]:
     """Return e_1..e_L at the states of a pass, given e_L."""
-    errors = [top]
-    for below, above in reversed(passed[1:]):
-        errors.append(torch.autograd.grad(above, below, errors[-1], retain_graph=True)[0])
-    return errors[::-1]
+    return [*torch.autograd.grad(states[-1], states[:-1], top), top] if len(states) > 1 else [top]
 
 
-def _up(blocks: Sequence[Block], free: FreePhase, errors: Sequence[Tensor]) -> tuple[list[Predicted], Tensor]:
-    """Return the pass s_k = f_k(s_{k−1}) + e_k, the clamped block's part left as it was, and s_L."""
-    passed, below = [free.passed[0]], _first_states(free, errors[0])
-    for block, error in zip(blocks[1:], errors[1:], strict=True):
-        passed.append(_predict(block, below, True))
-        below = passed[-1].above.detach() + error
-    return passed, below
+def _up(blocks: Sequence[Block], free: FreePhase, errors: Sequence[Tensor]) -> list[Tensor]:
+    """Return s_1..s_L of the pass s_k = f_k(s_{k−1}) + e_k in one graph; the clamped block's part is as it was."""
+    states = [_first_states(free, errors[0]).requires_grad_()]
+    with torch.enable_grad():
+        for block, error in zip(blocks[1:], errors[1:], strict=True):
+            states.append(block.forward(states[-1]) + error)
+    return states
 
 
 def _first_states(free: FreePhase, errors: Tensor) -> Tensor:
-    above = free.passed[0].above.detach()
-    return _copied(above, len(errors) // len(above)) + errors
+    above = free.states[0].detach()
+    return (above + errors.reshape(-1, *above.shape)).reshape(errors.shape)
 
 
-def _add(found: dict[torch.nn.Parameter, Tensor], block: Block, above: Tensor, weights: Tensor) -> None:
-    for parameter, slope in zip(
-        block.parameters, torch.autograd.grad(above, block.parameters, weights, allow_unused=True), strict=True
-    ):
+def _add(
+    found: dict[torch.nn.Parameter, Tensor], blocks: Sequence[Block], tops: Sequence[Tensor], weights: Sequence[Tensor]
+) -> None:
+    """Add what some blocks' parameters get from the weights on what the blocks give."""
+    parameters = tuple(dict.fromkeys(p for block in blocks for p in block.parameters))
+    taken = torch.autograd.grad(tops, parameters, weights, allow_unused=True)
+    for parameter, slope in zip(parameters, taken, strict=True):
         if slope is not None:
             found[parameter] = found[parameter] + slope if parameter in found else slope
 
 
-def _copied(tensor: Tensor, copies: int) -> Tensor:
-    """The rows of a minibatch, once for each copy of it."""
-    return tensor.repeat(copies, *[1] * (tensor.ndim - 1))
+def _copied(tensor: Tensor, by: Tensor) -> Tensor:
+    """The rows of a minibatch, once for each copy of it, each times its number."""
+    numbers = by.to(tensor.dtype).reshape(-1, len(tensor), *[1] * (tensor.ndim - 1))
+    return (tensor * numbers).reshape(len(by), *tensor.shape[1:])
 
 
 def _scaled(tensor: Tensor, by: Tensor) -> Tensor:
@@ -179,5 +184,5 @@ def _squares(tensors: Sequence[Tensor]) -> Tensor:
     """Sum of squares of each row."""
     total = tensors[0].new_zeros(len(tensors[0]))
     for tensor in tensors:
-        total = total + tensor.flatten(1).square().sum(1)
+        total += tensor.flatten(1).square().sum(1)
     return total

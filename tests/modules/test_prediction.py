@@ -113,6 +113,24 @@ def test_nothing_depends_on_the_size_of_a_batch() -> None:
         torch.testing.assert_close(a, b / BATCH, rtol=1e-6, atol=1e-9)
 
 
+@pytest.mark.parametrize("estimator", ["centered", "one-sided"])
+def test_a_relative_nudge_moves_outputs_by_a_share_of_themselves(estimator: str) -> None:
+    """One sweep has e_L = −β ∂C/∂s_L, so that a net of one block has the energy ½ (share · ‖s_L‖)²."""
+    case = Case(nn.Sequential(nn.Linear(9, CLASSES)).double(), torch.randn(BATCH, 9, dtype=torch.float64))
+    report = ep_gradients(case.module, case.x, labels(CLASSES), beta=0.25, relative=True, estimator=estimator)
+    wanted = 0.5 * (0.25 * report.outputs.norm(dim=1)) ** 2
+    torch.testing.assert_close(report.energy, wanted.repeat(2 if estimator == "centered" else 1))
+    assert off(gradients(case), backprop(case, "mse", labels(CLASSES))) < 1e-12
+
+
+def test_a_relative_nudge_of_nothing_to_measure_by_stays_finite() -> None:
+    module, x = nn.Linear(3, CLASSES).double(), torch.randn(2, 3, dtype=torch.float64)
+    nn.init.zeros_(module.weight), nn.init.zeros_(module.bias)
+    report = ep_gradients(module, x, torch.tensor([[0.0] * CLASSES, [1.0] * CLASSES]).double(), relative=True)
+    assert bool(torch.isfinite(report.energy).all())
+    torch.testing.assert_close(module.bias.grad, torch.full((CLASSES,), -0.5).double())
+
+
 def test_gradients_are_written_over_or_added_to() -> None:
     case = NETWORKS["mlp"]()
     y = labels(CLASSES)
@@ -184,6 +202,26 @@ def test_shared_parameters_get_the_sum() -> None:
     assert off(gradients(case), backprop(case, "mse", labels(CLASSES))) < 1e-5
 
 
+class InPlace(nn.Module):
+    """x + relu(x), whose ReLU changes the state below it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer, self.bend = nn.Linear(6, 6), nn.ReLU(inplace=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.layer(self.bend(x))
+
+
+def test_a_state_changed_in_place_is_refused() -> None:
+    module, x = nn.Sequential(nn.Linear(6, 6), InPlace(), nn.Linear(6, CLASSES)), torch.randn(BATCH, 6)
+    with pytest.raises(BadInput, match=r"block '1.*changed in place.*inplace=False"):
+        ep_gradients(module, x, labels(CLASSES))
+    assert all(p.grad is None for p in module.parameters())
+    with pytest.raises(BadInput, match=r"block .1"):
+        ep_gradients(module[1:], x, labels(CLASSES))
+
+
 class Draws(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -197,7 +235,8 @@ def test_what_does_not_fit_is_refused_in_a_line() -> None:
     module, x, y = nn.Sequential(nn.Linear(6, 6), nn.Linear(6, CLASSES)), torch.randn(BATCH, 6), labels(CLASSES)
     before = copy.deepcopy(module.state_dict())
     for change, said in (
-        ({"cost": "mes"}, "did you mean 'mse'"), ({"estimator": "centred"}, "did you mean 'centered'"),
+        ({"relative": "yes"}, "relative"), ({"cost": "mes"}, "did you mean 'mse'"),
+        ({"estimator": "centred"}, "did you mean 'centered'"),
         ({"beta": 0.0}, "beta"), ({"beta": float("nan")}, "beta"), ({"sweeps": 0}, "sweeps"),
         ({"cost": lambda s, t: (s - 1.0).square().sum()}, "one number a sample"),
     ):  # fmt: skip
