@@ -7,14 +7,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from neuroep import checks
 from neuroep.equilibrium import ResultCode
 from neuroep.errors import BadInput
 from neuroep.modules.blocks import Block, cut
-from neuroep.modules.costs import CostFunction, cost_of
-from neuroep.modules.prediction import FreePhase, Nudged, free_phase, settle, slopes
-
-ESTIMATORS = ("centered", "one-sided")
+from neuroep.modules.costs import CostFunction
+from neuroep.modules.prediction import FreePhase, Nudged, free_phase, settle, settle_locally, slopes
+from neuroep.modules.scheme import Scheme
 
 
 class Settling(NamedTuple):
@@ -55,6 +53,7 @@ def ep_gradients(
     relative: bool = False,
     sweeps: int = 1,
     tolerance: float = 0.0,
+    local: bool = False,
     accumulate: bool = False,
 ) -> Settling:
     """Fill ``.grad`` of a module's parameters with EP's estimate of the gradient of its mean cost.
@@ -71,20 +70,8 @@ def ep_gradients(
         Inputs.
     y : Tensor
         Targets, or class labels.
-    cost : str or callable
-        ``"mse"`` (½ Σ (s − y)²), ``"cross-entropy"``, or a function of outputs and targets that gives one number a
-        sample.
-    estimator : str
-        ``"centered"`` (±β) or ``"one-sided"``.
-    beta : float or Tensor of shape (batch,)
-        Nudging of each sample; one-sided takes negative ones, too.
-    relative : bool
-        Whether `beta` is the share of a sample's outputs that nudging moves them by at first, β = beta ‖s_L‖ /
-        ‖∂C/∂s_L‖: states of deep stacks, which move together, stay near the free ones at any cost and depth.
-    sweeps : int
-        Most sweeps of the nudged copies.
-    tolerance : float
-        Residual at which settling ends before.
+    cost, estimator, beta, relative, sweeps, tolerance, local
+        How, as :class:`neuroep.modules.scheme.Scheme` has it.
     accumulate : bool
         Add to ``.grad`` instead of writing over it.
 
@@ -97,30 +84,28 @@ def ep_gradients(
     BadInput
         If something doesn't fit, or the module draws random numbers or ties samples together.
     """
-    function, blocks = cost_of(cost), cut(module)
-    estimator = checks.one_of(estimator, ESTIMATORS, "estimator", "estimator")
-    rows = _rows(beta, len(x), blocks[0].parameters[0])
-    sweeps, tolerance = checks.whole(sweeps, "sweeps", 1), checks.number(tolerance, "tolerance", 0.0)
+    return gradients(module, x, y, Scheme(cost, estimator, beta, relative, sweeps, tolerance, local), accumulate)
+
+
+def gradients(module: nn.Module, x: Tensor, y: Tensor, scheme: Scheme, accumulate: bool = False) -> Settling:
+    """Fill ``.grad`` as :func:`ep_gradients` does, by a scheme that was checked before."""
+    blocks = cut(module)
+    if scheme.local and scheme.sweeps < len(blocks):
+        what = f"{scheme.sweeps} local sweeps, in which no nudge gets through {len(blocks)} blocks"
+        raise BadInput(what, "sweeps", f"{len(blocks)} or more")
     before = torch.get_rng_state()
-    free = free_phase(blocks, x, y, function)
+    free = free_phase(blocks, x, y, scheme.function)
     if not torch.equal(before, torch.get_rng_state()):
         raise BadInput("a forward pass that draws random numbers", "module", "its eval() mode")
-    if checks.flag(relative, "relative"):
-        rows = rows * _reach(free)
-    nudge = torch.cat([rows, -rows]) if estimator == "centered" else rows
-    nudged = settle(blocks, free, y, function, nudge, sweeps, tolerance)
+    nudge = scheme.nudges(_reach(free))
+    nudged = (settle_locally if scheme.local else settle)(
+        blocks, free, y, scheme.function, nudge, scheme.sweeps, scheme.tolerance
+    )
     copies = len(nudge) // len(x)
     _fill(blocks, slopes(blocks, free, nudged, 1.0 / (nudge * copies * len(x))), accumulate)
     energy, outputs = nudged.energy, free.states[-1].detach()
-    return Settling(outputs, free.cost, energy, nudged.residual, nudged.sweeps, _codes(nudged, energy, tolerance))
-
-
-def _rows(beta: float | Tensor, batch: int, like: Tensor) -> Tensor:
-    """Return the nudging of each sample, as it was given."""
-    rows = torch.as_tensor(beta, dtype=like.dtype, device=like.device).expand(batch)
-    if not bool(torch.isfinite(rows).all()) or bool((rows == 0).any()):
-        raise BadInput(f"β = {beta}", "beta", "finite numbers other than 0")
-    return rows
+    codes = _codes(nudged, energy, scheme.tolerance)
+    return Settling(outputs, free.cost, energy, nudged.residual, nudged.sweeps, codes)
 
 
 def _reach(free: FreePhase) -> Tensor:

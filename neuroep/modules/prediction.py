@@ -52,12 +52,15 @@ class Nudged(NamedTuple):
         ‖change of all errors in the last sweep‖ of each row; from zero in the first.
     sweeps : int
         Taken.
+    states : list of Tensor, optional
+        s_1..s_L where they aren't those that follow from the errors block by block.
     """
 
     errors: list[Tensor]
     beta: Tensor
     residual: Tensor
     sweeps: int
+    states: list[Tensor] | None = None
 
     @property
     def energy(self) -> Tensor:
@@ -107,13 +110,38 @@ def settle(
     """
     copies = len(beta) // len(free.slope)
     errors = [_copied(error, beta) for error in _down(free.states, -free.slope)]
-    residual, taken, wanted = _squares(errors).sqrt(), 1, targets.repeat(copies, *[1] * (targets.ndim - 1))
+    residual, taken, wanted = _squares(errors).sqrt(), 1, _repeated(targets, copies)
     while taken < sweeps and not bool((residual <= tolerance).all()):
         states = _up(blocks, free, errors)
         found = _down(states, _scaled(-cost_slope(cost, states[-1], wanted)[1], beta))
         residual = _squares([new - old for new, old in zip(found, errors, strict=True)]).sqrt()
         errors, taken = found, taken + 1
     return Nudged(errors, beta, residual, taken)
+
+
+def settle_locally(
+    blocks: Sequence[Block], free: FreePhase, targets: Tensor, cost: CostFunction, beta: Tensor, sweeps: int,
+    tolerance: float,
+) -> Nudged:  # fmt: skip
+    """Settle nudged copies as :func:`settle` does, to the same equilibria, all blocks at once in every sweep.
+
+    A block's error comes from the error above it and its state from the state below it, both as the sweep before left
+    them, so that no block waits for another. The residual counts after as many sweeps as there are blocks.
+    """
+    copies = len(beta) // len(free.slope)
+    states = [_repeated(state.detach(), copies) for state in free.states]
+    errors, clamped, wanted = [torch.zeros_like(state) for state in states], states[0], _repeated(targets, copies)
+    residual, taken = beta.new_zeros(len(beta)), 0
+    while taken < sweeps and not (taken >= len(blocks) and bool((residual <= tolerance).all())):
+        leaves = [state.requires_grad_() for state in states[:-1]]
+        with torch.enable_grad():
+            tops = [block.forward(leaf) for block, leaf in zip(blocks[1:], leaves, strict=True)]
+        found = list(torch.autograd.grad(tops, leaves, errors[1:])) if tops else []
+        found.append(_scaled(-cost_slope(cost, states[-1], wanted)[1], beta))
+        states = [top.detach() + error for top, error in zip([clamped, *tops], found, strict=True)]
+        residual = _squares([new - old for new, old in zip(found, errors, strict=True)]).sqrt()
+        errors, taken = found, taken + 1
+    return Nudged(errors, beta, residual, taken, states)
 
 
 def slopes(
@@ -128,13 +156,13 @@ def slopes(
     first = _scaled(errors[0], weights)
     clamped = first.reshape(-1, *free.states[0].shape).sum(0)  # the input is alike in every copy
     _add(found, blocks[:1], free.states[:1], [clamped])
-    below = _first_states(free, errors[0])
+    below, states = _first_states(free, errors[0]), nudged.states
     for start in range(1, len(blocks), TOGETHER):
         part, tops = blocks[start : start + TOGETHER], list[Tensor]()
         with torch.enable_grad():
-            for block, error in zip(part, errors[start:], strict=False):
-                tops.append(block.forward(below))
-                below = tops[-1].detach() + error
+            for k, block in enumerate(part, start):
+                tops.append(block.forward(below if states is None else states[k - 1].detach()))
+                below = tops[-1].detach() + errors[k]
         _add(found, part, tops, [_scaled(error, weights) for error in errors[start : start + TOGETHER]])
     return found
 
@@ -170,9 +198,14 @@ def _add(
 
 
 def _copied(tensor: Tensor, by: Tensor) -> Tensor:
-    """The rows of a minibatch, once for each copy of it, each times its number."""
+    """The rows of a minibatch, once for each copy of it, each times a number of its own."""
     numbers = by.to(tensor.dtype).reshape(-1, len(tensor), *[1] * (tensor.ndim - 1))
     return (tensor * numbers).reshape(len(by), *tensor.shape[1:])
+
+
+def _repeated(tensor: Tensor, copies: int) -> Tensor:
+    """The rows of a minibatch, once for each copy of it."""
+    return tensor.repeat(copies, *[1] * (tensor.ndim - 1))
 
 
 def _scaled(tensor: Tensor, by: Tensor) -> Tensor:

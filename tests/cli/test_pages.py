@@ -10,6 +10,7 @@ import pytest
 from calling import call, save_npz
 
 from neuroep.cli import build_parser
+from neuroep.modules.fidelity import NUDGES
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("README.md", "docs/guide.md")
@@ -84,14 +85,26 @@ def test_the_guide_s_python_runs(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_the_page_on_modules_runs(capsys: pytest.CaptureFixture[str]) -> None:
-    (code,) = (code for _, code in blocks(page("docs/modules.md"), "python"))
+    code = "\n".join(code for _, code in blocks(page("docs/modules.md"), "python"))
     exec(compile(code, "docs/modules.md", "exec"), {})
-    cost, residual = re.findall(r"tensor\(([\d.e-]+)", capsys.readouterr().out)
-    assert 0.0 < float(cost) < 2.3  # ln 10 is guessing
-    assert float(residual) > 0.0
+    first, after = re.findall(r"tensor\(([\d.e-]+)\) tensor\(([\d.e-]+)", capsys.readouterr().out)
+    assert 0.0 < float(after[0]) < float(first[0]) < 2.3  # ln 10 is guessing
+    assert float(first[1]) > 0.0
 
 
-@pytest.mark.parametrize("name", [*PAGES, "docs/modules.md", "docs/index.md", "docs/json.md", "examples/README.md"])
+def test_the_page_on_trouble_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    (code,) = (code for _, code in blocks(page("docs/troubleshooting.md"), "python"))
+    exec(compile(code, "docs/troubleshooting.md", "exec"), {})
+    compared, nudge, recorded = capsys.readouterr().out.splitlines()
+    assert compared.startswith("('1', '3') (0.99")
+    assert float(nudge) in NUDGES
+    assert recorded.endswith(" ()")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [*PAGES, "docs/modules.md", "docs/troubleshooting.md", "docs/index.md", "docs/json.md", "examples/README.md"],
+)
 def test_links_and_scripts_are_there(name: str) -> None:
     text, folder = page(name), (ROOT / name).parent
     links = [link.partition("#")[0] for link in re.findall(r"\]\(([^)]+)\)", text) if "://" not in link]

@@ -16,7 +16,7 @@ from neuroep.errors import BadInput
 from neuroep.modules.blocks import cut
 from neuroep.modules.costs import COSTS, cost_of
 from neuroep.modules.gradients import ep_gradients
-from neuroep.modules.prediction import free_phase, settle, slopes
+from neuroep.modules.prediction import free_phase, settle, settle_locally, slopes
 
 #: Networks without kinks, where differences in β have an order.
 SMOOTH = ("mlp", "nested", "residual", "attention")
@@ -98,6 +98,31 @@ def test_settled_states_and_slopes_are_those_of_the_energy(name: str) -> None:
         assert float(state.grad.abs().max()) < 1e-12
     for parameter in case.module.parameters():
         torch.testing.assert_close(found[parameter], parameter.grad, rtol=1e-8, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_local_sweeps_settle_to_the_same_equilibrium(name: str) -> None:
+    """Blocks that go at once and blocks that wait for each other: one energy, one minimum near the free state."""
+    case = NETWORKS[name]()
+    y, found = labels(case.module(case.x).shape[1]), []
+    for local in (False, True):
+        report = ep_gradients(case.module, case.x, y, beta=0.005, sweeps=400, tolerance=1e-12, local=local)
+        assert (report.code == ResultCode.CONVERGED).all()
+        found.append((gradients(case), report.energy))
+    assert off(found[1][0], found[0][0]) < 1e-9
+    torch.testing.assert_close(found[1][1], found[0][1], rtol=1e-9, atol=0.0)
+
+
+def test_a_nudge_travels_one_block_a_local_sweep() -> None:
+    case = NETWORKS["mlp"]()
+    blocks, cost, y = cut(case.module), cost_of("mse"), labels(CLASSES)
+    free, beta = free_phase(blocks, case.x, y, cost), torch.full((BATCH,), 0.1, dtype=torch.float64)
+    for sweeps in range(1, len(blocks) + 1):
+        nudged = settle_locally(blocks, free, y, cost, beta, sweeps, 0.0)
+        reached = [bool(error.any()) for error in nudged.errors]
+        assert reached == [k >= len(blocks) - sweeps for k in range(len(blocks))]
+    with pytest.raises(BadInput, match=r"2 local sweeps.*3 blocks"):
+        ep_gradients(case.module, case.x, y, sweeps=2, local=True)
 
 
 def test_nothing_depends_on_the_size_of_a_batch() -> None:
