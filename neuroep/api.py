@@ -261,8 +261,8 @@ def ep_gradients(
 @overload
 def ep_gradients(
     network: nn.Module, /, x: Tensor, y: Tensor, *, cost: str | CostFunction = "mse", estimator: str = "centered",
-    beta: float | Tensor = 0.1, relative: bool = False, sweeps: int = 1, tolerance: float = 0.0,
-    local: bool = False, accumulate: bool = False,
+    beta: float | Tensor = 0.1, relative: bool = False, sweeps: int | None = None, tolerance: float | None = None,
+    local: bool = False, energy: str = "prediction", feedback: float | None = None, accumulate: bool = False,
 ) -> Settling: ...  # fmt: skip
 
 
@@ -280,7 +280,8 @@ def ep_gradients(network: Network | nn.Module, /, *given: Any, **how: Any) -> We
         ``weights, x, targets, phases=None, engine="auto", seed=0``, in float32 or float64, for a network: centered with
         β = 0.01 and up to 1000 sweeps without `phases`; x is what the input layer is clamped to, of a resistive network
         :meth:`Network.clamped` of the data. ``x, y, cost=…, estimator=…, beta=…, relative=…, sweeps=…,
-        tolerance=…, local=…, accumulate=…`` for a module: see :func:`neuroep.modules.gradients.ep_gradients`.
+        tolerance=…, local=…, energy=…, feedback=…, accumulate=…`` for a module: see
+        :func:`neuroep.modules.gradients.ep_gradients`.
 
     Returns
     -------

@@ -14,18 +14,11 @@ from weakref import WeakKeyDictionary
 from torch import Tensor, fx, nn
 
 from neuroep.errors import BadInput
+from neuroep.modules.tracing import graph_of, hooked, looks, refuse_modes, refuse_random
 
 #: Parts of modules that were traced, each with what was looked at; a module that has changed since is traced anew. What
 #: is kept holds the module's parts and never the module itself, and goes with it.
 _SEEN: WeakKeyDictionary[nn.Module, tuple[object, tuple[_Part, ...] | None]] = WeakKeyDictionary()
-#: What every module has, and attributes that can be compared.
-_EMPTY, _PLAIN = frozenset(nn.Module().__dict__), (bool, int, float, str, type(None), tuple)
-_NORMS = (nn.modules.batchnorm._BatchNorm,)
-_RANDOM = (nn.modules.dropout._DropoutNd, nn.RReLU)
-_RANDOM_CALLS = {
-    getattr(nn.functional, name)
-    for name in ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout", "rrelu")
-}
 
 
 class Block(NamedTuple):
@@ -69,25 +62,15 @@ def cut(module: nn.Module) -> tuple[Block, ...]:
     """
     if not isinstance(module, nn.Module):
         raise BadInput(f"a {type(module).__name__}", "module", "a torch.nn.Module")
-    _refuse_modes(module)
+    refuse_modes(module)
     parts = list(_parts(module, ""))
     if not any(part.parameters for part in parts):
         raise BadInput("no parameter that needs a gradient", "module", "one or more")
     return tuple(_blocks(parts))
 
 
-def _refuse_modes(module: nn.Module) -> None:
-    for name, part in module.named_modules():
-        where = f"module {name!r}" if name else "module"
-        if isinstance(part, _NORMS) and (part.training or part.running_mean is None):
-            what = f"a {type(part).__name__} that takes its mean over the batch ties samples together"
-            raise BadInput(what, where, "its eval() mode, or LayerNorm or GroupNorm")
-        if isinstance(part, _RANDOM) and part.training and getattr(part, "p", 1.0) > 0.0:
-            raise BadInput(f"a {type(part).__name__} that draws anew in every phase", where, "its eval() mode")
-
-
 def _parts(module: nn.Module, name: str) -> Iterator[_Part]:
-    if type(module) is nn.Sequential and not _hooked(module):
+    if type(module) is nn.Sequential and not hooked(module):
         for key, child in module._modules.items():  # named_children leaves out what comes twice
             assert child is not None
             yield from _parts(child, f"{name}.{key}" if name else key)
@@ -101,50 +84,14 @@ def _parts(module: nn.Module, name: str) -> Iterator[_Part]:
 
 def _traced_parts(module: nn.Module, name: str) -> tuple[_Part, ...] | None:
     """Return the parts of a module's graph, None where it has none; as they were found last, if nothing has changed."""
-    looks, seen = _looks(module), _SEEN.get(module)
-    if seen is None or looks is None or seen[0] != looks:
-        graph = _traced(module)
+    found, seen = looks(module), _SEEN.get(module)
+    if seen is None or found is None or seen[0] != found:
+        graph = graph_of(module)
         if graph is not None:
-            _refuse_random(graph, name)
-        seen = looks, None if graph is None else tuple(_segments(graph))
+            refuse_random(graph, name)
+        seen = found, None if graph is None else tuple(_segments(graph))
         _SEEN[module] = seen
     return seen[1]
-
-
-def _looks(module: nn.Module) -> object:
-    """Return all that a trace of a module depends on, to be compared; None where something in it can't be."""
-    found: list[object] = [(id(p), p.requires_grad) for p in module.parameters()]
-    for part in module.modules():
-        found += [id(part), part.training, len(part._forward_hooks), len(part._forward_pre_hooks)]
-        for name in part.__dict__.keys() - _EMPTY:
-            value = part.__dict__[name]
-            if not isinstance(value, _PLAIN):
-                return None
-            found.append((name, value))
-    return found
-
-
-def _refuse_random(graph: fx.GraphModule, name: str) -> None:
-    for node in graph.graph.nodes:
-        if node.target in _RANDOM_CALLS and node.kwargs.get("training", False):
-            called = getattr(node.target, "__name__", str(node.target))
-            raise BadInput(f"{called} that draws anew in every phase", f"module {name!r}", "module.eval()")
-
-
-def _hooked(module: nn.Module) -> bool:
-    return bool(module._forward_hooks or module._forward_pre_hooks)
-
-
-def _traced(module: nn.Module) -> fx.GraphModule | None:
-    """Return a module's graph; None where its code depends on values, or hooks would be lost."""
-    if any(_hooked(part) for part in module.modules() if next(part.children(), None) is not None):
-        return None
-    try:
-        traced = fx.symbolic_trace(module)
-    except Exception:  # whatever the module's code raises when it meets a proxy
-        return None
-    inputs = [node for node in traced.graph.nodes if node.op == "placeholder" and not node.args]
-    return traced if len(inputs) == 1 else None
 
 
 def _segments(graph: fx.GraphModule) -> Iterator[_Part]:

@@ -9,10 +9,14 @@ from torch import Tensor, nn
 
 from neuroep.equilibrium import ResultCode
 from neuroep.errors import BadInput
-from neuroep.modules.blocks import Block, cut
-from neuroep.modules.costs import CostFunction
-from neuroep.modules.prediction import FreePhase, Nudged, free_phase, settle, settle_locally, slopes
+from neuroep.modules import hopfield, prediction
+from neuroep.modules.blocks import cut
+from neuroep.modules.costs import CostFunction, cost_slope
+from neuroep.modules.layers import layers_of
+from neuroep.modules.rows import repeated
 from neuroep.modules.scheme import Scheme
+
+Slopes = dict[nn.Parameter, Tensor]
 
 
 class Settling(NamedTuple):
@@ -21,15 +25,15 @@ class Settling(NamedTuple):
     Attributes
     ----------
     outputs : Tensor, shape (batch, …)
-        Of the free phase, which is the forward pass.
+        Of the free phase, which is the forward pass of the prediction energy; logits of a read-out.
     cost : Tensor, shape (batch,)
         C of each sample in the free phase.
     energy : Tensor, shape (copies · batch,)
-        E of each nudged copy; 0 in the free phase.
+        E of each nudged copy; the prediction energy is 0 in the free phase.
     residual : Tensor, shape (copies · batch,)
-        ‖change of the errors in the last sweep‖.
+        ‖change of the errors, or of the states of a Hopfield energy, in the last sweep‖.
     sweeps : int
-        Taken by the nudged copies.
+        Taken; of a Hopfield energy in both phases together.
     code : Tensor of int64, shape (copies · batch,)
         ResultCode of each copy.
     """
@@ -51,26 +55,30 @@ def ep_gradients(
     estimator: str = "centered",
     beta: float | Tensor = 0.1,
     relative: bool = False,
-    sweeps: int = 1,
-    tolerance: float = 0.0,
+    sweeps: int | None = None,
+    tolerance: float | None = None,
     local: bool = False,
+    energy: str = "prediction",
+    feedback: float | None = None,
     accumulate: bool = False,
 ) -> Settling:
     """Fill ``.grad`` of a module's parameters with EP's estimate of the gradient of its mean cost.
 
-    The energy is that of prediction (:mod:`neuroep.modules.prediction`). **One sweep at β → 0 is backprop's delta by
-    construction**, so that agreement there proves nothing; at a finite β the states move, and with more sweeps they
-    settle to the equilibrium of F.
+    The energy is that of prediction (:mod:`neuroep.modules.prediction`), of which **one sweep at β → 0 is backprop's
+    delta by construction**, so that agreement there proves nothing: at a finite β the states move, and with more sweeps
+    they settle to the equilibrium of F. Or it is Hopfield's (:mod:`neuroep.modules.hopfield`), whose layers feel those
+    above them in the free phase, too: its gradient is that of the settled outputs' cost, not of the forward pass's.
 
     Parameters
     ----------
     module : torch.nn.Module
-        Takes one tensor, gives one; cut into blocks by :func:`neuroep.modules.blocks.cut`.
+        Takes one tensor, gives one; cut into blocks by :func:`neuroep.modules.blocks.cut`, or into layers of units by
+        :func:`neuroep.modules.layers.layers_of`.
     x : Tensor, shape (batch, …)
         Inputs.
     y : Tensor
         Targets, or class labels.
-    cost, estimator, beta, relative, sweeps, tolerance, local
+    cost, estimator, beta, relative, sweeps, tolerance, local, energy, feedback
         How, as :class:`neuroep.modules.scheme.Scheme` has it.
     accumulate : bool
         Add to ``.grad`` instead of writing over it.
@@ -84,39 +92,72 @@ def ep_gradients(
     BadInput
         If something doesn't fit, or the module draws random numbers or ties samples together.
     """
-    return gradients(module, x, y, Scheme(cost, estimator, beta, relative, sweeps, tolerance, local), accumulate)
+    scheme = Scheme(cost, estimator, beta, relative, sweeps, tolerance, local, energy, feedback)
+    return gradients(module, x, y, scheme, accumulate)
 
 
 def gradients(module: nn.Module, x: Tensor, y: Tensor, scheme: Scheme, accumulate: bool = False) -> Settling:
     """Fill ``.grad`` as :func:`ep_gradients` does, by a scheme that was checked before."""
-    blocks = cut(module)
-    if scheme.local and scheme.sweeps < len(blocks):
-        what = f"{scheme.sweeps} local sweeps, in which no nudge gets through {len(blocks)} blocks"
-        raise BadInput(what, "sweeps", f"{len(blocks)} or more")
     before = torch.get_rng_state()
-    free = free_phase(blocks, x, y, scheme.function)
+    found, settling = (_by_hopfield if scheme.energy == "hopfield" else _by_prediction)(module, x, y, scheme)
     if not torch.equal(before, torch.get_rng_state()):
         raise BadInput("a forward pass that draws random numbers", "module", "its eval() mode")
-    nudge = scheme.nudges(_reach(free))
-    nudged = (settle_locally if scheme.local else settle)(
-        blocks, free, y, scheme.function, nudge, scheme.sweeps, scheme.tolerance
+    _fill(tuple(p for p in module.parameters() if p.requires_grad), found, accumulate)
+    return settling
+
+
+def _by_prediction(module: nn.Module, x: Tensor, y: Tensor, scheme: Scheme) -> tuple[Slopes, Settling]:
+    blocks, sweeps = cut(module), scheme.most_sweeps
+    if scheme.local and sweeps < len(blocks):
+        what = f"{sweeps} local sweeps, in which no nudge gets through {len(blocks)} blocks"
+        raise BadInput(what, "sweeps", f"{len(blocks)} or more")
+    free = prediction.free_phase(blocks, x, y, scheme.function)
+    rows = scheme.rows(_reach(free.states[-1], free.slope))
+    beta = torch.cat([rows, -rows]) if scheme.estimator == "centered" else rows
+    settled = (prediction.settle_locally if scheme.local else prediction.settle)(
+        blocks, free, y, scheme.function, beta, sweeps, scheme.enough
     )
-    copies = len(nudge) // len(x)
-    _fill(blocks, slopes(blocks, free, nudged, 1.0 / (nudge * copies * len(x))), accumulate)
-    energy, outputs = nudged.energy, free.states[-1].detach()
-    codes = _codes(nudged, energy, scheme.tolerance)
-    return Settling(outputs, free.cost, energy, nudged.residual, nudged.sweeps, codes)
+    found = prediction.slopes(blocks, free, settled, 1.0 / (beta * len(beta)))
+    codes = _codes(settled.residual, settled.energy, scheme.enough)
+    outputs = free.states[-1].detach()
+    return found, Settling(outputs, free.cost, settled.energy, settled.residual, settled.sweeps, codes)
 
 
-def _reach(free: FreePhase) -> Tensor:
+def _by_hopfield(module: nn.Module, x: Tensor, y: Tensor, scheme: Scheme) -> tuple[Slopes, Settling]:
+    cost, limits = scheme.function, (scheme.most_sweeps, scheme.enough)
+    net = hopfield.hopfield(layers_of(module), scheme.gain, cost)
+    states, given = hopfield.begin(net, x)
+    free = hopfield.settle(net, given, states, y, cost, states[0].new_zeros(len(x)), *limits)
+    outputs = hopfield.outputs(net, given, free.states)
+    values, slope = cost_slope(cost, outputs, y)
+    rows = scheme.rows(_reach(outputs, slope))
+    # A free copy goes along with a single nudged one: in both estimators half the rows take the other half away.
+    beta, signs = torch.cat([rows, -rows if scheme.estimator == "centered" else 0.0 * rows]), torch.cat([rows, -rows])
+    twice = [repeated(part, 2) for part in (x, y, *given)]
+    settled = hopfield.settle(
+        net, twice[2:], [repeated(part, 2) for part in free.states], twice[1], cost, beta, *limits
+    )  # fmt: skip
+    share = 1.0 / (len(rows) * signs * (2.0 if scheme.estimator == "centered" else 1.0))
+    found = hopfield.slopes(net, twice[0], settled.states, share)
+    if net.readout:
+        for parameter, own in hopfield.readout_slopes(net, x, free.states, y, cost).items():
+            found[parameter] = found[parameter] + own if parameter in found else own
+    nudged = slice(0, len(beta) if scheme.estimator == "centered" else len(rows))
+    residual = torch.maximum(settled.residual, repeated(free.residual, 2))[nudged]
+    energy = hopfield.energy(net, twice[0], settled.states)[nudged]
+    codes = _codes(residual, energy, scheme.enough)
+    return found, Settling(outputs, values, energy, residual, free.sweeps + settled.sweeps, codes)
+
+
+def _reach(outputs: Tensor, slope: Tensor) -> Tensor:
     """Return ‖s_L‖ / ‖∂C/∂s_L‖ of each sample; 1 where either is 0 and there is nothing to measure by."""
-    outputs, slope = (part.detach().flatten(1).norm(dim=1) for part in (free.states[-1], free.slope))
-    ratio = outputs / slope
+    above, below = (part.detach().flatten(1).norm(dim=1) for part in (outputs, slope))
+    ratio = above / below
     return torch.where(torch.isfinite(ratio) & (ratio > 0.0), ratio, 1.0)
 
 
-def _fill(blocks: tuple[Block, ...], found: dict[nn.Parameter, Tensor], accumulate: bool) -> None:
-    for parameter in dict.fromkeys(p for block in blocks for p in block.parameters):
+def _fill(parameters: tuple[nn.Parameter, ...], found: Slopes, accumulate: bool) -> None:
+    for parameter in parameters:
         slope = found.get(parameter)
         if accumulate and parameter.grad is not None:
             parameter.grad = parameter.grad if slope is None else parameter.grad + slope
@@ -124,6 +165,6 @@ def _fill(blocks: tuple[Block, ...], found: dict[nn.Parameter, Tensor], accumula
             parameter.grad = slope
 
 
-def _codes(nudged: Nudged, energy: Tensor, tolerance: float) -> Tensor:
-    codes = torch.where(nudged.residual <= tolerance, int(ResultCode.CONVERGED), int(ResultCode.STEP_LIMIT))
+def _codes(residual: Tensor, energy: Tensor, tolerance: float) -> Tensor:
+    codes = torch.where(residual <= tolerance, int(ResultCode.CONVERGED), int(ResultCode.STEP_LIMIT))
     return torch.where(torch.isfinite(energy), codes, int(ResultCode.DIVERGED))

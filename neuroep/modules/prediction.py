@@ -26,6 +26,7 @@ from torch import Tensor
 from neuroep.errors import BadInput
 from neuroep.modules.blocks import Block
 from neuroep.modules.costs import CostFunction, cost_slope
+from neuroep.modules.rows import repeated, scaled, squares
 
 #: Blocks whose slopes are taken by one call to autograd; what they keep for it is all that is kept at a time.
 TOGETHER = 8
@@ -65,7 +66,7 @@ class Nudged(NamedTuple):
     @property
     def energy(self) -> Tensor:
         """E = Σ ½‖e_k‖² of each row."""
-        return 0.5 * _squares(self.errors)
+        return 0.5 * squares(self.errors)
 
 
 def free_phase(blocks: Sequence[Block], x: Tensor, targets: Tensor, cost: CostFunction) -> FreePhase:
@@ -110,11 +111,11 @@ def settle(
     """
     copies = len(beta) // len(free.slope)
     errors = [_copied(error, beta) for error in _down(free.states, -free.slope)]
-    residual, taken, wanted = _squares(errors).sqrt(), 1, _repeated(targets, copies)
+    residual, taken, wanted = squares(errors).sqrt(), 1, repeated(targets, copies)
     while taken < sweeps and not bool((residual <= tolerance).all()):
         states = _up(blocks, free, errors)
-        found = _down(states, _scaled(-cost_slope(cost, states[-1], wanted)[1], beta))
-        residual = _squares([new - old for new, old in zip(found, errors, strict=True)]).sqrt()
+        found = _down(states, scaled(-cost_slope(cost, states[-1], wanted)[1], beta))
+        residual = squares([new - old for new, old in zip(found, errors, strict=True)]).sqrt()
         errors, taken = found, taken + 1
     return Nudged(errors, beta, residual, taken)
 
@@ -129,17 +130,17 @@ def settle_locally(
     them, so that no block waits for another. The residual counts after as many sweeps as there are blocks.
     """
     copies = len(beta) // len(free.slope)
-    states = [_repeated(state.detach(), copies) for state in free.states]
-    errors, clamped, wanted = [torch.zeros_like(state) for state in states], states[0], _repeated(targets, copies)
+    states = [repeated(state.detach(), copies) for state in free.states]
+    errors, clamped, wanted = [torch.zeros_like(state) for state in states], states[0], repeated(targets, copies)
     residual, taken = beta.new_zeros(len(beta)), 0
     while taken < sweeps and not (taken >= len(blocks) and bool((residual <= tolerance).all())):
         leaves = [state.requires_grad_() for state in states[:-1]]
         with torch.enable_grad():
             tops = [block.forward(leaf) for block, leaf in zip(blocks[1:], leaves, strict=True)]
         found = list(torch.autograd.grad(tops, leaves, errors[1:])) if tops else []
-        found.append(_scaled(-cost_slope(cost, states[-1], wanted)[1], beta))
+        found.append(scaled(-cost_slope(cost, states[-1], wanted)[1], beta))
         states = [top.detach() + error for top, error in zip([clamped, *tops], found, strict=True)]
-        residual = _squares([new - old for new, old in zip(found, errors, strict=True)]).sqrt()
+        residual = squares([new - old for new, old in zip(found, errors, strict=True)]).sqrt()
         errors, taken = found, taken + 1
     return Nudged(errors, beta, residual, taken, states)
 
@@ -153,7 +154,7 @@ def slopes(
     """
     found: dict[torch.nn.Parameter, Tensor] = {}
     errors, weights = nudged.errors, -coefficients
-    first = _scaled(errors[0], weights)
+    first = scaled(errors[0], weights)
     clamped = first.reshape(-1, *free.states[0].shape).sum(0)  # the input is alike in every copy
     _add(found, blocks[:1], free.states[:1], [clamped])
     below, states = _first_states(free, errors[0]), nudged.states
@@ -163,7 +164,7 @@ def slopes(
             for k, block in enumerate(part, start):
                 tops.append(block.forward(below if states is None else states[k - 1].detach()))
                 below = tops[-1].detach() + errors[k]
-        _add(found, part, tops, [_scaled(error, weights) for error in errors[start : start + TOGETHER]])
+        _add(found, part, tops, [scaled(error, weights) for error in errors[start : start + TOGETHER]])
     return found
 
 
@@ -201,21 +202,3 @@ def _copied(tensor: Tensor, by: Tensor) -> Tensor:
     """The rows of a minibatch, once for each copy of it, each times a number of its own."""
     numbers = by.to(tensor.dtype).reshape(-1, len(tensor), *[1] * (tensor.ndim - 1))
     return (tensor * numbers).reshape(len(by), *tensor.shape[1:])
-
-
-def _repeated(tensor: Tensor, copies: int) -> Tensor:
-    """The rows of a minibatch, once for each copy of it."""
-    return tensor.repeat(copies, *[1] * (tensor.ndim - 1))
-
-
-def _scaled(tensor: Tensor, by: Tensor) -> Tensor:
-    """Each row times its number."""
-    return tensor * by.to(tensor.dtype).reshape(-1, *[1] * (tensor.ndim - 1))
-
-
-def _squares(tensors: Sequence[Tensor]) -> Tensor:
-    """Sum of squares of each row."""
-    total = tensors[0].new_zeros(len(tensors[0]))
-    for tensor in tensors:
-        total += tensor.flatten(1).square().sum(1)
-    return total

@@ -43,7 +43,7 @@ class FisherWhitening(PerParameter):
     """
 
     def __init__(
-        self, kind: str = "kronecker", decay: float = 0.95, damping: float = 0.1, every: int = 5, widest: int = 1024
+        self, kind: str = "kronecker", decay: float = 0.95, damping: float = 0.1, every: int = 10, widest: int = 1024
     ) -> None:
         super().__init__()
         self.kind = checks.one_of(kind, KINDS, "kind", "kind")
@@ -89,7 +89,8 @@ class FisherWhitening(PerParameter):
 
     def _root(self, factor: Tensor) -> Tensor:
         """Return factor^(−1/2), damped."""
-        values, vectors = torch.linalg.eigh(factor)
+        # Factors of few gradients have many eigenvalues of 0, on which single precision may fail.
+        values, vectors = torch.linalg.eigh(factor.double())
         values = (values.clamp_min(0.0) + self.damping * values.mean()).clamp_min(torch.finfo(factor.dtype).tiny)
         root: Tensor = (vectors * values.rsqrt()) @ vectors.T
-        return root
+        return root.to(factor.dtype)
