@@ -100,7 +100,7 @@ def main() -> None:
     parser.add_argument("--presets", nargs="+", choices=list(METHODS), default=list(METHODS))
     parser.add_argument("--network", nargs="+", choices=list(SIZES), default=list(SIZES))
     parser.add_argument("--samples", type=int, default=10_000)
-    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--epochs", type=int, default=3, help="0 for times alone")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--steps", type=int, default=60, help="of the timing; 0 for none")
     options = parser.parse_args()
@@ -112,9 +112,15 @@ def main() -> None:
         timed = list(dict.fromkeys(["backprop SGD", "backprop Muon", *options.presets]))
         times = seconds(timed, SIZES[network], options.steps) if options.steps else {}
         for name in options.presets:
-            reached = [accuracy(name, SIZES[network], seed, read, options.epochs) for seed in options.seeds]
+            reached = (
+                []
+                if options.epochs == 0
+                else [accuracy(name, SIZES[network], seed, read, options.epochs) for seed in options.seeds]
+            )
             spread = statistics.stdev(reached) if len(reached) > 1 else 0.0
-            line = f"{network:15} {name:14} {statistics.mean(reached):.2f} ± {spread:.2f} %"
+            line = f"{network:15} {name:14}"
+            if reached:
+                line += f" {statistics.mean(reached):.2f} ± {spread:.2f} %"
             if times:
                 ratios = [times[name] / times[other] for other in ("backprop SGD", "backprop Muon")]
                 line += (

@@ -113,7 +113,7 @@ DEFECTS = [
     Defect(
         "a one-sided difference of Hopfield states is taken from the other side's nudge",
         "modules/gradients.py",
-        "torch.cat([rows, -rows if scheme.estimator == \"centered\" else 0.0 * rows])",
+        'torch.cat([rows, -rows if scheme.estimator == "centered" else 0.0 * rows])',
         "torch.cat([rows, -rows])",
         "modules/test_hopfield_modules.py",
     ),

@@ -24,7 +24,7 @@ VECTORS = 1e-3
 
 def smep(
     module: nn.Module, lr: float = 5e-3, cost: str | CostFunction = "cross-entropy", bound: float | None = None,
-    beta: float = 3e-3, sweeps: int = 4,
+    beta: float = 0.1, sweeps: int = 4,
 ) -> EPOptimizer:  # fmt: skip
     """Return EP with Muon: centered nudges that settle, and orthogonal updates by ``torch.optim.Muon``.
 
@@ -39,11 +39,11 @@ def smep(
     bound : float, optional
         Largest spectral norm of a weight.
     beta : float
-        Nudge, as a share of a sample's outputs.
+        Nudge.
     sweeps : int
         Most sweeps of the nudged copies.
     """
-    scheme = Scheme(cost, "centered", beta, relative=True, sweeps=sweeps, tolerance=1e-4)
+    scheme = Scheme(cost, "centered", beta, sweeps=sweeps, tolerance=1e-4)
     return EPOptimizer(module, _muon(module, lr), scheme, transforms=_bounds(bound))
 
 
@@ -52,7 +52,7 @@ def smep_fast(
     beta: float = 0.1,
 ) -> EPOptimizer:  # fmt: skip
     """Return EP with Muon, one nudge of alternating sign a step, and one sweep. Parameters as for :func:`smep`."""
-    scheme = Scheme(cost, "one-sided", beta, relative=True)
+    scheme = Scheme(cost, "one-sided", beta)
     return EPOptimizer(module, _muon(module, lr), scheme, alternating=True, transforms=_bounds(bound))
 
 
@@ -69,14 +69,14 @@ def sdmep(
     share : float
         Rank of updates as a share of a matrix's shorter side.
     """
-    scheme = Scheme(cost, "one-sided", beta, relative=True)
+    scheme = Scheme(cost, "one-sided", beta)
     dion: list[Transform] = [LowRank(share), *_bounds(bound)]
     return EPOptimizer(module, _descent(module, lr), scheme, alternating=True, transforms=dion)
 
 
 def local_ep(
     module: nn.Module, lr: float = 5e-3, cost: str | CostFunction = "cross-entropy", bound: float | None = None,
-    beta: float = 3e-3, sweeps: int | None = None,
+    beta: float = 0.1, sweeps: int | None = None,
 ) -> EPOptimizer:  # fmt: skip
     """Return EP with Muon whose blocks all settle at once, each from its neighbours' last states alone.
 
@@ -87,12 +87,12 @@ def local_ep(
     sweeps : int, optional
         Of the nudged copies, at least as many as there are blocks, which is the default.
     """
-    scheme = Scheme(cost, "centered", beta, relative=True, sweeps=sweeps or len(cut(module)), local=True)
+    scheme = Scheme(cost, "centered", beta, sweeps=sweeps or len(cut(module)), local=True)
     return EPOptimizer(module, _muon(module, lr), scheme, transforms=_bounds(bound))
 
 
 def natural_ep(
-    module: nn.Module, lr: float = 3e-4, cost: str | CostFunction = "cross-entropy", kind: str = "kronecker",
+    module: nn.Module, lr: float = 1e-4, cost: str | CostFunction = "cross-entropy", kind: str = "kronecker",
     beta: float = 0.1,
 ) -> EPOptimizer:  # fmt: skip
     """Return EP whose matrices descend along gradients whitened by their Fisher information.
@@ -102,10 +102,10 @@ def natural_ep(
     module, lr, cost, beta
         As for :func:`smep`; all parameters take the same rate.
     kind : str
-        ``"kronecker"`` or ``"diagonal"``, which wants a third of the rate.
+        ``"kronecker"`` or ``"diagonal"``.
     """
     update = torch.optim.SGD(each(cut(module)), lr=lr, momentum=0.9)
-    scheme = Scheme(cost, "centered", beta, relative=True)
+    scheme = Scheme(cost, "centered", beta)
     return EPOptimizer(module, [update], scheme, transforms=[FisherWhitening(kind)])
 
 

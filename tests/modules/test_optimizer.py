@@ -66,7 +66,7 @@ def test_presets_learn(name: str) -> None:
     for group in optimizer.param_groups:
         group["lr"] *= 4.0
     first = float(optimizer.step(x, y).cost.mean())
-    for _ in range(60):
+    for _ in range(150):
         last = float(optimizer.step(x=x, target=y).cost.mean())
     assert last < 0.5 * first
     assert float((module(x).argmax(1) == y).float().mean()) > 0.85
