@@ -28,6 +28,7 @@ _HOMES = {
     "load_device": "neuroep.specs.catalogue",
     "load_model": "neuroep.specs.catalogue",
     "load_weights": "neuroep.bridges.weights_file",
+    "network_of": "neuroep.bridges.torch_network",
     "save_weights": "neuroep.bridges.weights_file",
     "to_torch": "neuroep.bridges.torch_weights",
     "train": "neuroep.api",
@@ -47,6 +48,7 @@ __all__ = [
     "load_device",
     "load_model",
     "load_weights",
+    "network_of",
     "save_weights",
     "to_torch",
     "train",
@@ -54,6 +56,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from neuroep.api import ablate, ep_gradients, estimate_cost, train
+    from neuroep.bridges.torch_network import network_of
     from neuroep.bridges.torch_weights import from_torch, to_torch
     from neuroep.bridges.weights_file import load_weights, save_weights
     from neuroep.data import load_data

@@ -14,7 +14,7 @@ from neuroep.data import Dataset, load_data
 from neuroep.data.arrays import from_arrays
 from neuroep.engines import create
 from neuroep.errors import BadInput
-from neuroep.hardware.device import Device, Ideal
+from neuroep.hardware.device import Device, Ideal, refuse_below_least
 from neuroep.learning.readings import ep_gradients as _gradients
 from neuroep.network import Network
 from neuroep.physics.known import refuse_without_limit
@@ -67,6 +67,7 @@ def train(
     *,
     network: Network | None = None,
     recipe: Recipe | None = None,
+    weights: Weights | None = None,
 ) -> Outcome:
     """Train one network by one method on one device.
 
@@ -93,6 +94,8 @@ def train(
         What is trained, where there is no model.
     recipe : Recipe, optional
         How, in place of the model's recipe for the device; of a network alone, the defaults of :class:`Recipe`.
+    weights : Weights, optional
+        What training starts from, in place of weights drawn with the seed; it goes on in their floating-point type.
 
     Returns
     -------
@@ -112,15 +115,23 @@ def train(
     rig, dataset = _rig(model, device, data, seed, engine, threads, network, recipe)
     if method == "backprop":
         refuse_without_limit(rig.network.physics, "backprop")
+    start = None if weights is None else _start(rig.network, weights)
     asked = None if epochs is None else checks.count(epochs, "epochs")
     rig = replace(rig, recipe=rig.recipe.lasting(asked))
     if method == "ep":
         rig.check()
     training = rig.recipe.training if method == "ep" else rig.recipe.backprop
     read = dataset()
-    stock = materials(rig.network, read, training, rig.seed)
+    stock = materials(rig.network, read, training, rig.seed, start)
     remark_on(read)
     return train_ep(rig, stock) if method == "ep" else train_backprop(rig, stock, threads=threads)[0]
+
+
+def _start(network: Network, weights: Weights) -> Weights:
+    """Return weights to start from, after they have been held to the network."""
+    fits = fitting(weights, network.sizes)
+    refuse_below_least(network, fits)
+    return fits
 
 
 def _rig(

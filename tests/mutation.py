@@ -950,6 +950,20 @@ DEFECTS = [
         "    if False:",
         "cli/test_idle.py",
     ),
+    Defect(
+        "a training starts from drawn weights whatever it is given",
+        "studies/training.py",
+        'weights = initial_weights(network, stream(seed, "weights")) if weights is None else weights',
+        'weights = initial_weights(network, stream(seed, "weights"))',
+        "bridges/test_torch_network.py",
+    ),
+    Defect(
+        "the network of a module forgets its skips",
+        "bridges/torch_network.py",
+        "network = Network(tuple(units), chain, known, feedback, skips=skips_of(module))",
+        "network = Network(tuple(units), chain, known, feedback)",
+        "bridges/test_torch_network.py",
+    ),
 ]
 
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import cast
 
 import numpy as np
 import torch
 from torch import nn
 
 from neuroep import checks
+from neuroep.bridges.torch_activations import module_of, name_of
 from neuroep.bridges.torch_forward import ForwardTrace, TracedLayer, add_skips, is_activation, require_same, traced
 from neuroep.bridges.torch_tensors import plain_torch, torch_threads
 from neuroep.errors import BadInput
@@ -23,24 +25,6 @@ from neuroep.weights import FLOAT_TYPES, FloatArray, Weights, fitting
 
 _TRANSPARENT = (nn.Identity, nn.Flatten, nn.Dropout, nn.AlphaDropout, nn.Sequential)
 _DTYPES = (torch.float32, torch.float64)
-
-
-def _module_of(activation: Activation) -> nn.Module | None:
-    """Return a new torch module of an activation; None for linear."""
-    if activation is Activation.HARD_SIGMOID:
-        return nn.Hardtanh(0.0, 1.0)
-    if activation is Activation.RELU6:
-        return nn.ReLU6()
-    return nn.Tanh() if activation is Activation.TANH else None
-
-
-def _name_of(module: nn.Module) -> str:
-    """Return neuroep's name of an activation module, or torch's where neuroep has none."""
-    if isinstance(module, nn.Hardtanh):
-        bounds = (module.min_val, module.max_val)
-        known = {(0.0, 1.0): Activation.HARD_SIGMOID.label, (0.0, 6.0): Activation.RELU6.label}
-        return known.get(bounds, f"Hardtanh{bounds}")
-    return Activation.TANH.label if isinstance(module, nn.Tanh) else type(module).__name__
 
 
 class Residual(nn.Sequential):
@@ -98,7 +82,7 @@ def to_torch(network: Network, weights: Weights) -> nn.Sequential:
     modules: list[nn.Module] = []
     for k in range(1, network.depth + 1):
         modules.append(_linear(weights.coupling(k), weights.bias(k)))
-        activation = _module_of(network.layers[k].activation)
+        activation = module_of(network.layers[k].activation)
         if activation is not None:
             modules.append(activation)
     return Residual(modules, network.skips) if network.skips else nn.Sequential(*modules)
@@ -142,15 +126,10 @@ def from_torch(module: nn.Module, network: Network | None = None) -> Weights:
         types, entries that aren't finite, a forward pass that does something else besides, or a module that isn't the
         network's; the message names the layer.
     """
-    if not isinstance(module, nn.Module):
-        raise BadInput(f"a {type(module).__name__}", "module", "a torch.nn.Module, into which a state_dict is loaded")
     if network is not None:
         refuse_without_limit(checks.instance(network, Network, "network").physics, "weights from torch")
-    module = getattr(module, "_orig_mod", module)  # of torch.compile: hooks belong on the module itself
-    trace = _traced(module, _linears(module))
+    trace = trace_of(module)
     arrays = [_arrays(layer.name, layer.weight, layer.bias, trace.inputs.dtype) for layer in trace.layers]
-    for below, above in pairwise(trace.layers):
-        _require_chain(below.weight.shape[0], above.name, above.weight.shape[1])
     sizes = (*(w.shape[0] for w, _ in arrays), arrays[-1][0].shape[1])
     if network is not None and sizes != network.sizes:
         raise BadInput(f"layer sizes {sizes}", "module", f"{network.sizes}, those of the network")
@@ -158,12 +137,42 @@ def from_torch(module: nn.Module, network: Network | None = None) -> Weights:
     if network is not None:
         activations = [_checked_activations(layer, k, network) for k, layer in enumerate(trace.layers, start=1)]
     try:
-        require_same(trace, activations, () if network is None else network.skips)
+        require_same(trace, activations, skips_of(module) if network is None else network.skips)
     except BadInput:
         if network is not None:
             _refuse_missing(trace, network)
         raise
     return Weights.from_arrays([w for w, _ in arrays], [b for _, b in arrays])
+
+
+def trace_of(module: nn.Module) -> ForwardTrace:
+    """Return what the dense layers of a module do, after its parts and how they chain have been checked.
+
+    Raises
+    ------
+    BadInput
+        For anything but dense layers that chain; the message names the layer.
+    """
+    if not isinstance(module, nn.Module):
+        raise BadInput(f"a {type(module).__name__}", "module", "a torch.nn.Module, into which a state_dict is loaded")
+    module = _written(module)
+    trace = _traced(module, _linears(module))
+    for layer in trace.layers:
+        _arrays(layer.name, layer.weight, layer.bias, trace.inputs.dtype)
+    for below, above in pairwise(trace.layers):
+        _require_chain(below.weight.shape[0], above.name, above.weight.shape[1])
+    return trace
+
+
+def skips_of(module: nn.Module) -> tuple[Skip, ...]:
+    """Return the identity skips that a module says it has."""
+    written = _written(module)
+    return written.skips if isinstance(written, Residual) else ()
+
+
+def _written(module: nn.Module) -> nn.Module:
+    """Return what `torch.compile` has wrapped, or the module: hooks belong on the module itself."""
+    return cast(nn.Module, getattr(module, "_orig_mod", module))
 
 
 def _linears(module: nn.Module) -> list[nn.Linear]:
@@ -226,13 +235,13 @@ def _arrays(
 
 def _checked_activations(layer: TracedLayer, k: int, network: Network) -> list[nn.Module]:
     """Return the network's activation of a layer, or a read-out's softmax; refuse a module that has another."""
-    activation, given = network.layers[k].activation, [_name_of(part) for part in layer.activations]
+    activation, given = network.layers[k].activation, [name_of(part) for part in layer.activations]
     is_readout = k == network.depth and network.cost is Cost.CROSS_ENTROPY
     if is_readout and given in (["Softmax"], ["LogSoftmax"]):
         return layer.activations
     if given and given != [activation.label]:
         raise _other_activation(layer, given, activation)
-    own = _module_of(activation)
+    own = module_of(activation)
     return [] if own is None else [own]
 
 

@@ -181,6 +181,20 @@ def refuse_unbounded(network: Network, device: Device) -> None:
         raise BadInput(problem, "device", "ideal, or a profile that only has prices")
 
 
+def refuse_below_least(network: Network, weights: Weights) -> None:
+    """Refuse weights that the network's energy doesn't describe.
+
+    Raises
+    ------
+    BadInput
+        Naming the least.
+    """
+    least = PHYSICS[network.physics].least_weight
+    if weights.couplings.min() < least:
+        found = f"a weight of {weights.couplings.min():g} in a {network.physics} network"
+        raise BadInput(found, "weights", f"{least:g} or more")
+
+
 def lower(network: Network, up: FloatArray, down: FloatArray, biases: FloatArray) -> Circuit:
     """Return the circuit without converters or noise that shares the given buffers."""
     units = len(network.sizes)
@@ -275,10 +289,8 @@ class Ideal:
 
     def mount(self, network: Network, weights: Weights, rng: np.random.Generator) -> Mounted:
         """Copy the weights; both reads share one buffer."""
-        weights, least = fitting(weights, network.sizes), PHYSICS[network.physics].least_weight
-        if weights.couplings.min() < least:
-            found = f"a weight of {weights.couplings.min():g} in a {network.physics} network"
-            raise BadInput(found, "weights", f"{least:g} or more")
+        weights = fitting(weights, network.sizes)
+        refuse_below_least(network, weights)
         return self.restore(network, weights, {"couplings": weights.couplings})
 
     def restore(self, network: Network, weights: Weights, state: dict[str, NDArray[np.generic]]) -> Mounted:

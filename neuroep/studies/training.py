@@ -169,8 +169,10 @@ def remark_on(dataset: Dataset) -> None:
         warnings.warn(printable(line), Remark, stacklevel=2)
 
 
-def materials(network: Network, dataset: Dataset, training: Training, seed: int) -> Materials:
-    """Return samples, initial weights and data order of one seed, alike for every method.
+def materials(
+    network: Network, dataset: Dataset, training: Training, seed: int, weights: Weights | None = None
+) -> Materials:
+    """Return samples, initial weights and data order of one seed, alike for every method; weights given stay as given.
 
     Raises
     ------
@@ -182,7 +184,7 @@ def materials(network: Network, dataset: Dataset, training: Training, seed: int)
     if training.validation:
         train, kept = _split(train, training.validation, seed)
     test = samples_of(network, dataset, dataset.x_test, dataset.y_test)
-    weights = initial_weights(network, stream(seed, "weights"))
+    weights = initial_weights(network, stream(seed, "weights")) if weights is None else weights
     return Materials(train, kept, test, weights, shuffled(len(train.x), training.batch_size, seed))
 
 
