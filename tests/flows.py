@@ -20,6 +20,7 @@ RHO: dict[Activation, Callable[[FloatArray], FloatArray]] = {
     Activation.TANH: np.tanh,
     Activation.HARD_SIGMOID: lambda u: np.minimum(np.maximum(u, 0.0), 1.0),
     Activation.RELU6: lambda u: np.minimum(np.maximum(u, 0.0), 6.0),
+    Activation.RELU: lambda u: np.maximum(u, 0.0),
 }
 
 

@@ -11,7 +11,7 @@ from neuroep.bridges.torch_tensors import plain_torch, torch_threads
 from neuroep.bridges.torch_weights import from_torch, skips_of, trace_of
 from neuroep.errors import BadInput
 from neuroep.network import Activation, Cost, Coupling, Layer, Network
-from neuroep.physics.activations import RANGES
+from neuroep.physics.activations import RANGES, why_not
 
 _SOFTMAX = ("Softmax", "LogSoftmax")
 
@@ -64,5 +64,6 @@ def _activation(layer: TracedLayer, last: bool, cost: Cost) -> Activation:
         names = names[1:]
     labels = {activation.label: activation for activation in RANGES}
     if len(names) > 1 or not set(names) <= set(labels):
-        raise BadInput(f"activation {', '.join(names)} after layer {layer.name!r}", "module", ", ".join(labels))
+        what = f"activation {', '.join(names)} after layer {layer.name!r}{''.join(map(why_not, names[:1]))}"
+        raise BadInput(what, "module", ", ".join(labels))
     return labels[names[0]] if names else Activation.LINEAR

@@ -102,7 +102,6 @@ def _reads(given: str | None) -> Reads | None:
 
 
 def _has_kinks(network: Network) -> bool:
-    from neuroep.network import Activation
+    from neuroep.physics.activations import KINKED
 
-    kinked = (Activation.HARD_SIGMOID, Activation.RELU6, Activation.DIODES)
-    return any(layer.activation in kinked for layer in network.layers[1:])
+    return any(layer.activation in KINKED for layer in network.layers[1:])

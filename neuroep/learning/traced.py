@@ -1,8 +1,8 @@
 """States as a learning engine remembers them: traces of a few bits, rounded at random without bias.
 
 A trace of b bits counts 0 to 2^b − 1; full scale is a state of 1, of 6 for relu6. Signed states take a second trace for
-the negative side. States of linear layers have no bound and saturate at ±1, as the converters of a crossbar do. Each
-sample and each phase is rounded on its own, so the contrast keeps its mean and gains noise.
+the negative side. States of linear and relu layers have no bound and saturate at ±1, as the converters of a crossbar
+do. Each sample and each phase is rounded on its own, so the contrast keeps its mean and gains noise.
 """
 
 from __future__ import annotations

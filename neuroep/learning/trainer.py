@@ -23,6 +23,7 @@ from neuroep.learning.state_products import state_update
 from neuroep.ledger import Ledger, Phase
 from neuroep.physics.activations import stuck_units
 from neuroep.physics.costs import cost, predicted_labels
+from neuroep.physics.hopfield import HOPFIELD, safe_feedback
 from neuroep.physics.known import physics_of, refuse_other
 from neuroep.recipe import Phases, Programming, Recipe, Training
 from neuroep.rng import stream
@@ -134,9 +135,18 @@ def free_outputs(engine: Engine, circuit: Circuit, x: FloatArray, plan: How, see
         free = engine.settle_free(circuit, drive, plan, keys.free, ledger, Phase.INFERENCE)
         if free.code.max() == ResultCode.DIVERGED:
             sample = start + int(np.argmax(free.code == ResultCode.DIVERGED))
-            raise Diverged(f"inference diverged on sample {sample}: the weights or the feedback gain are too large")
+            what = f"inference diverged on sample {sample}: the weights or the feedback gain are too large"
+            raise Diverged(what + _safe_gain(circuit))
         outputs[rows] = free.output
     return outputs
+
+
+def _safe_gain(circuit: Circuit) -> str:
+    """Return which feedback gain would do for the weights as they are, where the present one is too large."""
+    if circuit.physics != HOPFIELD.code or not np.isfinite(circuit.up).all():
+        return ""
+    safe = safe_feedback(circuit)
+    return f" (unbounded units of these weights settle under any below {safe:.3g})" if safe < circuit.feedback else ""
 
 
 class Evaluation(NamedTuple):
@@ -294,9 +304,9 @@ class Trainer:
             self.device.program(self.mounted, Update(progress.velocity, rates), rng, progress.ledger)
         return settled.free.output.copy()
 
-    @staticmethod
-    def _check(place: tuple[int, int], codes: NDArray[np.int64]) -> None:
+    def _check(self, place: tuple[int, int], codes: NDArray[np.int64]) -> None:
         """Refuse to learn from states that aren't finite; a free phase that diverged takes the nudged ones along."""
         if codes.max() == ResultCode.DIVERGED:
             where = f"epoch {place[0] + 1}, step {place[1] + 1}"
-            raise Diverged(f"settling diverged in {where}: lower the learning rates or the feedback gain")
+            what = f"settling diverged in {where}: lower the learning rates or the feedback gain"
+            raise Diverged(what + _safe_gain(self.mounted.circuit))

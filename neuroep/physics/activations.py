@@ -21,6 +21,7 @@ class Activation(IntEnum):
     TANH = 2
     RELU6 = 3
     DIODES = 4
+    RELU = 5
 
     @property
     def label(self) -> str:
@@ -34,7 +35,17 @@ RANGES: dict[Activation, tuple[float, float]] = {
     Activation.HARD_SIGMOID: (0.0, 1.0),
     Activation.TANH: (-1.0, 1.0),
     Activation.RELU6: (0.0, 6.0),
+    Activation.RELU: (0.0, np.inf),
 }
+#: Those without a slope at a bound.
+KINKED = (Activation.HARD_SIGMOID, Activation.RELU6, Activation.DIODES, Activation.RELU)
+#: Names from elsewhere that can't be: with a falling stretch ρ has no inverse, so no G' is one.
+FALLING = ("gelu", "silu", "swish", "mish", "hardswish", "hard-swish")
+
+
+def why_not(name: str) -> str:
+    """Return why no unit can have an activation of that name; empty where nothing speaks against it."""
+    return ", which falls in places: no energy has it as its minimum" if name.lower() in FALLING else ""
 
 
 def bounds(code: int, units: int) -> tuple[FloatArray | float, FloatArray | float]:

@@ -29,7 +29,7 @@ from neuroep.physics.costs import Cost
 from neuroep.weights import FloatArray, Weights
 
 #: Output activations whose nudged update is exact, where they are others than linear.
-OUTPUTS = {Cost.MSE: (Activation.LINEAR, Activation.HARD_SIGMOID, Activation.RELU6)}
+OUTPUTS = {Cost.MSE: (Activation.LINEAR, Activation.HARD_SIGMOID, Activation.RELU6, Activation.RELU)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +170,29 @@ def nudged_energy(
         output = costs.softmax(logits)
     weight = circuit.feedback ** (last - 1)
     return energy(circuit, x, states) + beta * weight * costs.cost(circuit.cost, output, targets)
+
+
+def safe_feedback(circuit: Circuit) -> float:
+    """Return a feedback gain under which E has a minimum, whatever the input; infinite where any will do.
+
+    Layers without an upper bound that drive each other can raise each other without end. In the states s_k γ^{(k−1)/2}
+    E is ½s² less √γ W_k between neighbours, so it has a minimum where √γ (‖W_k‖ + ‖W_{k+1}‖) < 1 for every layer k (a
+    row sum of norms is at least the largest eigenvalue), over the couplings whose ends are both unbounded.
+
+    Parameters
+    ----------
+    circuit : Circuit
+        With finite weights. Of skips nothing is said: NaN.
+    """
+    if len(circuit.skips.sources):
+        return np.nan
+    free = [np.inf in RANGES[Activation(int(code))] for code in circuit.activations]
+    norms = np.zeros(circuit.last + 2)
+    for k in range(2, circuit.last + 1):
+        if free[k - 1] and free[k]:
+            norms[k] = np.linalg.norm(coupling_up(circuit, k), 2)
+    most = float((norms[1:-1] + norms[2:]).max())
+    return 1.0 / most**2 if most > 0.0 else np.inf
 
 
 def energy_slope(circuit: Circuit, x: FloatArray, states: Sequence[FloatArray]) -> Weights:

@@ -23,13 +23,14 @@ HARD_SIGMOID = int(Activation.HARD_SIGMOID)
 TANH = int(Activation.TANH)
 RELU6 = int(Activation.RELU6)
 DIODES = int(Activation.DIODES)
+RELU = int(Activation.RELU)
 RESISTIVE = _RESISTIVE.code
 MSE = int(Cost.MSE)
 CROSS_ENTROPY = int(Cost.CROSS_ENTROPY)
 HINGE = int(Cost.HINGE)
 SQUARED_HINGE = int(Cost.SQUARED_HINGE)
 #: What compiled kernels have branches for; an engine that compiles refuses other codes.
-ACTIVATIONS = (LINEAR, HARD_SIGMOID, TANH, RELU6, DIODES)
+ACTIVATIONS = (LINEAR, HARD_SIGMOID, TANH, RELU6, DIODES, RELU)
 PHYSICS = (HOPFIELD.code, RESISTIVE)
 COSTS = (MSE, CROSS_ENTROPY, HINGE, SQUARED_HINGE)
 _E0, _E1, _E2, _E3, _E4, _E5, _E6, _E7 = (np.float32(1.0 / math.factorial(i)) for i in range(8))
@@ -43,6 +44,12 @@ _LN2_LOW = np.float32(math.log(2.0) - 355.0 / 512.0)
 def clip(x: float, low: float, high: float) -> float:
     """x held between low and high, NaN kept."""
     return low if x < low else (high if x > high else x)
+
+
+@njit(inline="always")
+def highest(code: int) -> float:
+    """Highest state of an activation that clips at 0 and there."""
+    return math.inf if code == RELU else (6.0 if code == RELU6 else 1.0)
 
 
 @njit(inline="always")

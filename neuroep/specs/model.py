@@ -12,6 +12,7 @@ from msgspec import Meta
 
 from neuroep.errors import BadInput, UnknownName
 from neuroep.network import Activation, Cost, Coupling, Layer, Network, Skip
+from neuroep.physics.activations import KINKED, why_not
 from neuroep.physics.hopfield import HOPFIELD
 from neuroep.physics.known import PHYSICS, refuse_without_limit
 from neuroep.recipe import OWN_SETTINGS, SWEEPS, Phases, Programming, Recipe, Scale, Training
@@ -207,12 +208,15 @@ class ModelSpec:
 
     def _default_bias(self, layers: Sequence[Layer], k: int) -> float:
         """0, but of outputs without slope below 0 the middle of their targets: from there they move either way."""
-        bounded = layers[k].activation in (Activation.HARD_SIGMOID, Activation.RELU6)
-        return BOUNDED_OUTPUT_BIAS if bounded and k == len(layers) - 1 else Coupling(0, 1).bias
+        kinked = layers[k].activation in KINKED
+        return BOUNDED_OUTPUT_BIAS if kinked and k == len(layers) - 1 else Coupling(0, 1).bias
 
     def _layer(self, index: int, table: LayerTable) -> Layer:
         usual = PHYSICS[self.table.physics].default_activations[index == len(self.table.layers) - 1]
         label = usual.label if table.activation is None else table.activation
+        if why_not(label):
+            where = at(self.path, f"layers[{index}].activation")
+            raise BadInput(f"activation {label!r}{why_not(label)}", where, ", ".join(ACTIVATIONS))
         if label not in ACTIVATIONS:
             raise UnknownName("activation", label, ACTIVATIONS, at(self.path, f"layers[{index}].activation"))
         return Layer(table.size, ACTIVATIONS[label], table.tau_seconds)

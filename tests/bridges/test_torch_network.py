@@ -73,7 +73,12 @@ def test_a_softmax_belongs_to_the_read_out() -> None:
 @pytest.mark.parametrize(
     ("module", "cost", "message"),
     [
-        (nn.Sequential(nn.Linear(4, 3), nn.GELU(), nn.Linear(3, 2)), "mse", "activation GELU after layer '0'"),
+        (
+            nn.Sequential(nn.Linear(4, 3), nn.GELU(), nn.Linear(3, 2)),
+            "mse",
+            "activation GELU after layer '0', which falls",
+        ),
+        (nn.Sequential(nn.Linear(4, 3), nn.ELU(), nn.Linear(3, 2)), "mse", "activation ELU after layer '0'; allowed"),
         (nn.Sequential(nn.Linear(4, 3), nn.Tanh(), nn.Tanh(), nn.Linear(3, 2)), "mse", "activation tanh, tanh"),
         (nn.Sequential(nn.Linear(4, 3), nn.Tanh()), "mse", "output activation 'tanh' with cost 'mse'"),
         (nn.Sequential(nn.Linear(4, 3), nn.Flatten(0)), "mse", "one row a sample"),

@@ -24,6 +24,7 @@ NUMPY: dict[Activation, Callable[[FloatArray], FloatArray]] = {
     Activation.HARD_SIGMOID: lambda u: np.clip(u, 0.0, 1.0),
     Activation.TANH: np.tanh,
     Activation.RELU6: lambda u: np.clip(u, 0.0, 6.0),
+    Activation.RELU: lambda u: np.maximum(u, 0.0),
 }
 
 
@@ -46,6 +47,7 @@ NETWORKS = [
     chain((6, 5, 4, 3), Activation.TANH, Activation.LINEAR, Cost.CROSS_ENTROPY),
     chain((6, 5, 4, 3), Activation.RELU6, Activation.RELU6),
     chain((4, 7, 1), Activation.TANH, Activation.LINEAR, Cost.HINGE),
+    chain((4, 7, 2), Activation.RELU, Activation.RELU),
     chain((4, 2)),
 ]
 
@@ -166,7 +168,7 @@ def test_parametrized_layers_are_refused() -> None:
     ("module", "message"),
     [
         (named(a=nn.Linear(5, 4), t=nn.Tanh(), b=nn.Linear(4, 3)), r"layer sizes \(5, 4, 3\).*\(5, 4, 2\)"),
-        (named(a=nn.Linear(5, 4), r=nn.ReLU(), b=nn.Linear(4, 2)), "activation ReLU after layer 'a'.*tanh"),
+        (named(a=nn.Linear(5, 4), r=nn.ReLU(), b=nn.Linear(4, 2)), "activation relu after layer 'a'.*tanh"),
         (named(a=nn.Linear(5, 4), b=nn.Linear(4, 2)), "activation linear after layer 'a'.*tanh"),
         (named(a=nn.Linear(5, 4), h=nn.Hardtanh(), b=nn.Linear(4, 2)), r"activation Hardtanh\(-1.0, 1.0\)"),
         (named(a=nn.Linear(5, 4), t=nn.Tanh(), b=nn.Linear(4, 2), s=nn.Softmax(1)), "Softmax after layer 'b'"),

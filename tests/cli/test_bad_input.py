@@ -168,6 +168,7 @@ def test_device_file(command: str, old: str, new: str, said: list[str], tmp_path
         ("epochs = ", "epochs = -", ["training", "at least 1"]),
         ("batch_size = ", "batch_size = 0.", ["training.batch_size", "int"]),
         ('activation = "hard-sigmoid"', 'activation = "hard-sigmod"', ["layers[1]", "did you mean 'hard-sigmoid'"]),
+        ('activation = "hard-sigmoid"', 'activation = "gelu"', ["layers[1]", "falls in places", "relu6"]),
         ('cost = "mse"', 'cost = "msr"', ["cost", "did you mean 'mse'"]),
         ("size = 64", "size = 0", ["layers[0].size", "1"]),
         ('data = "digits"', 'data = "digts"', ["'digts'", "did you mean 'digits'"]),

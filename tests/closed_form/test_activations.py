@@ -17,9 +17,10 @@ KINKS = {
     Activation.HARD_SIGMOID: (0.0, 1.0),
     Activation.TANH: (),
     Activation.RELU6: (0.0, 6.0),
+    Activation.RELU: (0.0,),
 }
 SMOOTH = np.array([-7.5, -2.0, -0.6, 0.3, 0.8, 1.4, 4.0, 5.9, 8.0])
-BOUNDS = {Activation.LINEAR: (-9.0, 9.0), Activation.TANH: (-1 + 1e-13, 1 - 1e-13)}
+BOUNDS = {Activation.LINEAR: (-9.0, 9.0), Activation.RELU: (0.0, 9.0), Activation.TANH: (-1 + 1e-13, 1 - 1e-13)}
 
 # those that are the same for every unit; diodes have halves: see test_resistive
 every_activation = pytest.mark.parametrize("code", list(RANGES), ids=lambda code: code.label)
@@ -31,7 +32,8 @@ def by_hand(code: Activation, u: float) -> float:
         return (math.exp(u) - math.exp(-u)) / (math.exp(u) + math.exp(-u))
     if code is Activation.LINEAR:
         return u
-    return min(max(u, 0.0), 1.0 if code is Activation.HARD_SIGMOID else 6.0)
+    highest = {Activation.HARD_SIGMOID: 1.0, Activation.RELU6: 6.0, Activation.RELU: math.inf}
+    return min(max(u, 0.0), highest[code])
 
 
 @every_activation
@@ -57,6 +59,7 @@ def test_slope_is_zero_at_the_kinks(code: Activation) -> None:
 @every_activation
 def test_inverse_undoes_the_activation(code: Activation) -> None:
     low, high = (-3.0, 3.0) if code in BOUNDS else RANGES[code]
+    low = max(low, RANGES[code][0])
     inside = np.linspace(low, high, 41)[1:-1]
     np.testing.assert_allclose(inverse(code, activate(code, inside)), inside, rtol=1e-12, atol=1e-13)
 
@@ -64,6 +67,7 @@ def test_inverse_undoes_the_activation(code: Activation) -> None:
 @every_activation
 def test_potential_has_the_inverse_as_slope(code: Activation) -> None:
     low, high = RANGES[code] if code not in BOUNDS else (-0.95, 0.95)
+    low = max(low, RANGES[code][0])
     states, h = np.linspace(low, high, 21)[1:-1], 1e-6
     expected = (potential(code, states + h) - potential(code, states - h)) / (2 * h)
     np.testing.assert_allclose(inverse(code, states), expected, rtol=1e-8, atol=1e-9)

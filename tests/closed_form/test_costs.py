@@ -14,7 +14,8 @@ from neuroep.physics.activations import potential
 from neuroep.physics.costs import cost, cost_slope, nudged_output, softmax
 from neuroep.weights import FloatArray
 
-BOXES = {Activation.LINEAR: (-100.0, 100.0), Activation.HARD_SIGMOID: (0.0, 1.0), Activation.RELU6: (0.0, 6.0)}
+BOXES = {Activation.LINEAR: (-100.0, 100.0), Activation.HARD_SIGMOID: (0.0, 1.0), Activation.RELU6: (0.0, 6.0),
+         Activation.RELU: (0.0, 100.0)}  # fmt: skip
 NUDGES = (-0.9, -0.3, 0.0, 0.3, 0.9)
 INPUTS = (-2.3, -1.07, -0.95, -0.4, 0.2, 0.6, 0.93, 1.02, 1.31, 1.6, 5.0, 7.0)
 

@@ -12,17 +12,18 @@ from problems import Problem, plan, problem, settle, settle_nudged
 from neuroep.circuit import Circuit
 from neuroep.engines import create
 from neuroep.hardware.device import Ideal
-from neuroep.network import Activation, Cost, chain
+from neuroep.network import Activation, Cost, Skip, chain, initial_weights
 from neuroep.physics import hopfield
 from neuroep.rng import stream
 from neuroep.weights import FloatArray, Weights
 
-OUTPUTS = {Cost.MSE: (Activation.LINEAR, Activation.HARD_SIGMOID, Activation.RELU6)}
+OUTPUTS = {Cost.MSE: (Activation.LINEAR, Activation.HARD_SIGMOID, Activation.RELU6, Activation.RELU)}
 INSIDE = {
     Activation.LINEAR: (-2.0, 2.0),
     Activation.HARD_SIGMOID: (0.05, 0.95),
     Activation.TANH: (-0.9, 0.9),
     Activation.RELU6: (0.05, 5.9),
+    Activation.RELU: (0.05, 8.0),
 }
 
 
@@ -93,6 +94,24 @@ def test_velocity_of_two_units_by_hand(feedback: float) -> None:
     lower = math.tanh(2.0 * x + 0.1 + feedback * 3.0 * t) - s
     upper = (3.0 * s + 0.2 + beta * y) / (1.0 + beta) - t
     np.testing.assert_allclose(np.hstack(got)[0], [lower, upper], rtol=1e-13)
+
+
+def test_a_safe_feedback_gain_is_one() -> None:
+    """The energy of linear units is ½sᵀ(1 − √γ M)s with M's blocks W_2, W_3: eigenvalues by numpy."""
+    p = problem((3, 5, 4, 6), Activation.LINEAR, gain=3.0)
+    m = np.zeros((15, 15))
+    m[:5, 5:9], m[5:9, 9:] = p.weights.coupling(2), p.weights.coupling(3)
+    largest = np.linalg.eigvalsh(m + m.T).max()
+    safe = hopfield.safe_feedback(p.circuit)
+    assert 0.4 / largest**2 < safe <= 1.0 / largest**2
+
+
+def test_units_with_a_bound_between_need_no_small_feedback_gain() -> None:
+    network = chain((2, 3, 3, 2), Activation.RELU6, Activation.RELU)
+    circuit = Ideal().mount(network, initial_weights(network, stream(0)), stream(0)).circuit
+    assert hopfield.safe_feedback(circuit) == np.inf
+    skipping = problem((3, 2, 2, 2), Activation.RELU, skips=(Skip(1, 3),))
+    assert np.isnan(hopfield.safe_feedback(skipping.circuit))
 
 
 def test_velocity_under_a_read_out_by_hand() -> None:

@@ -94,7 +94,7 @@ def test_equilibria_don_t_depend_on_the_order_of_the_layers(engine: Engine) -> N
 def descents(draw: st.DrawFn) -> tuple[Problem, Order, float]:
     sizes = tuple(draw(st.lists(st.integers(1, 6), min_size=2, max_size=5)))
     cost = draw(st.sampled_from([C.MSE, C.HINGE, C.SQUARED_HINGE]))
-    boxed = [A.LINEAR, A.HARD_SIGMOID, A.RELU6] if cost is C.MSE else [A.LINEAR]
+    boxed = [A.LINEAR, A.HARD_SIGMOID, A.RELU6, A.RELU] if cost is C.MSE else [A.LINEAR]
     hidden, output = draw(st.sampled_from(list(RANGES))), draw(st.sampled_from(boxed))
     feedback, gain = draw(st.sampled_from([1.0, 0.6, 0.1])), draw(st.sampled_from([0.5, 1.0, 3.0]))
     p = problem(sizes, hidden, output, cost, feedback, gain, batch=3, seed=draw(st.integers(0, 10_000)))
@@ -232,6 +232,21 @@ def test_huge_couplings_onto_bounded_units_aren_t_divergence(engine: Engine) -> 
     found = settle(engine, p.circuit, np.abs(p.x), plan(2, 50, 1e-6))
     assert (found.code == ResultCode.CONVERGED).all()
     np.testing.assert_array_equal(found.output, 6.0)
+
+
+@pytest.mark.parametrize(("feedback", "code"), [(0.2, ResultCode.CONVERGED), (0.5, ResultCode.DIVERGED)])
+def test_units_without_an_upper_bound_settle_under_a_small_feedback_gain(
+    engine: Engine, feedback: float, code: ResultCode
+) -> None:
+    """s₁ = 1 + γ 2 s₂ and s₂ = 2 s₁ have s₁ = 1/(1 − 4γ) where γ < ¼, and grow by 4γ a sweep beyond."""
+    p = problem((1, 1, 1), A.RELU, A.RELU, feedback=feedback, batch=1)
+    p.weights.couplings[:], p.weights.biases[:] = (1.0, 2.0), 0.0
+    assert hopfield.safe_feedback(p.circuit) == pytest.approx(0.25)
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = settle(engine, p.circuit, np.ones((1, 1)), plan(2, 2000, 1e-12))
+    assert (found.code == code).all()
+    if code == ResultCode.CONVERGED:
+        np.testing.assert_allclose(found.states[0], 1.0 / (1.0 - 4.0 * feedback), rtol=1e-10)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from problems import Problem, numbers, plan, problem, settle
 
+from neuroep.api import train
 from neuroep.circuit import Circuit
 from neuroep.data import load_data, order, targets
 from neuroep.engines import Engine, create
@@ -19,12 +20,13 @@ from neuroep.errors import BadInput, Diverged
 from neuroep.hardware.device import Ideal, Mounted
 from neuroep.learning.trainer import Epoch, Progress, Samples, Trainer, accuracy
 from neuroep.ledger import Event, Ledger, Phase
-from neuroep.network import Activation, Cost, initial_weights
+from neuroep.network import Activation, Cost, chain, initial_weights
 from neuroep.physics.costs import cost as cost_of
 from neuroep.physics.costs import predicted_labels
-from neuroep.recipe import Estimator, Phases, Training
+from neuroep.recipe import Estimator, Phases, Recipe, Training
 from neuroep.rng import stream
 from neuroep.specs.catalogue import load_model
+from neuroep.weights import Weights
 
 PHASES = Phases(beta=0.3, free_sweeps=8, nudged_sweeps=5)
 
@@ -307,3 +309,12 @@ def test_a_cost_beyond_the_floats_is_divergence() -> None:
     run.trainer.samples.targets[...] = 2e19
     with pytest.raises(Diverged, match="the cost left the finite range in epoch 1"):
         run.trainer.run(run.progress)
+
+
+def test_divergence_of_units_without_a_bound_names_a_feedback_gain_that_would_do() -> None:
+    """Two couplings of 2: s grows by 4γ a sweep, unless γ is under ¼."""
+    network = chain((2, 1, 1), Activation.RELU, Activation.RELU)
+    weights = Weights.from_arrays([np.ones((2, 1)), np.full((1, 1), 2.0)], [np.ones(1), np.ones(1)])
+    recipe = Recipe(Phases(free_sweeps=5000, nudged_sweeps=5000), Training(epochs=1))
+    with pytest.raises(Diverged, match=r"settle under any below 0\.25"), np.errstate(over="ignore", invalid="ignore"):
+        train(network=network, weights=weights, recipe=recipe, data="xor")

@@ -56,9 +56,7 @@ def update_hidden(
 ) -> None:  # fmt: skip
     """s ← ρ(up + bias + gain·down) for a hidden layer; adds each row's squared change to `squares`."""
     one = bias.dtype.type(1.0)
-    low, high = one - one, one
-    if code == scalars.RELU6:
-        high = bias.dtype.type(6.0)
+    low, high = one - one, bias.dtype.type(scalars.highest(code))
     for r in range(rows):
         total = one - one
         base = r * n
@@ -116,17 +114,15 @@ def update_output(
     if cost == scalars.CROSS_ENTROPY:
         update_readout(rows, n, up, bias, states, squares)
         return
-    one = bias.dtype.type(1.0)
+    one, high = bias.dtype.type(1.0), bias.dtype.type(scalars.highest(code))
     for r in range(rows):
         base, b, total = r * n, beta[ids[r]], one - one
         for j in range(n):
             u, y = up[base + j] + bias[j], targets[ids[r], j]
             if cost == scalars.MSE:
                 new = scalars.nudged_quadratic(u, y, b, one)
-                if code == scalars.HARD_SIGMOID:
-                    new = scalars.clip(new, one - one, one)
-                elif code == scalars.RELU6:
-                    new = scalars.clip(new, one - one, bias.dtype.type(6.0))
+                if code != scalars.LINEAR:
+                    new = scalars.clip(new, one - one, high)
             elif cost == scalars.HINGE:
                 new = scalars.nudged_hinge(u, y, b, one)
             else:

@@ -67,8 +67,7 @@ class Scratch(NamedTuple):
 @njit(cache=True, fastmath=FAST)
 def activate_into(code: int, count: int, inputs: FloatArray, out: FloatArray) -> None:
     """out ← ρ(inputs)."""
-    one = inputs.dtype.type(1.0)
-    high = inputs.dtype.type(6.0) if code == scalars.RELU6 else one
+    zero, high = inputs.dtype.type(0.0), inputs.dtype.type(scalars.highest(code))
     if code == scalars.TANH:
         for i in range(count):
             out[i] = math.tanh(inputs[i])
@@ -77,7 +76,7 @@ def activate_into(code: int, count: int, inputs: FloatArray, out: FloatArray) ->
             out[i] = inputs[i]
     else:
         for i in range(count):
-            out[i] = scalars.clip(inputs[i], one - one, high)
+            out[i] = scalars.clip(inputs[i], zero, high)
 
 
 @njit(cache=True, fastmath=FAST)

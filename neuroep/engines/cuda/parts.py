@@ -183,10 +183,8 @@ def _scalars(kind: np.dtype[Any]) -> tuple[Any, Any, Any]:
         new = u
         if code == scalars.TANH:
             new = number(math.tanh(u))
-        elif code == scalars.HARD_SIGMOID:
-            new = scalars.clip(u, number(0), number(1))
-        elif code == scalars.RELU6:
-            new = scalars.clip(u, number(0), number(6))
+        elif code != scalars.LINEAR:
+            new = scalars.clip(u, number(0), number(scalars.highest(code)))
         return new
 
     @device

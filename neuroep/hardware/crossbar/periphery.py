@@ -65,7 +65,8 @@ class Periphery:
     def attached(self, circuit: Circuit, network: Network, full_scale: FloatArray, cell_noise: FloatArray) -> Circuit:
         """Return the circuit with these converters.
 
-        A DAC spans −1..1, and −6..6 for relu6 layers; linear layers, whose states have no bound, are clipped at ±1. An
+        A DAC spans −1..1, and −6..6 for relu6 layers; linear and relu layers, whose states have no bound, are clipped
+        at ±1 (range management scales them into it instead). An
         ADC serves both reads of its coupling, so the larger of the two layers' DAC ranges scales its own. Engines
         add noise of a fixed standard deviation: that of the line, and that of its cells for states of root mean square
         0.5, 0.5 · cell_noise · √(cells on the line). Where both reads see the same weights,

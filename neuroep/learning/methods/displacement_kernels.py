@@ -173,8 +173,7 @@ def settle_rows(
                 elif code == scalars.LINEAR:
                     squares[r] += update_linear(n, line, row)
                 else:
-                    high = 6.0 if code == scalars.RELU6 else 1.0
-                    squares[r] += update_clipped(n, 0.0, high, sigma, line, a, row)
+                    squares[r] += update_clipped(n, 0.0, scalars.highest(code), sigma, line, a, row)
             moved[k] = True
             counts[_NEURON, k] += active
         counts[_SWEEP, 0] += active
