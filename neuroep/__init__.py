@@ -30,7 +30,7 @@ _HOMES = {
     "load_weights": "neuroep.bridges.weights_file",
     "network_of": "neuroep.bridges.torch_network",
     "save_weights": "neuroep.bridges.weights_file",
-    "to_torch": "neuroep.bridges.torch_weights",
+    "to_torch": "neuroep.studies.torch_modules",
     "train": "neuroep.api",
 }
 
@@ -57,13 +57,14 @@ __all__ = [
 if TYPE_CHECKING:
     from neuroep.api import ablate, ep_gradients, estimate_cost, train
     from neuroep.bridges.torch_network import network_of
-    from neuroep.bridges.torch_weights import from_torch, to_torch
+    from neuroep.bridges.torch_weights import from_torch
     from neuroep.bridges.weights_file import load_weights, save_weights
     from neuroep.data import load_data
     from neuroep.errors import BadInput, NeuroepError
     from neuroep.network import Network
     from neuroep.specs.catalogue import load_device, load_model
     from neuroep.studies.chip import Chip
+    from neuroep.studies.torch_modules import to_torch
     from neuroep.weights import Weights
 
 

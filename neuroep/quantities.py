@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
+from neuroep import checks
 from neuroep.errors import BadInput, UnknownName
 
 Tag = Literal["measured", "simulated", "derived", "estimate", "unverified"]
@@ -59,6 +60,28 @@ def units_of(dimension: str) -> tuple[str, ...]:
     if not found:
         raise UnknownName("dimension", dimension, {unit.dimension for unit in UNITS.values()})
     return found
+
+
+#: Words for spans of time, and their seconds.
+SPANS = MappingProxyType({"s": 1.0, "min": 60.0, "h": 3600.0, "day": 86400.0, "year": 365.0 * 86400.0})
+
+
+def seconds_of(span: object, where: str) -> float:
+    """Return the seconds of a span of time: a number of them, or text such as ``"1 day"`` or ``"30 min"``.
+
+    Raises
+    ------
+    BadInput
+        If it is neither, negative or not finite.
+    """
+    allowed = f"seconds, 0 or more, or a number and one of {', '.join(SPANS)}"
+    if isinstance(span, str):
+        number, _, unit = span.strip().partition(" ")
+        try:
+            return seconds_of(float(number) * SPANS[unit if unit in SPANS else unit.removesuffix("s")], where)
+        except (KeyError, ValueError):
+            raise BadInput(checks.shown(span), where, allowed) from None
+    return checks.number(span, where, 0.0, allowed=allowed)
 
 
 class Band(NamedTuple):

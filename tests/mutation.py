@@ -978,6 +978,20 @@ DEFECTS = [
         "        if free[k - 1] or free[k]:",
         "closed_form/test_hopfield.py",
     ),
+    Defect(
+        "settled modules read one array in both directions",
+        "bridges/torch_settled.py",
+        "for k in range(1, self.dynamical + 1)] if self._apart else ups",
+        "for k in range(1, self.dynamical + 1)] * 0 or ups",
+        "bridges/test_torch_settled.py",
+    ),
+    Defect(
+        "gradients of settled modules stop when they are small next to 1",
+        "bridges/torch_settled.py",
+        "u = _repeated(adjoint, list(slopes), _norms(slopes), ",
+        "u = _repeated(adjoint, list(slopes), 1.0 + _norms(slopes), ",
+        "bridges/test_torch_settled.py",
+    ),
 ]
 
 

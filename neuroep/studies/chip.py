@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from neuroep import checks
+from neuroep.circuit import Circuit
 from neuroep.engines import create
 from neuroep.errors import BadInput
 from neuroep.hardware.device import Aging, Device, Mounted, effective_weights, programmed, refuse_unbounded
@@ -133,6 +134,18 @@ class Chip:
             self._now = self.device.aged(self.network, mounted, seconds, self.seed)
         self.seconds = seconds
 
+    @property
+    def circuit(self) -> Circuit:
+        """What reads see at the chip's age; BadInput if nothing was programmed."""
+        self._programmed()
+        assert self._now is not None
+        return self._now.circuit
+
+    @property
+    def weights(self) -> Weights:
+        """A copy of the weights as upward reads see them at the chip's age."""
+        return effective_weights(self.circuit)
+
     def evaluate(self, samples: Samples, phases: Phases | None = None) -> float:
         """Return the share of samples that the free equilibrium, at the chip's age, names right.
 
@@ -148,11 +161,10 @@ class Chip:
         BadInput
             If nothing was programmed, or the samples don't fit.
         """
-        self._programmed()
-        assert self._now is not None
+        circuit = self.circuit
         settled = Phases() if phases is None else checks.instance(phases, Phases, "phases")
         plan = plans(settled, len(self.network.sizes) - 1).free
-        return accuracy(self._engine, self._now.circuit, samples, plan, self.seed, self.ledger)
+        return accuracy(self._engine, circuit, samples, plan, self.seed, self.ledger)
 
     def fine_tune(
         self,
