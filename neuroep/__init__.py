@@ -17,6 +17,8 @@ __version__ = "0.1.0"
 _HOMES = {
     "BadInput": "neuroep.errors",
     "Chip": "neuroep.studies.chip",
+    "EPClassifier": "neuroep.studies.sklearn_estimators",
+    "EPRegressor": "neuroep.studies.sklearn_estimators",
     "NeuroepError": "neuroep.errors",
     "Network": "neuroep.network",
     "Weights": "neuroep.weights",
@@ -34,6 +36,7 @@ _HOMES = {
     "train": "neuroep.api",
 }
 
+#: Without the two estimators, so that `from neuroep import *` works where scikit-learn isn't installed.
 __all__ = [
     "BadInput",
     "Chip",
@@ -64,6 +67,8 @@ if TYPE_CHECKING:
     from neuroep.network import Network
     from neuroep.specs.catalogue import load_device, load_model
     from neuroep.studies.chip import Chip
+    from neuroep.studies.sklearn_estimators import EPClassifier as EPClassifier
+    from neuroep.studies.sklearn_estimators import EPRegressor as EPRegressor
     from neuroep.studies.torch_modules import to_torch
     from neuroep.weights import Weights
 
@@ -75,4 +80,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+    return sorted({*globals(), *_HOMES})
