@@ -148,6 +148,23 @@ class Network:
         skips = {"skips": [asdict(skip) for skip in self.skips]} if self.skips else {}
         return plain | skips | ({"input_gain": self.input_gain} if PHYSICS[self.physics].rails > 1 else {})
 
+    @classmethod
+    def from_dict(cls, plain: object, where: str = "network") -> Network:
+        """Return the network that :meth:`as_dict` gave as plain data.
+
+        Raises
+        ------
+        BadInput
+            If it is something else.
+        """
+        try:
+            given: dict[str, Any] = dict(plain)  # type: ignore[call-overload]
+            parts = {"layers": Layer, "couplings": Coupling, "skips": Skip}
+            made: dict[str, Any] = {key: tuple(kind(**p) for p in given.pop(key, ())) for key, kind in parts.items()}
+            return cls(**made, **given)
+        except (TypeError, ValueError, BadInput) as error:
+            raise BadInput(f"no network ({error})", where, "what a run wrote") from error
+
     @cached_property
     def sizes(self) -> Layout:
         """Units per layer, (n_0, ..., n_L), and where couplings and layers lie in flat buffers."""

@@ -97,6 +97,22 @@ def load_weights(path: str | os.PathLike[str], network: Network | None = None, j
     return weights
 
 
+def jobs_of(path: str | os.PathLike[str]) -> tuple[str, ...]:
+    """Return which trainings a run's folder or file holds, ``method/device/seed``, sorted.
+
+    Raises
+    ------
+    BadInput
+        If there is no such file, it is damaged, or it holds none.
+    """
+    file = checks.path(path, "path")
+    file = file / "weights.safetensors" if file.is_dir() else file
+    found = {name.rpartition("/")[0] for name in _read(file)}
+    if not found:
+        raise BadInput("no weights", str(file), "those of a finished run")
+    return tuple(sorted(found))
+
+
 def _read(path: Path) -> Mapping[str, NDArray[np.generic]]:
     if not path.is_file():
         raise BadInput("no such file", str(path), "a file written by neuroep")

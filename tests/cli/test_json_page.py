@@ -97,6 +97,12 @@ def test_every_other_command(title: str, argv: list[str], tmp_path: Path) -> Non
     check(title, call(*argv, "--json").json)
 
 
+def test_export_and_import(finished: Finished) -> None:
+    check("neuroep export", call("export", finished.folder, "--to", "safetensors", "--json").json)
+    argv = ("import", "digits-mlp.safetensors", "--model", "digits-mlp", "--out", "again.safetensors", "--json")
+    check("neuroep import", call(*argv).json)
+
+
 def test_every_command_with_json_has_a_section() -> None:
     from neuroep.cli import build_parser
 

@@ -1,0 +1,96 @@
+"""`neuroep export` and `neuroep import`: trained networks to other programs, and weights from them."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from neuroep.commands.console import say, show_json
+
+
+def add(commands: Any) -> None:
+    """Add both commands' arguments."""
+    out = commands.add_parser("export", help="write a run's network for torch, ONNX or as plain weights")
+    out.add_argument("run", type=Path, help="the folder of a finished run")
+    out.add_argument("--to", required=True, metavar="FORMAT", help="torch, onnx or safetensors")
+    out.add_argument("--job", metavar="JOB", help="which training, METHOD/DEVICE/SEED (default EP on exact weights)")
+    out.add_argument("--sweeps", type=int, default=0, metavar="K", help="settle by K sweeps (default: feedforward)")
+    out.add_argument("--out", type=Path, metavar="FILE", help="the file (default MODEL.pt2, .onnx or .safetensors)")
+    out.set_defaults(act=act_export)
+    back = commands.add_parser("import", help="make weights of a torch state dict or an ONNX file neuroep's own")
+    back.add_argument("file", type=Path, help=".safetensors, .pt, .pth or .onnx")
+    back.add_argument("--model", "-m", required=True, metavar="MODEL", help="the model whose weights they are")
+    back.add_argument("--out", type=Path, metavar="FILE", help="the file (default MODEL.safetensors)")
+    back.set_defaults(act=act_import)
+    for each in (out, back):
+        each.add_argument("--force", action="store_true", help="even if the file is there")
+        each.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def act_export(options: argparse.Namespace) -> int:
+    """Carry out `export`."""
+    from neuroep.bridges.exports import FORMATS, check_export, export
+    from neuroep.bridges.weights_file import jobs_of, load_weights
+    from neuroep.disk import read_json, refuse_existing
+    from neuroep.network import Network
+
+    check_export(options.to, options.sweeps)
+    result, folder = read_json(options.run / "result.json"), options.run
+    network = Network.from_dict(_at(result, "spec", "network", folder=folder), str(folder / "result.json"))
+    jobs = jobs_of(folder)
+    job = _usual(jobs) if options.job is None else options.job
+    weights = load_weights(folder, network, job)
+    out = options.out or Path(f"{_at(result, 'model', folder=folder)}{FORMATS[options.to].suffix}")
+    refuse_existing(out, "--out", options.force)
+    export(network, weights, out, options.to, options.sweeps)
+    found = {"run": folder, "job": job, "to": options.to, "sweeps": options.sweeps} | _written(out)
+    if options.json:
+        show_json(found)
+    else:
+        program = f"{options.sweeps} sweeps" if options.sweeps else "the feedforward network"
+        say(f"{out}: {program if FORMATS[options.to].program else 'weights'}, {job}")
+    return 0
+
+
+def act_import(options: argparse.Namespace) -> int:
+    """Carry out `import`."""
+    from neuroep.bridges.imports import import_weights
+    from neuroep.bridges.weights_file import save_weights
+    from neuroep.disk import refuse_existing
+    from neuroep.specs.catalogue import load_model
+
+    model = load_model(options.model)
+    out = options.out or Path(f"{model.name}.safetensors")
+    refuse_existing(out, "--out", options.force)
+    weights = import_weights(options.file, model.network())
+    save_weights(weights, out)
+    found = {"source": options.file, "model": model.name, "sizes": list(weights.sizes)}
+    found |= {"dtype": weights.couplings.dtype.name} | _written(out)
+    if options.json:
+        show_json(found)
+    else:
+        say(f"{out}: {'-'.join(map(str, weights.sizes))}, {found['dtype']}, for {model.name}")
+    return 0
+
+
+def _at(result: Any, *keys: str, folder: Path) -> Any:
+    """Return an entry of a run's result."""
+    from neuroep.errors import BadInput
+
+    for key in keys:
+        if not isinstance(result, dict) or key not in result:
+            raise BadInput(f"no {'.'.join(keys)!r}", str(folder / "result.json"), "what a run wrote")
+        result = result[key]
+    return result
+
+
+def _usual(jobs: tuple[str, ...]) -> str:
+    """Return the first training by EP on exact weights, or whichever there is."""
+    return next((job for job in jobs if job.startswith("ep/ideal/")), jobs[0])
+
+
+def _written(path: Path) -> dict[str, Any]:
+    content = path.read_bytes()
+    return {"file": path, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
