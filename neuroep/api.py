@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, overload
 from neuroep import checks
 from neuroep.data import Dataset, load_data
 from neuroep.data.arrays import from_arrays
+from neuroep.data.loaders import without_loaders
 from neuroep.engines import create
 from neuroep.errors import BadInput
 from neuroep.hardware.device import Device, Ideal, refuse_below_least
@@ -33,6 +34,7 @@ from neuroep.weights import FloatArray, Weights, fitting
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+    from torch.utils.data import DataLoader
 
     from neuroep.modules.costs import CostFunction
     from neuroep.modules.gradients import Settling
@@ -58,7 +60,7 @@ def _device(device: str | Path | DeviceSpec) -> DeviceSpec:
 def train(
     model: str | Path | ModelSpec | None = None,
     device: str | Path | DeviceSpec | Device = "ideal",
-    data: str | Path | Dataset | Sequence[Any] | None = None,
+    data: str | Path | Dataset | Sequence[Any] | DataLoader[Any] | None = None,
     seed: int = 0,
     epochs: int | None = None,
     method: str = "ep",
@@ -77,9 +79,11 @@ def train(
         A name, the path of a TOML file, or what :func:`load_model` returns; or a `network` in its place.
     device : str, Path, spec or device model
         Likewise, by :func:`load_device`.
-    data : str, Path, Dataset or arrays, optional
+    data : str, Path, Dataset, arrays or loaders, optional
         Name or path of a data set, what :func:`load_data` returns, or arrays ``(x, y)``, of which a fifth becomes the
-        test set, or ``(x_train, y_train, x_test, y_test)``. The model's own if left out.
+        test set, or ``(x_train, y_train, x_test, y_test)``; or a torch ``DataLoader`` in place of ``(x, y)``, or
+        ``(train, test)`` loaders: their data sets are read out once, and batches are the recipe's. The model's own if
+        left out.
     seed : int
         Of initial weights, data order, device spread, noise and rounding.
     epochs : int, optional
@@ -137,7 +141,7 @@ def _start(network: Network, weights: Weights) -> Weights:
 def _rig(
     model: str | Path | ModelSpec | None,
     device: str | Path | DeviceSpec | Device,
-    data: str | Path | Dataset | Sequence[Any] | None,
+    data: str | Path | Dataset | Sequence[Any] | DataLoader[Any] | None,
     seed: int,
     engine: str,
     threads: int,
@@ -169,14 +173,15 @@ def _recipe(model: ModelSpec, device: DeviceSpec | Device, name: str) -> Recipe:
     return model.overridden(name)
 
 
-def _dataset(data: str | Path | Dataset | Sequence[Any] | None, seed: int, scale: str) -> Dataset:
+def _dataset(data: str | Path | Dataset | Sequence[Any] | DataLoader[Any] | None, seed: int, scale: str) -> Dataset:
     if isinstance(data, Dataset):
         return data
     if isinstance(data, str | Path):
         return load_data(data, seed=seed, scale=scale)
-    if not isinstance(data, tuple | list):
-        raise BadInput(f"a {type(data).__name__}", "data", "a name, a path, a Dataset, or arrays (x, y)")
-    return from_arrays(data, scale)
+    arrays = without_loaders(data)
+    if not isinstance(arrays, tuple | list):
+        raise BadInput(f"a {type(data).__name__}", "data", "a name, a path, a Dataset, arrays (x, y) or a DataLoader")
+    return from_arrays(arrays, scale)
 
 
 def ablate(

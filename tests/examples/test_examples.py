@@ -132,3 +132,11 @@ def test_example_10_reads_of_changes(show) -> None:
     assert plain == sorted(plain)
     assert plain[-1] > 0.1
     assert max(adjoint) < 0.02
+
+
+def test_example_11_torch_module(show) -> None:
+    """At this β, in one sweep, EP follows backprop step by step; a test sample is 0.28 points."""
+    first, last, first_twin, last_twin = percents(show("11_torch_module"))
+    assert abs(first - first_twin) < 2.0
+    assert abs(last - last_twin) < 2.0
+    assert last > 90.0
