@@ -155,8 +155,8 @@ DEFECTS = [
     Defect(
         "a relative nudge is measured by the outputs alone",
         "modules/gradients.py",
-        "    ratio = outputs / slope\n",
-        "    ratio = outputs\n",
+        "    ratio = above / below\n",
+        "    ratio = above\n",
         "modules/test_prediction.py",
     ),
     Defect(
