@@ -118,6 +118,13 @@ DEFECTS = [
         "modules/test_hopfield_modules.py",
     ),
     Defect(
+        "a compiled module is one block",
+        "modules/blocks.py",
+        "    module = uncompiled(module)\n",
+        "",
+        "modules/test_modes.py",
+    ),
+    Defect(
         "an alternating nudge keeps its sign",
         "modules/optimizer.py",
         "self._back = replace(scheme, beta=-scheme.beta) if alternating else scheme",

@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 from torch import Tensor, fx, nn
 
 from neuroep.errors import BadInput
-from neuroep.modules.tracing import graph_of, hooked, looks, refuse_modes, refuse_random
+from neuroep.modules.tracing import graph_of, hooked, looks, refuse_modes, refuse_random, uncompiled
 
 #: Parts of modules that were traced, each with what was looked at; a module that has changed since is traced anew. What
 #: is kept holds the module's parts and never the module itself, and goes with it.
@@ -62,6 +62,7 @@ def cut(module: nn.Module) -> tuple[Block, ...]:
     """
     if not isinstance(module, nn.Module):
         raise BadInput(f"a {type(module).__name__}", "module", "a torch.nn.Module")
+    module = uncompiled(module)
     refuse_modes(module)
     parts = list(_parts(module, ""))
     if not any(part.parameters for part in parts):

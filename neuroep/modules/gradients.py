@@ -98,12 +98,20 @@ def ep_gradients(
 
 def gradients(module: nn.Module, x: Tensor, y: Tensor, scheme: Scheme, accumulate: bool = False) -> Settling:
     """Fill ``.grad`` as :func:`ep_gradients` does, by a scheme that was checked before."""
-    before = torch.get_rng_state()
+    if torch.is_inference_mode_enabled() or x.is_inference():
+        raise BadInput("tensors of torch.inference_mode, which have no graphs", "x", "tensors made outside it")
+    before = _generator(x)
     found, settling = (_by_hopfield if scheme.energy == "hopfield" else _by_prediction)(module, x, y, scheme)
-    if not torch.equal(before, torch.get_rng_state()):
+    if not torch.equal(before, _generator(x)):
         raise BadInput("a forward pass that draws random numbers", "module", "its eval() mode")
     _fill(tuple(p for p in module.parameters() if p.requires_grad), found, accumulate)
     return settling
+
+
+def _generator(x: Tensor) -> Tensor:
+    """Return the state of the generator from which code on this tensor's device draws."""
+    state: Tensor = (torch if x.device.type == "cpu" else torch.get_device_module(x.device)).get_rng_state()
+    return state
 
 
 def _by_prediction(module: nn.Module, x: Tensor, y: Tensor, scheme: Scheme) -> tuple[Slopes, Settling]:
@@ -127,6 +135,9 @@ def _by_hopfield(module: nn.Module, x: Tensor, y: Tensor, scheme: Scheme) -> tup
     cost, limits = scheme.function, (scheme.most_sweeps, scheme.enough)
     net = hopfield.hopfield(layers_of(module), scheme.gain, cost)
     states, given = hopfield.begin(net, x)
+    if min(torch.finfo(state.dtype).bits for state in states) < 32:
+        what = f"{states[0].dtype} states, in which the difference of two phases drowns"
+        raise BadInput(what, "module", "float32 or float64, outside autocast; or energy='prediction'")
     free = hopfield.settle(net, given, states, y, cost, states[0].new_zeros(len(x)), *limits)
     outputs = hopfield.outputs(net, given, free.states)
     values, slope = cost_slope(cost, outputs, y)

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from neuroep.errors import BadInput
 from neuroep.modules.activations import ALLOWED, Activation, activation_of
-from neuroep.modules.tracing import graph_of, looks, refuse_modes, refuse_random
+from neuroep.modules.tracing import graph_of, looks, refuse_modes, refuse_random, uncompiled
 
 #: Modules that carry states on without units of their own. In eval mode batch norm and dropout are linear.
 _CARRIERS = (
@@ -74,6 +74,7 @@ def layers_of(module: nn.Module) -> Layers:
     """
     if not isinstance(module, nn.Module):
         raise BadInput(f"a {type(module).__name__}", "module", "a torch.nn.Module")
+    module = uncompiled(module)
     refuse_modes(module)
     found, seen = looks(module), _SEEN.get(module)
     if seen is None or found is None or seen[0] != found:

@@ -19,6 +19,12 @@ _RANDOM_CALLS = {
 }
 
 
+def uncompiled(module: nn.Module) -> nn.Module:
+    """Return what ``torch.compile`` made a module of: the same parameters, and code that can be cut."""
+    inside = getattr(module, "_orig_mod", module)
+    return inside if isinstance(inside, nn.Module) else module
+
+
 def refuse_modes(module: nn.Module) -> None:
     """Refuse parts that tie samples together or draw random numbers, in the mode in which they are."""
     for name, part in module.named_modules():
