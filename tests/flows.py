@@ -21,6 +21,11 @@ RHO: dict[Activation, Callable[[FloatArray], FloatArray]] = {
     Activation.HARD_SIGMOID: lambda u: np.minimum(np.maximum(u, 0.0), 1.0),
     Activation.RELU6: lambda u: np.minimum(np.maximum(u, 0.0), 6.0),
     Activation.RELU: lambda u: np.maximum(u, 0.0),
+    Activation.SIGMOID: lambda u: 1.0 / (1.0 + np.exp(-u)),
+}
+INVERSE: dict[Activation, Callable[[FloatArray], FloatArray]] = {
+    Activation.TANH: np.arctanh,
+    Activation.SIGMOID: lambda s: np.log(s / (1.0 - s)),
 }
 
 
@@ -98,8 +103,7 @@ def reference_flow(
         membrane = form is Form.MEMBRANE
         s = [RHO[code](part) for code, part in zip(codes, parts, strict=False)] if membrane else parts
         leak = [
-            np.arctanh(part) if code is Activation.TANH and not membrane else part
-            for code, part in zip(codes, parts, strict=False)
+            part if membrane else INVERSE.get(code, lambda u: u)(part) for code, part in zip(codes, parts, strict=False)
         ]
         return rates * np.concatenate([i - u for i, u in zip(sample_input(p, row, s, beta), leak, strict=True)])
 

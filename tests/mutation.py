@@ -1020,6 +1020,20 @@ DEFECTS = [
         "again: Any = items[0] if items else ()",
         "data/test_loaders.py",
     ),
+    Defect(
+        "the complex sigmoid is a tanh",
+        "learning/methods/complex_states.py",
+        "logistic: ComplexArray = 0.5 + 0.5 * np.tanh(0.5 * inputs)",
+        "logistic: ComplexArray = np.tanh(inputs)",
+        "convergence/test_holomorphic.py",
+    ),
+    Defect(
+        "displacements of the sigmoid bend as the tanh's do",
+        "learning/methods/displacement_kernels.py",
+        "new = z[j] * share * (s[j] * (one - s[j])) / (one + (s[j] - (one - s[j])) * curve)",
+        "new = z[j] * share * (s[j] * (one - s[j])) / (one + s[j] * curve)",
+        "convergence/test_scaled.py",
+    ),
 ]
 
 

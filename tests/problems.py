@@ -34,6 +34,7 @@ KINDS: list[Kind] = [
     (A.TANH, A.LINEAR, C.HINGE, 0.5),
     (A.RELU6, A.LINEAR, C.SQUARED_HINGE, 0.5),
     (A.RELU, A.RELU, C.MSE, 0.5),
+    (A.SIGMOID, A.LINEAR, C.CROSS_ENTROPY, 0.5),
 ]
 #: What two engines may differ by.
 CLOSE: dict[type, float] = {np.float32: 1e-6, np.float64: 1e-12}

@@ -13,7 +13,9 @@ def module_of(activation: Activation) -> nn.Module | None:
         return nn.Hardtanh(0.0, 1.0)
     if activation in (Activation.RELU6, Activation.RELU):
         return nn.ReLU6() if activation is Activation.RELU6 else nn.ReLU()
-    return nn.Tanh() if activation is Activation.TANH else None
+    if activation in (Activation.TANH, Activation.SIGMOID):
+        return nn.Tanh() if activation is Activation.TANH else nn.Sigmoid()
+    return None
 
 
 def name_of(module: nn.Module) -> str:
@@ -22,6 +24,6 @@ def name_of(module: nn.Module) -> str:
         bounds = (module.min_val, module.max_val)
         known = {(0.0, 1.0): Activation.HARD_SIGMOID.label, (0.0, 6.0): Activation.RELU6.label}
         return known.get(bounds, f"Hardtanh{bounds}")
-    if isinstance(module, nn.ReLU):
-        return Activation.RELU.label
-    return Activation.TANH.label if isinstance(module, nn.Tanh) else type(module).__name__
+    known_kinds = {nn.ReLU: Activation.RELU, nn.Tanh: Activation.TANH, nn.Sigmoid: Activation.SIGMOID}
+    kind = type(module)
+    return known_kinds[kind].label if kind in known_kinds else kind.__name__

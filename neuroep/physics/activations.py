@@ -22,6 +22,7 @@ class Activation(IntEnum):
     RELU6 = 3
     DIODES = 4
     RELU = 5
+    SIGMOID = 6
 
     @property
     def label(self) -> str:
@@ -36,7 +37,10 @@ RANGES: dict[Activation, tuple[float, float]] = {
     Activation.TANH: (-1.0, 1.0),
     Activation.RELU6: (0.0, 6.0),
     Activation.RELU: (0.0, np.inf),
+    Activation.SIGMOID: (0.0, 1.0),
 }
+#: Those that only come near their bounds.
+OPEN = (Activation.TANH, Activation.SIGMOID)
 #: Those without a slope at a bound.
 KINKED = (Activation.HARD_SIGMOID, Activation.RELU6, Activation.DIODES, Activation.RELU)
 #: Names from elsewhere that can't be: with a falling stretch ρ has no inverse, so no G' is one.
@@ -64,6 +68,9 @@ def activate(code: int, inputs: FloatArray) -> FloatArray:
     if code == Activation.TANH:
         curve: FloatArray = np.tanh(inputs)
         return curve
+    if code == Activation.SIGMOID:
+        logistic: FloatArray = 0.5 + 0.5 * np.tanh(0.5 * inputs)
+        return logistic
     clipped: FloatArray = np.clip(inputs, *bounds(code, _units(inputs)))
     return clipped.astype(inputs.dtype, copy=False)
 
@@ -72,6 +79,9 @@ def slope(code: int, inputs: FloatArray) -> FloatArray:
     """Return ρ'(inputs) elementwise; 0 at the kinks."""
     if code == Activation.TANH:
         return 1.0 - np.tanh(inputs) ** 2
+    if code == Activation.SIGMOID:
+        states = activate(code, inputs)
+        return states * (1.0 - states)
     low, high = bounds(code, _units(inputs))
     return ((inputs > low) & (inputs < high)).astype(inputs.dtype)
 
@@ -92,22 +102,28 @@ def stuck_units(code: int, states: FloatArray, labels: NDArray[np.integer]) -> t
     labels : ndarray of int, shape (samples,)
         A unit may well stay at its lowest state for samples of other classes alone.
     """
-    low, high = (-np.inf, np.inf) if code == Activation.TANH else bounds(code, states.shape[1])
+    low, high = (-np.inf, np.inf) if code in OPEN else bounds(code, states.shape[1])
     wanted = np.isin(np.arange(states.shape[1]), labels) | (states.shape[1] == 1)
     stuck = ((states <= low).all(axis=0) & wanted) | (states >= high).all(axis=0)
     return tuple(int(unit) for unit in np.flatnonzero(stuck))
 
 
 def potential(code: int, states: FloatArray) -> FloatArray:
-    """Return G(s) elementwise: ½s² inside the box, for tanh ½[(1 + s)ln(1 + s) + (1 − s)ln(1 − s)]."""
-    if code == Activation.TANH:
-        tiny = np.finfo(states.dtype).tiny  # at ±1 one term is 0·ln 0 = 0
-        up, down = 1.0 + states, 1.0 - states
-        bent: FloatArray = 0.5 * (up * np.log(np.maximum(up, tiny)) + down * np.log(np.maximum(down, tiny)))
-        return bent
+    """Return G(s) elementwise: ½s² inside the box, ½[(1 + s)ln(1 + s) + (1 − s)ln(1 − s)] of tanh.
+
+    Of the logistic sigmoid s ln s + (1 − s)ln(1 − s).
+    """
+    if code in OPEN:
+        tiny = np.finfo(states.dtype).tiny  # at a bound one term is 0·ln 0 = 0
+        up, down = states - RANGES[Activation(code)][0], 1.0 - states
+        bent: FloatArray = up * np.log(np.maximum(up, tiny)) + down * np.log(np.maximum(down, tiny))
+        return 0.5 * bent if code == Activation.TANH else bent
     return 0.5 * states * states
 
 
 def inverse(code: int, states: FloatArray) -> FloatArray:
     """Return G'(s) = ρ⁻¹(s) elementwise, inside the open range of ρ."""
+    if code == Activation.SIGMOID:
+        logit: FloatArray = np.log(states) - np.log1p(-states)
+        return logit
     return np.arctanh(states) if code == Activation.TANH else states

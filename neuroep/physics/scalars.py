@@ -24,13 +24,14 @@ TANH = int(Activation.TANH)
 RELU6 = int(Activation.RELU6)
 DIODES = int(Activation.DIODES)
 RELU = int(Activation.RELU)
+SIGMOID = int(Activation.SIGMOID)
 RESISTIVE = _RESISTIVE.code
 MSE = int(Cost.MSE)
 CROSS_ENTROPY = int(Cost.CROSS_ENTROPY)
 HINGE = int(Cost.HINGE)
 SQUARED_HINGE = int(Cost.SQUARED_HINGE)
 #: What compiled kernels have branches for; an engine that compiles refuses other codes.
-ACTIVATIONS = (LINEAR, HARD_SIGMOID, TANH, RELU6, DIODES, RELU)
+ACTIVATIONS = (LINEAR, HARD_SIGMOID, TANH, RELU6, DIODES, RELU, SIGMOID)
 PHYSICS = (HOPFIELD.code, RESISTIVE)
 COSTS = (MSE, CROSS_ENTROPY, HINGE, SQUARED_HINGE)
 _E0, _E1, _E2, _E3, _E4, _E5, _E6, _E7 = (np.float32(1.0 / math.factorial(i)) for i in range(8))
@@ -50,6 +51,20 @@ def clip(x: float, low: float, high: float) -> float:
 def highest(code: int) -> float:
     """Highest state of an activation that clips at 0 and there."""
     return math.inf if code == RELU else (6.0 if code == RELU6 else 1.0)
+
+
+@njit(inline="always")
+def logistic(x: float, half: float) -> float:
+    """1/(1 + e⁻ˣ) in the type of `half`, which is ½: without overflow."""
+    return half + half * math.tanh(half * x)
+
+
+@njit(inline="always")
+def inverse(code: int, s: float) -> float:
+    """ρ⁻¹(s) inside the open range of ρ."""
+    if code == TANH:
+        return math.atanh(s)
+    return math.log(s) - math.log1p(-s) if code == SIGMOID else s
 
 
 @njit(inline="always")

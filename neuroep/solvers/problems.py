@@ -191,8 +191,8 @@ def bounds_of(code: int, form: Form, dtype: np.dtype[np.floating]) -> tuple[floa
     if form is Form.MEMBRANE:
         return -np.inf, np.inf
     low, high = activations.RANGES[Activation(code)]
-    inside = 1.0 - float(np.finfo(dtype).eps) if code == Activation.TANH else 1.0
-    return inside * low, inside * high
+    gap = float(np.finfo(dtype).eps) if code in activations.OPEN else 0.0
+    return low + gap, high - gap
 
 
 def make_flow(
@@ -222,14 +222,18 @@ def make_flow(
 
 
 def start_from(flow: Flow, states: list[FloatArray] | None) -> FloatArray:
-    """Return y from s_1..s_D (…_L), or from zero states.
+    """Return y from s_1..s_D (…_L), or of units without input: zero, but for the sigmoid's ρ(0) = ½.
 
     A membrane potential isn't determined by a clipped state; there it is the input of the unit where that lies
     beyond the bound, else the bound. An equilibrium so becomes an equilibrium.
     """
     batch, units = len(flow.drive), flow.starts[-1]
     if states is None:
-        return np.zeros((batch, units), dtype=flow.drive.dtype)
+        silent = np.zeros((batch, units), dtype=flow.drive.dtype)
+        if flow.form is Form.MEMBRANE:
+            return silent
+        at_rest = np.array([activations.activate(int(code), np.zeros(1))[0] for code in flow.circuit.activations])
+        return silent + flow.per_unit(at_rest).astype(silent.dtype)
     sizes = np.diff(flow.starts)
     if len(states) < len(sizes):
         raise BadInput(f"states of {len(states)} layers", "start", f"{len(sizes)} or more, from layer 1")
@@ -244,9 +248,8 @@ def start_from(flow: Flow, states: list[FloatArray] | None) -> FloatArray:
 
 def _potential(flow: Flow, k: int, states: list[FloatArray]) -> FloatArray:
     code, s = int(flow.circuit.activations[k]), states[k - 1]
-    if code == Activation.TANH:
-        edge = 1.0 - float(np.finfo(s.dtype).eps)
-        return np.arctanh(np.clip(s, -edge, edge))
+    if code in activations.OPEN:
+        return activations.inverse(code, np.clip(s, *bounds_of(code, Form.GRADIENT, s.dtype)))
     low, high = activations.RANGES[Activation(code)]
     pull = flow._input(k, states, np.arange(len(s)), -1)
     return np.where(s >= high, np.maximum(pull, s), np.where(s <= low, np.minimum(pull, s), s))

@@ -1,6 +1,6 @@
 """Block sweeps: each layer in turn is set to the exact minimiser given its neighbours.
 
-For hard-sigmoid, tanh, relu6, relu and linear layers no block update can raise the energy, so sweeps descend
+For hard-sigmoid, sigmoid, tanh, relu6, relu and linear layers no block update can raise the energy, so sweeps descend
 monotonically. Updating all even layers and then all odd ones is the order of Scellier & Bengio's later
 code; a forward sweep from zero states is the feedforward pass; a backward sweep carries a nudge from the
 output to the first layer in one go; a symmetric sweep does both.

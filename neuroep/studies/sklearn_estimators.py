@@ -110,7 +110,7 @@ class EPClassifier(ClassifierMixin, _EPEstimator):
     hidden_layer_sizes : int or tuple of int
         Units of the hidden layers, at least one layer.
     activation : str
-        Of hidden units: ``"tanh"``, ``"hard-sigmoid"``, ``"relu"``, ``"relu6"`` or ``"linear"``.
+        Of hidden units: ``"tanh"``, ``"sigmoid"``, ``"hard-sigmoid"``, ``"relu"``, ``"relu6"`` or ``"linear"``.
     feedback : float
         Feedback gain γ, 0 < γ <= 1.
     epochs : int, optional

@@ -25,6 +25,7 @@ NUMPY: dict[Activation, Callable[[FloatArray], FloatArray]] = {
     Activation.TANH: np.tanh,
     Activation.RELU6: lambda u: np.clip(u, 0.0, 6.0),
     Activation.RELU: lambda u: np.maximum(u, 0.0),
+    Activation.SIGMOID: lambda u: 1.0 / (1.0 + np.exp(-u)),
 }
 
 
@@ -48,6 +49,7 @@ NETWORKS = [
     chain((6, 5, 4, 3), Activation.RELU6, Activation.RELU6),
     chain((4, 7, 1), Activation.TANH, Activation.LINEAR, Cost.HINGE),
     chain((4, 7, 2), Activation.RELU, Activation.RELU),
+    chain((4, 7, 2), Activation.SIGMOID),
     chain((4, 2)),
 ]
 

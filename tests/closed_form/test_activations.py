@@ -18,9 +18,11 @@ KINKS = {
     Activation.TANH: (),
     Activation.RELU6: (0.0, 6.0),
     Activation.RELU: (0.0,),
+    Activation.SIGMOID: (),
 }
 SMOOTH = np.array([-7.5, -2.0, -0.6, 0.3, 0.8, 1.4, 4.0, 5.9, 8.0])
-BOUNDS = {Activation.LINEAR: (-9.0, 9.0), Activation.RELU: (0.0, 9.0), Activation.TANH: (-1 + 1e-13, 1 - 1e-13)}
+BOUNDS = {Activation.LINEAR: (-9.0, 9.0), Activation.RELU: (0.0, 9.0), Activation.TANH: (-1 + 1e-13, 1 - 1e-13),
+          Activation.SIGMOID: (1e-13, 1 - 1e-13)}  # fmt: skip
 
 # those that are the same for every unit; diodes have halves: see test_resistive
 every_activation = pytest.mark.parametrize("code", list(RANGES), ids=lambda code: code.label)
@@ -30,6 +32,8 @@ def by_hand(code: Activation, u: float) -> float:
     """The definition, one number at a time."""
     if code is Activation.TANH:
         return (math.exp(u) - math.exp(-u)) / (math.exp(u) + math.exp(-u))
+    if code is Activation.SIGMOID:
+        return 1.0 / (1.0 + math.exp(-u))
     if code is Activation.LINEAR:
         return u
     highest = {Activation.HARD_SIGMOID: 1.0, Activation.RELU6: 6.0, Activation.RELU: math.inf}
@@ -59,7 +63,7 @@ def test_slope_is_zero_at_the_kinks(code: Activation) -> None:
 @every_activation
 def test_inverse_undoes_the_activation(code: Activation) -> None:
     low, high = (-3.0, 3.0) if code in BOUNDS else RANGES[code]
-    low = max(low, RANGES[code][0])
+    low, high = max(low, RANGES[code][0]), min(high, RANGES[code][1])
     inside = np.linspace(low, high, 41)[1:-1]
     np.testing.assert_allclose(inverse(code, activate(code, inside)), inside, rtol=1e-12, atol=1e-13)
 

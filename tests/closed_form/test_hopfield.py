@@ -24,6 +24,7 @@ INSIDE = {
     Activation.TANH: (-0.9, 0.9),
     Activation.RELU6: (0.05, 5.9),
     Activation.RELU: (0.05, 8.0),
+    Activation.SIGMOID: (0.05, 0.95),
 }
 
 

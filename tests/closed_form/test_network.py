@@ -50,7 +50,7 @@ def test_what_a_network_amounts_to() -> None:
 
 
 def test_labels_are_those_of_toml() -> None:
-    assert [a.label for a in Activation] == ["linear", "hard-sigmoid", "tanh", "relu6", "diodes", "relu"]
+    assert [a.label for a in Activation] == ["linear", "hard-sigmoid", "tanh", "relu6", "diodes", "relu", "sigmoid"]
     assert [c.label for c in Cost] == ["mse", "cross-entropy", "hinge", "squared-hinge"]
 
 

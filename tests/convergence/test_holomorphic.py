@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from problems import Problem, plan, problem, settle
+from problems import Problem, plan, problem, settle, slopes_of_the_cost
 from test_bias_in_beta import by_finite_differences, flat, smooth
 
 from neuroep.engines import Accumulation, Engine, create
@@ -56,6 +56,14 @@ def test_the_bias_vanishes_with_the_number_of_points(cost: Cost, feedback: float
     errors = [np.linalg.norm(estimate(engine, p, beta, points) - exact) for beta in betas]
     assert np.polyfit(np.log(betas), np.log(errors), 1)[0] == pytest.approx(points, abs=0.15)
     assert errors[-1] < 0.05 * np.linalg.norm(exact)
+
+
+@pytest.mark.parametrize("cost", [Cost.MSE, Cost.CROSS_ENTROPY])
+def test_the_sigmoid_is_holomorphic_too(cost: Cost) -> None:
+    """Eight points leave a bias of order β⁸; against finite differences of the settled cost."""
+    p = problem((4, 5, 4, 3), Activation.SIGMOID, cost=cost, feedback=0.5, batch=3)
+    found = estimate(create("reference"), p, 0.1, 8)
+    np.testing.assert_allclose(found, slopes_of_the_cost(p), rtol=1e-6, atol=1e-8)
 
 
 @every_problem

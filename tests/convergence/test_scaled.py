@@ -37,6 +37,7 @@ KINDS = [
     (A.HARD_SIGMOID, A.HARD_SIGMOID, C.MSE),
     (A.RELU6, A.RELU6, C.MSE),
     (A.RELU, A.RELU, C.MSE),
+    (A.SIGMOID, A.LINEAR, C.MSE),
     (A.TANH, A.LINEAR, C.HINGE),
     (A.HARD_SIGMOID, A.LINEAR, C.SQUARED_HINGE),
     (A.TANH, A.LINEAR, C.CROSS_ENTROPY),
@@ -123,12 +124,14 @@ def test_single_precision_keeps_its_digits(code: Activation, sigma: float) -> No
     wide, step = a.astype(np.longdouble), np.longdouble(sigma) * z.astype(np.longdouble)
 
     def rho(u: FloatArray) -> FloatArray:
+        if code is A.SIGMOID:
+            return 1 / (1 + np.exp(-u))
         return np.tanh(u) if code is A.TANH else activate(code, u)
 
     exact = (rho(wide + step) - rho(wide)) / np.longdouble(sigma)
     got = displaced(code, activate(code, a), a, z, sigma)
     assert got.dtype == np.float32
-    slack = 1e-5 if code is A.TANH else 1e-5 + 1e-6 / sigma * (np.abs(exact - z) > 1e-6) * (exact != 0)
+    slack = 1e-5 if code in (A.TANH, A.SIGMOID) else 1e-5 + 1e-6 / sigma * (np.abs(exact - z) > 1e-6) * (exact != 0)
     assert (np.abs(got - exact) <= slack * np.maximum(1.0, np.abs(z))).all()
 
 
@@ -138,8 +141,10 @@ def test_a_scale_below_the_float_range_is_the_limit(code: Activation, dtype: typ
     """σ = 0 leaves the derivative, z ρ'(a), with nothing undefined in it."""
     a = np.array([-7.0, -0.4, 0.3, 0.8, 5.0, 8.0], dtype=dtype)
     z = np.array([0.5, -0.5, 0.2, -1.5, 1.0, -1.0], dtype=dtype)
-    low, high = {A.LINEAR: (-9, 9), A.HARD_SIGMOID: (0, 1), A.RELU6: (0, 6), A.RELU: (0, 9), A.TANH: (0, 0)}[code]
-    slope = 1.0 - np.tanh(a.astype(np.float64)) ** 2 if code is A.TANH else (a > low) & (a < high)
+    wide = a.astype(np.float64)
+    boxes = {A.LINEAR: (-9, 9), A.HARD_SIGMOID: (0, 1), A.RELU6: (0, 6), A.RELU: (0, 9)}
+    smooth = {A.TANH: 1.0 / np.cosh(wide) ** 2, A.SIGMOID: 0.25 / np.cosh(0.5 * wide) ** 2}
+    slope = smooth[code] if code in smooth else (wide > boxes[code][0]) & (wide < boxes[code][1])
     np.testing.assert_allclose(displaced(code, activate(code, a), a, z, 0.0), z * slope, rtol=0, atol=1e-6)
 
 

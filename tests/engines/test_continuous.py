@@ -25,6 +25,7 @@ KINDS = [
     (A.HARD_SIGMOID, A.HARD_SIGMOID, C.MSE, 0.5),
     (A.RELU6, A.RELU6, C.MSE, 1.0),
     (A.RELU, A.RELU, C.MSE, 0.5),
+    (A.SIGMOID, A.LINEAR, C.MSE, 0.5),
     (A.TANH, A.LINEAR, C.CROSS_ENTROPY, 0.5),
     (A.HARD_SIGMOID, A.LINEAR, C.SQUARED_HINGE, 0.3),
 ]
@@ -36,7 +37,7 @@ EMBEDDED = [solver for solver in SOLVERS.values() if solver.adaptive]
 
 def drawn(kind: int, dtype: type, batch: int = 5) -> Problem:
     p = problem((6, 7, 5, 3), *KINDS[kind], batch=batch, dtype=dtype)
-    scale = p.x.dtype.type(1.0 if KINDS[kind][0] in (A.TANH, A.LINEAR) else 3.0)
+    scale = p.x.dtype.type(1.0 if KINDS[kind][0] in (A.TANH, A.LINEAR, A.SIGMOID) else 3.0)
     return p._replace(x=scale * p.x)
 
 

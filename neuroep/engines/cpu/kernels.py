@@ -56,13 +56,19 @@ def update_hidden(
 ) -> None:  # fmt: skip
     """s ← ρ(up + bias + gain·down) for a hidden layer; adds each row's squared change to `squares`."""
     one = bias.dtype.type(1.0)
-    low, high = one - one, bias.dtype.type(scalars.highest(code))
+    low, high, half = one - one, bias.dtype.type(scalars.highest(code)), bias.dtype.type(0.5)
     for r in range(rows):
         total = one - one
         base = r * n
         if code == scalars.TANH:
             for j in range(n):
                 new = math.tanh(up[base + j] + bias[j] + gain * down[base + j])
+                change = new - states[base + j]
+                total += change * change
+                states[base + j] = new
+        elif code == scalars.SIGMOID:
+            for j in range(n):
+                new = scalars.logistic(up[base + j] + bias[j] + gain * down[base + j], half)
                 change = new - states[base + j]
                 total += change * change
                 states[base + j] = new

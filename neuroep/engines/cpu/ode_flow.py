@@ -67,10 +67,13 @@ class Scratch(NamedTuple):
 @njit(cache=True, fastmath=FAST)
 def activate_into(code: int, count: int, inputs: FloatArray, out: FloatArray) -> None:
     """out ← ρ(inputs)."""
-    zero, high = inputs.dtype.type(0.0), inputs.dtype.type(scalars.highest(code))
+    zero, half, high = inputs.dtype.type(0.0), inputs.dtype.type(0.5), inputs.dtype.type(scalars.highest(code))
     if code == scalars.TANH:
         for i in range(count):
             out[i] = math.tanh(inputs[i])
+    elif code == scalars.SIGMOID:
+        for i in range(count):
+            out[i] = scalars.logistic(inputs[i], half)
     elif code == scalars.LINEAR:
         for i in range(count):
             out[i] = inputs[i]
@@ -81,14 +84,17 @@ def activate_into(code: int, count: int, inputs: FloatArray, out: FloatArray) ->
 
 @njit(cache=True, fastmath=FAST)
 def finish_layer(
-    rows: int, n: int, tanh_leak: bool, low: float, high: float, y: FloatArray, bias: FloatArray, out: FloatArray
+    rows: int, n: int, leak: int, low: float, high: float, y: FloatArray, bias: FloatArray, out: FloatArray
 ) -> None:  # fmt: skip
-    """out ← out + bias − leak(y), projected at the bounds; `out` holds the weighted sums and the nudge."""
+    """out ← out + bias − ρ⁻¹(y), projected at the bounds; `out` holds the weighted sums and the nudge.
+
+    `leak` is the activation whose inverse pulls back; in the membrane form, linear.
+    """
     zero = out.dtype.type(0.0)
     for r in range(rows):
         for j in range(n):
             here = y[r * n + j]
-            pull = out[r * n + j] + bias[j] - (math.atanh(here) if tanh_leak else here)
+            pull = out[r * n + j] + bias[j] - scalars.inverse(leak, here)
             outward = (here <= low and pull < zero) or (here >= high and pull > zero)
             out[r * n + j] = zero if outward else pull
 
@@ -167,6 +173,6 @@ def velocity(
         add_skips(circuit, k, active * n, False, states, starts, into)
         if k == depth and equation.nudged:
             nudge(circuit.cost, active, n, states[starts[k] :], samples.targets, samples.beta, scratch.ids, lo, into)
-        tanh_leak = circuit.activations[k] == scalars.TANH and not equation.membrane
-        finish_layer(active, n, tanh_leak, equation.low[k], equation.high[k], y[starts[k] :],
+        leak = scalars.LINEAR if equation.membrane else circuit.activations[k]
+        finish_layer(active, n, leak, equation.low[k], equation.high[k], y[starts[k] :],
                      circuit.biases[bias_starts[k] :], into)  # fmt: skip

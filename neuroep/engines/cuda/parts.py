@@ -183,6 +183,8 @@ def _scalars(kind: np.dtype[Any]) -> tuple[Any, Any, Any]:
         new = u
         if code == scalars.TANH:
             new = number(math.tanh(u))
+        elif code == scalars.SIGMOID:
+            new = scalars.logistic(u, number(0.5))
         elif code != scalars.LINEAR:
             new = scalars.clip(u, number(0), number(scalars.highest(code)))
         return new

@@ -1,8 +1,8 @@
 """Complex equilibria of a Hopfield network under complex nudges.
 
-Complex states are settled by the same block sweeps: s_k = ρ(W_kᵀ s_{k−1} + b_k + γ W_{k+1} s_{k+1}) with ρ linear or
-tanh; an output under the squared error s_L = (u + βy)/(1 + β); under a softmax read-out feedback β(y − ŷ), ŷ the
-complex softmax. Clipping isn't holomorphic, nor is a hinge.
+Complex states are settled by the same block sweeps: s_k = ρ(W_kᵀ s_{k−1} + b_k + γ W_{k+1} s_{k+1}) with ρ linear,
+tanh or sigmoid; an output under the squared error s_L = (u + βy)/(1 + β); under a softmax read-out feedback β(y − ŷ),
+ŷ the complex softmax. Clipping isn't holomorphic, nor is a hinge.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from neuroep.solvers.stopping import result_codes
 from neuroep.weights import FloatArray
 
 ComplexArray = NDArray[np.complexfloating]
-HOLOMORPHIC = (Activation.LINEAR, Activation.TANH)
+HOLOMORPHIC = (Activation.LINEAR, Activation.TANH, Activation.SIGMOID)
 SMOOTH_COSTS = (Cost.MSE, Cost.CROSS_ENTROPY)
 
 
@@ -68,6 +68,9 @@ def _activated(circuit: Circuit, k: int, inputs: ComplexArray, targets: FloatArr
             return powers
         nudged: ComplexArray = (inputs + beta[:, None] * targets) / (1.0 + beta[:, None])
         return nudged
+    if circuit.activations[k] == Activation.SIGMOID:
+        logistic: ComplexArray = 0.5 + 0.5 * np.tanh(0.5 * inputs)
+        return logistic
     return np.tanh(inputs) if circuit.activations[k] == Activation.TANH else inputs
 
 

@@ -16,6 +16,7 @@ exact at any nudge, and evaluated without a difference of nearly equal numbers:
 * linear: d = z;
 * tanh, s = tanh a, h = σz: tanh(a + h) − s = (1 − s²) tanh h / (1 + s tanh h), and so
   d = z · (tanh h)/h · (1 − s)(1 + s) / (1 + s tanh h), whose limit at σ = 0 is z ρ'(a);
+  the sigmoid is ½(1 + tanh a/2), and so likewise d = z · (tanh h)/h · s(1 − s) / (1 + (2s − 1) tanh h) with h = σz/2;
 * clipped to [l, u], c = clip(a), overshoot e = a − c: d = clip(z + e/σ, (l − c)/σ, (u − c)/σ).
 
 The output feels the nudge itself and isn't scaled, σ_D = 1. With e = γ W_Dᵀ d_{D−1} the squared error gives
@@ -92,6 +93,12 @@ def displaced(code: int, free: FloatArray, inputs: FloatArray, z: FloatArray, si
         share = np.divide(curve, h, out=np.ones_like(h), where=h != 0)
         bent: FloatArray = z * share * ((1 - free) * (1 + free)) / (1 + free * curve)
         return bent
+    if code == Activation.SIGMOID:
+        h = z.dtype.type(0.5 * small) * z
+        curve = np.tanh(h)
+        share = np.divide(curve, h, out=np.ones_like(h), where=h != 0)
+        logistic: FloatArray = z * share * (free * (1 - free)) / (1 + (free - (1 - free)) * curve)
+        return logistic
     low, high = RANGES[Activation(code)]
     inside = np.clip(inputs, low, high)
     with np.errstate(over="ignore"):  # a unit far beyond its bound, seen through a tiny σ

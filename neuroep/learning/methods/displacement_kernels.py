@@ -61,6 +61,22 @@ def update_tanh(n: int, sigma: float, z: FloatArray, s: FloatArray, d: FloatArra
 
 
 @njit(cache=True, fastmath=_FAST)
+def update_logistic(n: int, sigma: float, z: FloatArray, s: FloatArray, d: FloatArray) -> float:
+    """One row: d ← z (tanh h)/h s(1 − s)/(1 + (2s − 1) tanh h), h = σz/2; returns the squared change."""
+    one, half = d.dtype.type(1.0), d.dtype.type(0.5 * sigma)
+    total = one - one
+    for j in range(n):
+        h = half * z[j]
+        curve = math.tanh(h)
+        share = curve / h if h != 0 else one
+        new = z[j] * share * (s[j] * (one - s[j])) / (one + (s[j] - (one - s[j])) * curve)
+        change = new - d[j]
+        total += change * change
+        d[j] = new
+    return total
+
+
+@njit(cache=True, fastmath=_FAST)
 def update_clipped(n: int, low: float, high: float, sigma: float, z: FloatArray, a: FloatArray, d: FloatArray) -> float:
     """One row: d ← clip(z + e/σ, (l − c)/σ, (u − c)/σ); returns the squared change."""
     kind = d.dtype.type
@@ -170,6 +186,8 @@ def settle_rows(
                     nudge_output(circuit.cost, n, beta[ids[r]], a, targets[ids[r]], line)
                 if code == scalars.TANH:
                     squares[r] += update_tanh(n, sigma, line, s, row)
+                elif code == scalars.SIGMOID:
+                    squares[r] += update_logistic(n, sigma, line, s, row)
                 elif code == scalars.LINEAR:
                     squares[r] += update_linear(n, line, row)
                 else:
