@@ -11,8 +11,9 @@ from neuroep.equilibrium import Equilibrium
 from neuroep.learning.methods.base import SettledPhases
 from neuroep.learning.methods.estimators import Scheme, scheme
 from neuroep.learning.methods.phases import plans, settle_phases, step_keys
+from neuroep.learning.methods.samplewise import Draw, Slopes, difference_slopes, drawn_nudge, halves
 from neuroep.learning.traced import traced, traced_equilibrium
-from neuroep.ledger import Ledger
+from neuroep.ledger import Ledger, Phase
 from neuroep.recipe import Estimator, Phases
 from neuroep.rng import stream
 from neuroep.solvers.problems import check as refuse_clocked
@@ -64,6 +65,24 @@ class Difference:
         """See Reading."""
         rng = stream(self.seed, "traces", *settled.place)
         accumulate_gradient(self.engine, self.circuit, x, targets, *settled[:3], into, ledger, rng)
+
+    def slopes(self, x: FloatArray, draw: Draw, place: tuple[int | str, ...], ledger: Ledger) -> list[Slopes]:
+        """See Samplewise."""
+        nudges, keys = self.nudges(len(x), place), step_keys(self.circuit, self.plans.free, self.seed, *place)
+        drive = self.engine.drive(self.circuit, x, keys.drive, ledger, Phase.FREE)
+        free = self.engine.settle_free(self.circuit, drive, self.plans.free, keys.free, ledger, Phase.FREE)
+        targets = draw(free.output)
+        nudge = drawn_nudge(targets, nudges)
+        nudged = self.engine.settle_nudged(self.circuit, free, nudge, self.plans.nudged, keys.nudged, ledger)
+        if self.circuit.trace_bits:
+            rng = stream(self.seed, "traces", *place)
+            x = traced(self.circuit, 0, x, rng)
+            free, nudged = (traced_equilibrium(self.circuit, e, rng) for e in (free, nudged))
+        pairs = []
+        for k in range(1, self.circuit.last + 1):
+            first, second, slope = halves(nudged.states[k - 1], free.states[k - 1], nudges)
+            pairs.append((0.5 * (first + second), slope / float(self.circuit.reach[k]) * (first - second)))
+        return difference_slopes(self.circuit, x, pairs, free, targets)
 
     def nudges(self, batch: int, place: tuple[int | str, ...]) -> Scheme:
         """Return the nudges of a minibatch; only random signs differ from step to step."""

@@ -21,6 +21,7 @@ from neuroep.learning.methods.difference import Difference
 from neuroep.learning.methods.displacement import Displacements, free_inputs, refuse_hardware, settle_displacements
 from neuroep.learning.methods.estimators import Scheme
 from neuroep.learning.methods.phases import QUIET, sweep_plans
+from neuroep.learning.methods.samplewise import Draw, Slopes, difference_slopes, drawn_nudge, halves
 from neuroep.ledger import Event, Ledger, Phase
 from neuroep.recipe import Phases
 from neuroep.weights import FloatArray
@@ -109,11 +110,18 @@ def settle_displaced_phases(
     ledger: Ledger,
 ) -> tuple[Equilibrium, Displacements]:
     """Return the free equilibrium of a minibatch and its nudged copies' displacements; as `settle_phases`."""
+    return _settle(engine, circuit, x, lambda _: targets, plan, nudges, ledger)[:2]
+
+
+def _settle(
+    engine: Engine, circuit: Circuit, x: FloatArray, draw: Draw, plan: Plans, nudges: Scheme, ledger: Ledger
+) -> tuple[Equilibrium, Displacements, FloatArray]:
+    """The same with targets that the free outputs may decide, which are returned, too."""
     drive = engine.drive(circuit, x, QUIET.drive, ledger, Phase.FREE)
     free = engine.settle_free(circuit, drive, plan.free, QUIET.free, ledger, Phase.FREE)
-    nudge = Nudge(np.concatenate([targets] * (len(nudges.beta) // len(x))), nudges.beta)
+    targets = draw(free.output)
     settled = settle_displacements if engine.name == "reference" else compiled_displacements
-    return free, settled(circuit, free, nudge, plan.nudged, ledger)
+    return free, settled(circuit, free, drawn_nudge(targets, nudges), plan.nudged, ledger), targets
 
 
 class Displaced(Difference):
@@ -137,3 +145,13 @@ class Displaced(Difference):
     ) -> None:
         """See Reading."""
         accumulate_displacements(self.engine, self.circuit, x, targets, *settled[:3], into, ledger)
+
+    def slopes(self, x: FloatArray, draw: Draw, place: tuple[int | str, ...], ledger: Ledger) -> list[Slopes]:
+        """See Samplewise."""
+        nudges, pairs = self.nudges(len(x), place), []
+        free, nudged, targets = _settle(self.engine, self.circuit, x, draw, self.sweeps, nudges, ledger)
+        for k, d in enumerate(nudged.layers, start=1):
+            s, half = free.states[k - 1], 0.5 * float(self.circuit.reach[k])
+            first, second, slope = halves(d, np.zeros_like(s), nudges)
+            pairs.append((s + half * (first + second), slope * (first - second)))
+        return difference_slopes(self.circuit, x, pairs, free, targets)
