@@ -23,6 +23,7 @@ _HOMES = {
     "Network": "neuroep.network",
     "Weights": "neuroep.weights",
     "ablate": "neuroep.api",
+    "continual": "neuroep.api",
     "ep_gradients": "neuroep.api",
     "estimate_cost": "neuroep.api",
     "from_torch": "neuroep.bridges.torch_weights",
@@ -44,6 +45,7 @@ __all__ = [
     "NeuroepError",
     "Weights",
     "ablate",
+    "continual",
     "ep_gradients",
     "estimate_cost",
     "from_torch",
@@ -58,7 +60,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from neuroep.api import ablate, ep_gradients, estimate_cost, train
+    from neuroep.api import ablate, continual, ep_gradients, estimate_cost, train
     from neuroep.bridges.torch_network import network_of
     from neuroep.bridges.torch_weights import from_torch
     from neuroep.bridges.weights_file import load_weights, save_weights

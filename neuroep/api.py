@@ -16,16 +16,20 @@ from neuroep.data.loaders import without_loaders
 from neuroep.engines import create
 from neuroep.errors import BadInput
 from neuroep.hardware.device import Device, Ideal, refuse_below_least
+from neuroep.learning.keepers import Keeping
 from neuroep.learning.readings import ep_gradients as _gradients
 from neuroep.network import Network
 from neuroep.physics.known import refuse_without_limit
 from neuroep.recipe import WINDOW, Phases, Recipe
 from neuroep.report.ablation_figure import write_ablation_figure
+from neuroep.report.continual_figure import write_continual
 from neuroep.rng import stream
 from neuroep.specs import DeviceSpec, ModelSpec
 from neuroep.specs.catalogue import load_device, load_model
 from neuroep.studies.ablation import FIGURE, Study
 from neuroep.studies.ablation import ablate as _ablate
+from neuroep.studies.continual import Question
+from neuroep.studies.continual import continual as _continual
 from neuroep.studies.estimate import Estimate
 from neuroep.studies.estimate import estimate_cost as _estimate
 from neuroep.studies.rig import Rig, built, refuse_idle_threads
@@ -237,6 +241,71 @@ def ablate(
     folder = checks.path(out, "out")
     found = _ablate(study, folder, checks.flag(fresh, "fresh"))
     write_ablation_figure(found, folder / FIGURE)
+    return found
+
+
+def continual(
+    model: str | Path | ModelSpec,
+    tasks: int = 5,
+    method: str = "online-ewc",
+    gradient: str = "ep",
+    kind: str = "permuted",
+    device: str | Path | DeviceSpec = "ideal",
+    data: str | Path | None = None,
+    seeds: tuple[int, ...] = (0,),
+    epochs: int | None = None,
+    strength: float | None = None,
+    decay: float | None = None,
+    damping: float | None = None,
+    validation: float = 0.0,
+    engine: str = "auto",
+    threads: int = 1,
+    out: str | Path | None = None,
+) -> dict[str, Any]:
+    """Learn tasks one after another, and tell what is kept of the earlier ones.
+
+    Parameters
+    ----------
+    model, device, data, engine, threads
+        As for :func:`train`.
+    tasks, kind : int, str
+        How many: ``"permuted"`` inputs, or the classes ``"split"``.
+    method : str
+        ``"ewc"``, ``"online-ewc"``, ``"si"`` or ``"none"`` (:mod:`neuroep.learning.consolidation`).
+    gradient : str
+        ``"ep"``, or ``"backprop"`` on ideal weights.
+    seeds : tuple of int
+        One network each.
+    epochs : int, optional
+        Of each task, in place of the recipe's own.
+    strength, decay, damping : float, optional
+        λ of EWC or c of SI; γ of online EWC; ξ of SI. The method's own if left out.
+    validation : float
+        Share of the training set kept aside and read in place of the test set, to choose settings.
+    out : str or Path, optional
+        Folder for continual.json and continual.png, which take the place of what is there.
+
+    Returns
+    -------
+    dict
+        One row a seed, as ``neuroep continual --json`` prints them; docs/json.md describes the keys.
+
+    Raises
+    ------
+    BadInput
+        If something can't be used or doesn't fit.
+    Diverged
+        If a training leaves the finite range.
+    """
+    spec, keeping = _model(model), Keeping(method, strength, decay, damping)
+    question = Question(
+        model=spec, device=_device(device), keeping=keeping, data=_data(data, spec), gradient=gradient, kind=kind,
+        tasks=tasks, epochs=epochs, seeds=seeds, validation=validation, engine=engine, threads=threads,
+    )  # fmt: skip
+    folder = None if out is None else checks.path(out, "out")
+    found = _continual(question)
+    if folder is not None:
+        write_continual(found, folder)
     return found
 
 

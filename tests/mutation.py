@@ -34,6 +34,34 @@ class Defect(NamedTuple):
 
 DEFECTS = [
     Defect(
+        "the square of a sum of products counts each mixed product once",
+        "learning/fisher.py",
+        "total += 2.0 * ((a * other_a).T @ (b * other_b))",
+        "total += (a * other_a).T @ (b * other_b)",
+        "learning/test_consolidation.py",
+    ),
+    Defect(
+        "synaptic intelligence takes what was asked for before, not what has moved since",
+        "learning/consolidation.py",
+        "np.subtract(now, last, out=last)",
+        "np.subtract(last, now, out=last)",
+        "learning/test_consolidation.py",
+    ),
+    Defect(
+        "plain EWC pulls to the newest weights alone",
+        "learning/consolidation.py",
+        "found.append((total, star + share * (newest - star)))",
+        "found.append((total, newest.copy()))",
+        "learning/test_consolidation.py",
+    ),
+    Defect(
+        "forgetting counts the last task, which nothing came after",
+        "report/continual_summary.py",
+        "(a.max(axis=0) - a[-1])[:-1].mean()",
+        "(a.max(axis=0) - a[-1]).mean()",
+        "learning/test_continual_tasks.py",
+    ),
+    Defect(
         "the nudged output forgets to divide by 1 + β",
         "physics/costs.py",
         "return activate(activation, (inputs + b * targets) / (1.0 + b))",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from neuroep.commands.console import say, show_json, show_table
+from neuroep.commands.outputs import refuse_other_study
 
 #: What a life leaves.
 FILES = ("life.json", "life.png")
@@ -43,7 +44,7 @@ def act(options: argparse.Namespace) -> int:
     seeds = tuple(options.seed or [0])
     out = options.out or default_out("life", model.name)
     asked = {"model": model.name, "device": device.name, "from": options.source, "epochs": options.epochs}
-    check_out(out, asked | {"verify": options.verify}, seeds, options.force)
+    refuse_other_study(out, FILES, asked | {"verify": options.verify}, seeds, options.force, "life")
     found = lives(model, device, seeds, options.epochs, options.source, options.verify, _follow)
     make_folder(out)
     write_atomic(out / FILES[0], to_json(found))
@@ -54,22 +55,6 @@ def act(options: argparse.Namespace) -> int:
         show(found)
         say(f"{out}/: life.json, life.png")
     return 0
-
-
-def check_out(out: Path, asked: dict[str, Any], seeds: tuple[int, ...], force: bool) -> None:
-    """Refuse, before anything is computed, to write over files that aren't this life's."""
-    from neuroep.errors import BadInput
-    from neuroep.report.ownership import refuse_taken
-    from neuroep.report.store import first_difference
-
-    stored = refuse_taken(out, FILES, {*asked, "rows"}, force)
-    if stored is None or force:
-        return
-    rows = stored["rows"] if isinstance(stored["rows"], list) else []
-    kept = {key: stored[key] for key in asked} | {"seeds": [row.get("seed") for row in rows if isinstance(row, dict)]}
-    difference = first_difference(kept, asked | {"seeds": list(seeds)})
-    if difference:
-        raise BadInput(f"holds another life: {difference}", str(out), "another --out, or --force")
 
 
 def _follow(row: dict[str, Any]) -> None:

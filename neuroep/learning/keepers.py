@@ -102,7 +102,7 @@ class Forgetting:
 class Elastic:
     """Elastic weight consolidation: the Fisher information of each task, around where it ended."""
 
-    DEFAULTS: ClassVar[dict[str, float]] = {"strength": 10.0}
+    DEFAULTS: ClassVar[dict[str, float]] = {"strength": 25.0}
     ASKS_FISHER: ClassVar[bool] = True
 
     def __init__(self, strength: float) -> None:
@@ -128,7 +128,7 @@ class Elastic:
 class OnlineElastic(Elastic):
     """Online EWC: one running Fisher information, around where the newest task ended."""
 
-    DEFAULTS: ClassVar[dict[str, float]] = {"strength": 10.0, "decay": 0.9}
+    DEFAULTS: ClassVar[dict[str, float]] = {"strength": 25.0, "decay": 0.9}
 
     def __init__(self, strength: float, decay: float) -> None:
         super().__init__(strength)

@@ -78,6 +78,7 @@ def test_run(finished: Finished) -> None:
         ("neuroep check", ["check", "xor", "--device", "ecram", "--without", "granularity"]),
         ("neuroep life", ["life", "xor", "--device", "rram-hfo2", "--epochs", "1"]),
         ("neuroep ablate", ["ablate", "own.toml", "--device", "ecram", "--effects", "read-noise", "--epochs", "1"]),
+        ("neuroep continual", ["continual", "xor", "--tasks", "2", "--epochs", "1"]),
         ("neuroep settle", ["settle", "xor", "--samples", "2"]),
         ("neuroep bench", ["bench", "--model", "xor", "--steps", "1", "--threads", "1"]),
         ("neuroep bench settling|threads|growth|memory|cuda", ["bench", "memory"]),

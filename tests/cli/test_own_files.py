@@ -11,6 +11,7 @@ from calling import call, contents
 
 LIFE = ("life", "xor", "--device", "rram-hfo2", "--from", "ep", "--epochs", "1", "--out", "l")
 ABLATE = ("ablate", "xor", "--device", "rram-sb", "--effects", "write-noise", "--epochs", "1", "--out", "l")
+CONTINUAL = ("continual", "xor", "--tasks", "2", "--epochs", "1", "--out", "l")
 RUN = ("run", "xor", "--epochs", "1", "--no-backprop", "--out", "l")
 SETTLE = ("settle", "xor", "--samples", "2", "--plot", "l/f.png")
 LEVELS = ("device", "levels", "--levels", "8", "--g-min", "1uS", "--g-max", "2uS", "--out", "l/d.toml")
@@ -20,7 +21,7 @@ LEVELS = ("device", "levels", "--levels", "8", "--g-min", "1uS", "--g-max", "2uS
     ("argv", "name"),
     [
         (LIFE, "life.json"), (LIFE, "life.png"), (ABLATE, "ablation.json"), (ABLATE, "ablation.png"),
-        (SETTLE, "f.png"), (LEVELS, "d.toml"),
+        (CONTINUAL, "continual.json"), (CONTINUAL, "continual.png"), (SETTLE, "f.png"), (LEVELS, "d.toml"),
     ],
 )  # fmt: skip
 def test_a_file_of_mine_is_kept_unless_forced(tmp_path: Path, argv: tuple[str, ...], name: str) -> None:

@@ -1,0 +1,108 @@
+"""One data set as several tasks, learned one after the other.
+
+``permuted``: task 0 is the data set, every other one the same samples with their inputs in another order, drawn once
+a task (Goodfellow et al., ICLR 2014). ``split``: the classes in order, in as many parts as there are tasks, all on the
+same output units (Zenke et al., ICML 2017); the network isn't told which task it is asked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from neuroep import checks
+from neuroep.data.dataset import Dataset, Labels
+from neuroep.errors import BadInput
+from neuroep.rng import stream
+
+KINDS = ("permuted", "split")
+#: A study reads every task after every other.
+MOST_TASKS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Tasks:
+    """Tasks made of a data set, each made when it is asked for.
+
+    Attributes
+    ----------
+    dataset : Dataset
+        What they are made of.
+    kind : str
+        ``"permuted"`` or ``"split"``.
+    number : int
+        How many.
+    seed : int
+        Of the permutations.
+
+    Raises
+    ------
+    BadInput
+        If there is no such kind, or there are fewer than 2 tasks, or more than classes to split.
+    """
+
+    dataset: Dataset
+    kind: str
+    number: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        check_tasks(self.kind, self.number, self.dataset.classes)
+
+    def task(self, number: int) -> Dataset:
+        """Return one task, counted from 0: training and test set, with the labels and classes of the whole.
+
+        Raises
+        ------
+        BadInput
+            If a part of the classes has no samples to learn from or to test.
+        """
+        whole = self.dataset
+        if self.kind == "permuted":
+            if not number:
+                return whole
+            order = stream(self.seed, "permutation", number).permutation(whole.x_train.shape[1])
+            return replace(whole, x_train=whole.x_train[:, order], x_test=whole.x_test[:, order])
+        classes = np.array_split(np.arange(whole.classes), self.number)[number]
+        train, test = (np.flatnonzero(np.isin(labels, classes)) for labels in (whole.y_train, whole.y_test))
+        if not (len(train) and len(test)):
+            names = ", ".join(map(str, classes))
+            raise BadInput(f"no samples of class {names} to train or to test", f"data {whole.name}", "fewer tasks")
+        return _rows(whole, whole.x_train, whole.y_train, train, whole.x_test, whole.y_test, test)
+
+
+def check_tasks(kind: str, number: int, classes: int) -> None:
+    """Refuse kinds of tasks that there aren't, and numbers of tasks that can't be.
+
+    Raises
+    ------
+    BadInput
+        Naming what there is.
+    """
+    checks.one_of(kind, KINDS, "kind of tasks", "--kind")
+    checks.whole(number, "--tasks", 2, MOST_TASKS, "task(s)")
+    if kind == "split" and number > classes:
+        raise BadInput(f"{number} tasks of {classes} classes", "--tasks", f"2 to {classes} with --kind split")
+
+
+def kept_aside(dataset: Dataset, share: float, seed: int) -> Dataset:
+    """Return a data set whose test set is a share of the training set, for choosing settings without the test set.
+
+    Raises
+    ------
+    BadInput
+        If nothing is left to train on.
+    """
+    rows = stream(seed, "validation").permutation(len(dataset.x_train))
+    kept = max(1, round(share * len(rows)))
+    if kept >= len(rows):
+        raise BadInput(f"a share of {share:g}", "--validation", "some samples left to train on")
+    x, y = dataset.x_train, dataset.y_train
+    return _rows(dataset, x, y, rows[kept:], x, y, rows[:kept])
+
+
+def _rows(
+    dataset: Dataset, x: np.ndarray, y: Labels, train: Labels, x_test: np.ndarray, y_test: Labels, test: Labels
+) -> Dataset:
+    return replace(dataset, x_train=x[train], y_train=y[train], x_test=x_test[test], y_test=y_test[test])
