@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from neuroep import checks
-from neuroep.data.dataset import Dataset, Labels
+from neuroep.data.dataset import Dataset, FloatInputs, Labels
 from neuroep.errors import BadInput
 from neuroep.rng import stream
 
@@ -50,26 +50,34 @@ class Tasks:
     def __post_init__(self) -> None:
         check_tasks(self.kind, self.number, self.dataset.classes)
 
-    def task(self, number: int) -> Dataset:
-        """Return one task, counted from 0: training and test set, with the labels and classes of the whole.
+    def train(self, number: int) -> tuple[FloatInputs, Labels]:
+        """Return what a task, counted from 0, is learned from: inputs and labels, those of the whole.
 
         Raises
         ------
         BadInput
-            If a part of the classes has no samples to learn from or to test.
+            If its classes have no samples.
         """
-        whole = self.dataset
+        return self._part(number, self.dataset.x_train, self.dataset.y_train)
+
+    def test(self, number: int) -> tuple[FloatInputs, Labels]:
+        """Return what a task is judged by, likewise."""
+        return self._part(number, self.dataset.x_test, self.dataset.y_test)
+
+    def _part(self, number: int, x: FloatInputs, y: Labels) -> tuple[FloatInputs, Labels]:
         if self.kind == "permuted":
             if not number:
-                return whole
-            order = stream(self.seed, "permutation", number).permutation(whole.x_train.shape[1])
-            return replace(whole, x_train=whole.x_train[:, order], x_test=whole.x_test[:, order])
-        classes = np.array_split(np.arange(whole.classes), self.number)[number]
-        train, test = (np.flatnonzero(np.isin(labels, classes)) for labels in (whole.y_train, whole.y_test))
-        if not (len(train) and len(test)):
+                return x, y
+            order = stream(self.seed, "permutation", number).permutation(x.shape[1])
+            return np.ascontiguousarray(x[:, order]), y
+        classes = np.array_split(np.arange(self.dataset.classes), self.number)[number]
+        rows = np.flatnonzero(np.isin(y, classes))
+        if not len(rows):
             names = ", ".join(map(str, classes))
-            raise BadInput(f"no samples of class {names} to train or to test", f"data {whole.name}", "fewer tasks")
-        return _rows(whole, whole.x_train, whole.y_train, train, whole.x_test, whole.y_test, test)
+            raise BadInput(
+                f"no samples of class {names} to train or to test", f"data {self.dataset.name}", "fewer tasks"
+            )
+        return x[rows], y[rows]
 
 
 def check_tasks(kind: str, number: int, classes: int) -> None:
@@ -98,11 +106,5 @@ def kept_aside(dataset: Dataset, share: float, seed: int) -> Dataset:
     kept = max(1, round(share * len(rows)))
     if kept >= len(rows):
         raise BadInput(f"a share of {share:g}", "--validation", "some samples left to train on")
-    x, y = dataset.x_train, dataset.y_train
-    return _rows(dataset, x, y, rows[kept:], x, y, rows[:kept])
-
-
-def _rows(
-    dataset: Dataset, x: np.ndarray, y: Labels, train: Labels, x_test: np.ndarray, y_test: Labels, test: Labels
-) -> Dataset:
-    return replace(dataset, x_train=x[train], y_train=y[train], x_test=x_test[test], y_test=y_test[test])
+    x, y, train, test = dataset.x_train, dataset.y_train, rows[kept:], rows[:kept]
+    return replace(dataset, x_train=x[train], y_train=y[train], x_test=x[test], y_test=y[test])

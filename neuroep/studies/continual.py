@@ -23,7 +23,6 @@ from neuroep.learning.keepers import KEEPERS, Keeper, Keeping, keeper_of
 from neuroep.learning.methods.backprop import Backprop
 from neuroep.learning.trainer import Epoch, Progress, Samples, Trainer
 from neuroep.ledger import Ledger, Phase
-from neuroep.network import Network
 from neuroep.physics.known import refuse_other, refuse_without_limit
 from neuroep.recipe import SGD, Recipe
 from neuroep.report.continual_summary import scores
@@ -230,7 +229,8 @@ def learned(question: Question, seed: int, listener: Callable[[str], Listener] =
     untrained = _accuracies(learner, tasks)
     matrix = []
     for number in range(question.tasks):
-        heard, train = listener(f"task {number + 1} of {question.tasks}"), _samples(rig.network, tasks, number)[0]
+        heard = listener(f"task {number + 1} of {question.tasks}")
+        train = samples_of(rig.network, tasks.dataset, *tasks.train(number))
         try:
             learner.learn(train, number, lambda epoch, heard=heard: heard.epoch(job, epoch, epochs))  # type: ignore[misc]
         except Diverged as error:
@@ -250,18 +250,9 @@ def _tasks(question: Question, seed: int) -> Tasks:
     return Tasks(dataset, question.kind, question.tasks, seed)
 
 
-def _samples(network: Network, tasks: Tasks, number: int) -> tuple[Samples, Samples]:
-    """A task's training samples and those it is judged by."""
-    task = tasks.task(number)
-    return (
-        samples_of(network, task, task.x_train, task.y_train),
-        samples_of(network, task, task.x_test, task.y_test),
-    )
-
-
 def _accuracies(learner: Learner, tasks: Tasks) -> list[float]:
-    network = learner.rig.network
-    return [learner.accuracy(_samples(network, tasks, number)[1]) for number in range(tasks.number)]
+    network, numbers = learner.rig.network, range(tasks.number)
+    return [learner.accuracy(samples_of(network, tasks.dataset, *tasks.test(number))) for number in numbers]
 
 
 def _events(ledger: Ledger) -> dict[str, dict[str, int]]:

@@ -101,9 +101,23 @@ def test_the_page_on_trouble_runs(capsys: pytest.CaptureFixture[str]) -> None:
     assert recorded.endswith(" ()")
 
 
+def test_the_page_on_continual_learning_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    (code,) = (code for _, code in blocks(page("docs/continual.md"), "python"))
+    exec(compile(code, "docs/continual.md", "exec"), {})
+    assert capsys.readouterr().out.startswith("[[0.")
+    lines = [line for line in commands("docs/continual.md") if not line.endswith(".json")]
+    assert len(lines) > 3
+    for line in lines:
+        build_parser().parse_args(shlex.split(line, comments=True)[1:])
+
+
 @pytest.mark.parametrize(
     "name",
-    [*PAGES, "docs/modules.md", "docs/troubleshooting.md", "docs/index.md", "docs/json.md", "examples/README.md"],
+    [
+        *PAGES,
+        *(f"docs/{own}.md" for own in ("modules", "troubleshooting", "continual", "index", "json")),
+        "examples/README.md",
+    ],
 )
 def test_links_and_scripts_are_there(name: str) -> None:
     text, folder = page(name), (ROOT / name).parent

@@ -21,29 +21,28 @@ def whole() -> Dataset:
 
 def test_the_first_permuted_task_is_the_data_and_others_move_columns(whole: Dataset) -> None:
     tasks = Tasks(whole, "permuted", 3, seed=1)
-    assert tasks.task(0).x_train.tolist() == whole.x_train.tolist()
+    assert tasks.train(0)[0].tolist() == whole.x_train.tolist()
     orders = []
     for number in (1, 2):
-        task = tasks.task(number)
-        order = (task.x_train[0] - whole.x_train[0, 0]).astype(int)
+        (x, y), (x_test, _) = tasks.train(number), tasks.test(number)
+        order = (x[0] - whole.x_train[0, 0]).astype(int)
         assert sorted(order) == list(range(6))
-        assert task.x_train.tolist() == whole.x_train[:, order].tolist()
-        assert task.x_test.tolist() == whole.x_test[:, order].tolist()
-        assert (task.y_train == whole.y_train).all()
+        assert x.tolist() == whole.x_train[:, order].tolist()
+        assert x_test.tolist() == whole.x_test[:, order].tolist()
+        assert (y == whole.y_train).all()
         orders.append(tuple(order))
     assert len({tuple(range(6)), *orders}) == 3
-    assert tasks.task(1).x_train.tolist() == Tasks(whole, "permuted", 9, seed=1).task(1).x_train.tolist()
-    assert tasks.task(1).x_train.tolist() != Tasks(whole, "permuted", 3, seed=2).task(1).x_train.tolist()
+    first = tasks.train(1)[0].tolist()
+    assert first == Tasks(whole, "permuted", 9, seed=1).train(1)[0].tolist()
+    assert first != Tasks(whole, "permuted", 3, seed=2).train(1)[0].tolist()
 
 
 def test_classes_are_split_in_order(whole: Dataset) -> None:
-    tasks = [Tasks(whole, "split", 2, seed=0).task(number) for number in (0, 1)]
-    assert [sorted(set(task.y_train.tolist())) for task in tasks] == [[0, 1, 2], [3, 4]]
-    for task in tasks:
-        assert task.classes == 5
-        assert (task.x_train[:, 0] // 10 % 5 == task.y_train).all()
-        assert (task.x_test[:, 0] // 10 % 5 == task.y_test).all()
-    assert sum(len(task.x_train) for task in tasks) == 20
+    tasks = Tasks(whole, "split", 2, seed=0)
+    assert [sorted(set(tasks.train(number)[1].tolist())) for number in (0, 1)] == [[0, 1, 2], [3, 4]]
+    for x, y in (tasks.train(0), tasks.train(1), tasks.test(0), tasks.test(1)):
+        assert (x[:, 0] // 10 % 5 == y).all()
+    assert sum(len(tasks.train(number)[0]) for number in (0, 1)) == 20
 
 
 @pytest.mark.parametrize(
@@ -64,7 +63,7 @@ def test_a_part_of_the_classes_without_samples_is_refused() -> None:
     y = np.array([0, 1, 2, 2])
     data = from_arrays((np.eye(4), y, np.eye(4)[:3], np.array([0, 1, 1])))
     with pytest.raises(BadInput, match=r"class 2.*fewer tasks"):
-        Tasks(data, "split", 3, 0).task(2)
+        Tasks(data, "split", 3, 0).test(2)
 
 
 def test_what_is_kept_aside_is_of_the_training_set(whole: Dataset) -> None:

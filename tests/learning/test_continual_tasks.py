@@ -72,12 +72,11 @@ def test_without_a_method_tasks_are_trainings_one_after_another() -> None:
     mounted = rig.mount(rig.initial_weights())
     tasks = Tasks(load_data("digits"), "permuted", 2, 0)
     for number, seed in enumerate((0, noise_key(0, "task", 1))):
-        task = tasks.task(number)
-        samples = samples_of(rig.network, task, task.x_train, task.y_train)
+        samples = samples_of(rig.network, tasks.dataset, *tasks.train(number))
         orders = shuffled(len(samples.x), rig.recipe.training.batch_size, seed)
         replace(rig, seed=seed).trainer(mounted, samples, orders).run(Progress.fresh(rig.initial_weights()))
-    ends = [rig.evaluate(mounted, samples_of(rig.network, task, task.x_test, task.y_test)).accuracy
-            for task in map(tasks.task, (0, 1))]  # fmt: skip
+    tests = (samples_of(rig.network, tasks.dataset, *tasks.test(number)) for number in (0, 1))
+    ends = [rig.evaluate(mounted, samples).accuracy for samples in tests]
     assert found["rows"][0]["accuracy"][-1] == ends
 
 
