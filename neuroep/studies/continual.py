@@ -95,6 +95,9 @@ class Question:
         refuse_idle_threads(self.engine, self.threads, "--threads")
         if not 0.0 <= self.validation < 1.0:
             raise BadInput(f"a share of {self.validation:g}", "--validation", "0 <= share < 1")
+        if not self.device.is_hardware and self.device.name != IDEAL:
+            raise BadInput(f"{self.device.name!r} only has prices, and nothing is priced", "--device",
+                           "ideal, or a profile that says what hardware does")  # fmt: skip
         if self.gradient == "backprop":
             self._refuse_beside_backprop()
 
@@ -110,10 +113,10 @@ class Question:
     def recipe(self) -> Recipe:
         """Return the model's recipe for the device, as it is for each task: all of its epochs, and samples."""
         whole = self.model.recipe(self.device) if self.device.is_hardware else self.model.overridden(IDEAL)
-        own = whole.training if self.gradient == "ep" else whole.backprop
-        epochs = own.epochs if self.epochs is None else self.epochs
-        training = replace(own, epochs=epochs, validation=0.0, patience=0)
-        return replace(whole, training=training)
+        if self.gradient == "backprop":  # nothing settles
+            whole = Recipe(training=whole.backprop)
+        epochs = whole.training.epochs if self.epochs is None else self.epochs
+        return replace(whole, training=replace(whole.training, epochs=epochs, validation=0.0, patience=0))
 
     def rig(self, seed: int) -> Rig:
         """Return what the tasks of a seed are learned on."""
@@ -122,10 +125,10 @@ class Question:
 
     def head(self) -> dict[str, Any]:
         """Return what was asked, as the JSON object and its figure's title have it."""
-        device = self.device.name if self.device.is_hardware else IDEAL
         settings = {"strength": None, "decay": None, "damping": None} | self.keeping.settings()
         return {
-            "model": self.model.name, "device": device, "method": self.keeping.method, "gradient": self.gradient,
+            "model": self.model.name, "device": self.device.name, "data": self.data,
+            "method": self.keeping.method, "gradient": self.gradient,
             "kind": self.kind, "tasks": self.tasks, "epochs": self.recipe().training.epochs, **settings,
             "validation": self.validation,
         }  # fmt: skip
@@ -222,7 +225,7 @@ def learned(question: Question, seed: int, listener: Callable[[str], Listener] =
     Diverged
         If a task's training leaves the finite range.
     """
-    rig, job = question.rig(seed), Job(question.gradient, question.head()["device"], seed)
+    rig, job = question.rig(seed), Job(question.gradient, question.device.name, seed)
     tasks = _tasks(question, seed)
     began, weights, epochs = time.perf_counter(), rig.initial_weights(), rig.recipe.training.epochs
     learner = Learner(question, rig, rig.mount(weights), keeper_of(question.keeping))
@@ -277,6 +280,6 @@ def continual(question: Question, listener: Callable[[str], Listener] = lambda _
         If a task's training leaves the finite range.
     """
     check(question)
-    jobs = [Job(question.gradient, question.head()["device"], seed) for seed in question.seeds]
+    jobs = [Job(question.gradient, question.device.name, seed) for seed in question.seeds]
     listener("").started(jobs, dict.fromkeys(jobs, question.tasks * question.recipe().training.epochs))
     return question.head() | {"rows": [learned(question, seed, listener) for seed in question.seeds]}

@@ -146,6 +146,7 @@ def test_fisher_information_is_counted_apart() -> None:
         ("--gradient backprop --engine cpu", ["--engine", "without effect"]),
         ("--gradient backprop --threads 2", ["--threads"]),
         ("--device ecam", ["'ecam'", "did you mean 'ecram'"]),
+        ("--device gpu-h100", ["'gpu-h100'", "only has prices", "ideal"]),
         ("--epochs 0", ["--epochs", "1 or more"]),
         ("--seed 3 3", ["--seed", "once"]),
         ("--validation 1", ["--validation", "share < 1"]),
@@ -196,6 +197,18 @@ def test_what_cannot_be_kept_is_said_before_data_are_read(
     assert (called.status == 0) == (said == ""), called.err
     assert said in called.err
     assert Path("c").exists() == (said == "")
+
+
+def test_backprop_reads_nothing_of_the_phases(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Continual EP learns at every sweep, without a gradient's reading: backprop must not go that way."""
+    monkeypatch.chdir(tmp_path)
+    found = []
+    for estimator in ("continual", "centered"):
+        text = MODEL.format(cost="mse", estimator=estimator, method="accumulated")
+        Path("m.toml").write_text(text, encoding="utf-8")
+        called = call("continual", "m.toml", "--tasks", "2", "--epochs", "1", "--gradient", "backprop", "--json")
+        found.append(called.json["rows"][0]["accuracy"])
+    assert found[0] == found[1]
 
 
 def test_a_resistive_network_is_refused_by_ewc_and_kept_by_si(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
