@@ -128,7 +128,7 @@ class Elastic:
 class OnlineElastic(Elastic):
     """Online EWC: one running Fisher information, around where the newest task ended."""
 
-    DEFAULTS: ClassVar[dict[str, float]] = {"strength": 25.0, "decay": 0.9}
+    DEFAULTS: ClassVar[dict[str, float]] = {"strength": 25.0, "decay": 1.0}
 
     def __init__(self, strength: float, decay: float) -> None:
         super().__init__(strength)

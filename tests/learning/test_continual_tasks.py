@@ -258,3 +258,10 @@ def test_samples_kept_aside_are_read_in_place_of_the_test_set() -> None:
     assert tested["rows"][0]["accuracy"] != aside["rows"][0]["accuracy"]
     share = aside["rows"][0]["accuracy"][0][0] * round(0.2 * len(load_data("digits").x_train))
     assert share == pytest.approx(round(share))
+
+
+def test_split_classes_that_never_came_up_are_not_named() -> None:
+    """The same outputs for all tasks: after 0 and 1 have been learned, nothing is called 2 to 9."""
+    found = continual(question(kind="split", tasks=5, epochs=10))["rows"][0]
+    assert found["accuracy"][0][0] > 0.9
+    assert max(found["accuracy"][0][1:]) < 0.2
