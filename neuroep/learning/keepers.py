@@ -142,7 +142,7 @@ class OnlineElastic(Elastic):
 class Synaptic:
     """Synaptic intelligence: each weight's share in what the tasks' costs have fallen by."""
 
-    DEFAULTS: ClassVar[dict[str, float]] = {"strength": 0.8, "damping": 0.01}
+    DEFAULTS: ClassVar[dict[str, float]] = {"strength": 0.5, "damping": 0.01}
     ASKS_FISHER: ClassVar[bool] = False
 
     def __init__(self, strength: float, damping: float) -> None:
