@@ -57,8 +57,8 @@ def smep_fast(
 
 
 def sdmep(
-    module: nn.Module, lr: float = 2e-2, cost: str | CostFunction = "cross-entropy", bound: float | None = None,
-    beta: float = 0.1, share: float = 0.25,
+    module: nn.Module, lr: float = 3e-2, cost: str | CostFunction = "cross-entropy", bound: float | None = None,
+    beta: float = 0.1, share: float = 0.125,
 ) -> EPOptimizer:  # fmt: skip
     """Return EP with Dion: low-rank orthonormal updates with error feedback, of which there is no Newton–Schulz.
 
