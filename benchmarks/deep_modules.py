@@ -16,20 +16,13 @@ import resource
 import time
 
 import torch
+from modules_training import accuracy
 from torch import Tensor, nn
 
 from neuroep.data import load_data
 from neuroep.modules.costs import mse
 from neuroep.modules.deep import deep_mlp
 from neuroep.modules.gradients import ep_gradients
-
-
-def accuracy(module: nn.Module, x: Tensor, y: Tensor) -> float:
-    """Return the share of samples named right."""
-    with torch.inference_mode():
-        return float(
-            sum((module(a).argmax(1) == b).sum() for a, b in zip(x.split(1000), y.split(1000), strict=True)) / len(x)
-        )
 
 
 def compared(module: nn.Module, x: Tensor, y: Tensor, nudge: float, estimator: str) -> str:
