@@ -1,7 +1,7 @@
 """Fashion-MNIST by EP on torch modules beside backprop: same module, seeds, order, Adam, cross-entropy.
 
     python benchmarks/modules_training.py                                   # 784-256-10, 10 epochs, 3 seeds: 3 minutes
-    python benchmarks/modules_training.py --network 784-512-256-10 --seeds 0
+    python benchmarks/modules_training.py --network 784-512-256-10 --beta 0.01
     python benchmarks/modules_training.py --network "1000 x 128" --samples 10000 --epochs 1 --seeds 0 --rate 0.03
 
 The test set is read once, after the last epoch. Then, at random and at trained weights, the least cosine over
@@ -65,6 +65,7 @@ def least_cosine(module: nn.Module, x: Tensor, y: Tensor, beta: float, sweeps: i
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--network", choices=list(NETWORKS), default="784-256-10")
+    parser.add_argument("--methods", nargs="+", choices=["backprop", "ep"], default=["backprop", "ep"])
     parser.add_argument("--samples", type=int, default=60_000)
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--rate", type=float, default=1e-3)
@@ -77,7 +78,7 @@ def main() -> None:
     x, y, x_test, y_test = (torch.from_numpy(a) for a in (data.x_train, data.y_train, data.x_test, data.y_test))
     x, y = x[: options.samples], y[: options.samples]
     last: nn.Module | None = None
-    for method in ("backprop", "ep"):
+    for method in options.methods:
         reached = []
         for seed in options.seeds:
             last = trained(

@@ -155,7 +155,7 @@ DEFECTS = [
     Defect(
         "an alternating nudge keeps its sign",
         "modules/optimizer.py",
-        "self._back = replace(scheme, beta=-scheme.beta) if alternating else scheme",
+        "self._back = replace(scheme, beta=-scheme.nudge) if alternating else scheme",
         "self._back = scheme",
         "modules/test_optimizer.py",
     ),

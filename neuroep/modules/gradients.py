@@ -53,7 +53,7 @@ def ep_gradients(
     *,
     cost: str | CostFunction = "mse",
     estimator: str = "centered",
-    beta: float | Tensor = 0.1,
+    beta: float | Tensor | None = None,
     relative: bool = False,
     sweeps: int | None = None,
     tolerance: float | None = None,

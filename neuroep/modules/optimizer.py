@@ -54,7 +54,7 @@ class EPOptimizer(torch.optim.Optimizer):
         if alternating and scheme.estimator != "one-sided":
             raise BadInput(f"alternating signs of the {scheme.estimator} estimator", "alternating", "one-sided")
         self._module, self._updates, self._scheme = module, tuple(updates), scheme
-        self._back = replace(scheme, beta=-scheme.beta) if alternating else scheme
+        self._back = replace(scheme, beta=-scheme.nudge) if alternating else scheme
         self._transforms, self._steps = tuple(transforms), 0
         groups = [group for update in updates for group in update.param_groups]
         _require_each_once(each(cut(module)), [p for group in groups for p in group["params"]])

@@ -24,7 +24,7 @@ VECTORS = 1e-3
 
 def smep(
     module: nn.Module, lr: float = 5e-3, cost: str | CostFunction = "cross-entropy", bound: float | None = None,
-    beta: float = 0.1, sweeps: int = 4,
+    beta: float = 0.01, sweeps: int = 4,
 ) -> EPOptimizer:  # fmt: skip
     """Return EP with Muon: centered nudges that settle, and orthogonal updates by ``torch.optim.Muon``.
 
@@ -49,7 +49,7 @@ def smep(
 
 def smep_fast(
     module: nn.Module, lr: float = 5e-3, cost: str | CostFunction = "cross-entropy", bound: float | None = None,
-    beta: float = 0.1,
+    beta: float = 0.01,
 ) -> EPOptimizer:  # fmt: skip
     """Return EP with Muon, one nudge of alternating sign a step, and one sweep. Parameters as for :func:`smep`."""
     scheme = Scheme(cost, "one-sided", beta)
@@ -58,7 +58,7 @@ def smep_fast(
 
 def sdmep(
     module: nn.Module, lr: float = 3e-2, cost: str | CostFunction = "cross-entropy", bound: float | None = None,
-    beta: float = 0.1, share: float = 0.125,
+    beta: float = 0.01, share: float = 0.125,
 ) -> EPOptimizer:  # fmt: skip
     """Return EP with Dion: low-rank orthonormal updates with error feedback, of which there is no Newton–Schulz.
 
@@ -76,7 +76,7 @@ def sdmep(
 
 def local_ep(
     module: nn.Module, lr: float = 5e-3, cost: str | CostFunction = "cross-entropy", bound: float | None = None,
-    beta: float = 0.1, sweeps: int | None = None,
+    beta: float = 0.01, sweeps: int | None = None,
 ) -> EPOptimizer:  # fmt: skip
     """Return EP with Muon whose blocks all settle at once, each from its neighbours' last states alone.
 
@@ -93,7 +93,7 @@ def local_ep(
 
 def natural_ep(
     module: nn.Module, lr: float = 1e-4, cost: str | CostFunction = "cross-entropy", kind: str = "kronecker",
-    beta: float = 0.1,
+    beta: float = 0.01,
 ) -> EPOptimizer:  # fmt: skip
     """Return EP whose matrices descend along gradients whitened by their Fisher information.
 

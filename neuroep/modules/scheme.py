@@ -26,8 +26,9 @@ class Scheme:
         sample.
     estimator : str
         ``"centered"`` (±β) or ``"one-sided"``.
-    beta : float or Tensor of shape (batch,)
-        Nudging of each sample; one-sided takes negative ones, too.
+    beta : float or Tensor of shape (batch,), optional
+        Nudging of each sample; one-sided takes negative ones, too. 0.01 unless given, of a Hopfield energy, which takes
+        differences of states, 0.1.
     relative : bool
         Whether `beta` is the share of a sample's outputs that nudging moves them by at first, β = beta ‖s_L‖ /
         ‖∂C/∂s_L‖: states of deep stacks, which move together, stay near the free ones at any cost and depth.
@@ -47,7 +48,7 @@ class Scheme:
 
     cost: str | CostFunction = "mse"
     estimator: str = "centered"
-    beta: float | Tensor = 0.1
+    beta: float | Tensor | None = None
     relative: bool = False
     sweeps: int | None = None
     tolerance: float | None = None
@@ -65,7 +66,7 @@ class Scheme:
             checks.number(self.tolerance, "tolerance", 0.0)
         checks.flag(self.relative, "relative")
         checks.flag(self.local, "local")
-        given = torch.as_tensor(self.beta)
+        given = torch.as_tensor(self.nudge)
         if not bool(torch.isfinite(given).all()) or bool((given == 0).any()):
             raise BadInput(f"β = {self.beta}", "beta", "finite numbers other than 0")
 
@@ -78,6 +79,11 @@ class Scheme:
             raise BadInput("layers of a Hopfield energy, which are local as they are", "local", "False")
         if self.feedback is not None:
             checks.number(self.feedback, "feedback", 1e-6, 1.0)
+
+    @property
+    def nudge(self) -> float | Tensor:
+        """β, the default where none is given."""
+        return (0.01 if self.energy == "prediction" else 0.1) if self.beta is None else self.beta
 
     @property
     def most_sweeps(self) -> int:
@@ -101,5 +107,5 @@ class Scheme:
 
     def rows(self, reach: Tensor) -> Tensor:
         """Return β of each sample, from what a relative nudge of it is measured by."""
-        rows = torch.as_tensor(self.beta, dtype=reach.dtype, device=reach.device).expand(len(reach))
+        rows = torch.as_tensor(self.nudge, dtype=reach.dtype, device=reach.device).expand(len(reach))
         return rows * reach if self.relative else rows
