@@ -347,8 +347,8 @@ def ep_gradients(
 def ep_gradients(
     network: nn.Module, /, x: Tensor, y: Tensor, *, cost: str | CostFunction = "mse", estimator: str = "centered",
     beta: float | Tensor | None = None, relative: bool = False, sweeps: int | None = None,
-    tolerance: float | None = None,
-    local: bool = False, energy: str = "prediction", feedback: float | None = None, accumulate: bool = False,
+    tolerance: float | None = None, local: bool = False, energy: str = "prediction", feedback: float | None = None,
+    accumulate: bool = False,
 ) -> Settling: ...  # fmt: skip
 
 
