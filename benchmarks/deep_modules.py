@@ -22,22 +22,16 @@ from torch import Tensor, nn
 from neuroep.data import load_data
 from neuroep.modules.costs import mse
 from neuroep.modules.deep import deep_mlp
+from neuroep.modules.fidelity import fidelity
 from neuroep.modules.gradients import ep_gradients
+from neuroep.modules.scheme import Scheme
 
 
 def compared(module: nn.Module, x: Tensor, y: Tensor, nudge: float, estimator: str) -> str:
     """Return the least cosine with backprop's gradient over all layers, and the least and largest ratio of norms."""
-    wanted = torch.autograd.grad(mse(module(x), y).mean(), list(module.parameters()))
-    ep_gradients(module, x, y, beta=nudge, relative=True, estimator=estimator)
-    cosines, ratios = [], []
-    for parameter, slope in zip(module.parameters(), wanted, strict=True):
-        assert parameter.grad is not None
-        found, slope = parameter.grad.flatten().double(), slope.flatten().double()
-        cosines.append(float(found @ slope / (found.norm() * slope.norm())))
-        ratios.append(float(found.norm() / slope.norm()))
-    return (
-        f"{estimator:10} least cosine {min(cosines):.7f}, norms {min(ratios):.5f} to {max(ratios):.5f} times backprop's"
-    )
+    found = fidelity(module, x, y, Scheme(estimator=estimator, beta=nudge, relative=True))
+    norms = f"{min(found.ratio):.5f} to {max(found.ratio):.5f} times backprop's"
+    return f"{estimator:10} least cosine {found.least:.7f}, norms {norms}"
 
 
 def main() -> None:

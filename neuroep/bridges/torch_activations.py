@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import nn
 
 from neuroep.physics.activations import Activation
 
+#: How torch makes each activation; linear needs no module.
+_MODULES: dict[Activation, Callable[[], nn.Module]] = {
+    Activation.HARD_SIGMOID: lambda: nn.Hardtanh(0.0, 1.0), Activation.RELU6: nn.ReLU6, Activation.RELU: nn.ReLU,
+    Activation.TANH: nn.Tanh, Activation.SIGMOID: nn.Sigmoid,
+}  # fmt: skip
+
 
 def module_of(activation: Activation) -> nn.Module | None:
     """Return a new torch module of an activation; None for linear."""
-    if activation is Activation.HARD_SIGMOID:
-        return nn.Hardtanh(0.0, 1.0)
-    if activation in (Activation.RELU6, Activation.RELU):
-        return nn.ReLU6() if activation is Activation.RELU6 else nn.ReLU()
-    if activation in (Activation.TANH, Activation.SIGMOID):
-        return nn.Tanh() if activation is Activation.TANH else nn.Sigmoid()
-    return None
+    make = _MODULES.get(activation)
+    return None if make is None else make()
 
 
 def name_of(module: nn.Module) -> str:

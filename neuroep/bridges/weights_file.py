@@ -81,8 +81,7 @@ def load_weights(path: str | os.PathLike[str], network: Network | None = None, j
     UnknownName
         If there is no such job.
     """
-    file = checks.path(path, "path")
-    file = file / "weights.safetensors" if file.is_dir() else file
+    file = _file_of(path)
     if network is not None:
         checks.instance(network, Network, "network")
     tensors = _of_job(_read(file), checks.text(job, "job"), str(file))
@@ -97,6 +96,12 @@ def load_weights(path: str | os.PathLike[str], network: Network | None = None, j
     return weights
 
 
+def _file_of(path: str | os.PathLike[str]) -> Path:
+    """Return the weights' file of a run's folder, or the file itself."""
+    file = checks.path(path, "path")
+    return file / "weights.safetensors" if file.is_dir() else file
+
+
 def jobs_of(path: str | os.PathLike[str]) -> tuple[str, ...]:
     """Return which trainings a run's folder or file holds, ``method/device/seed``, sorted.
 
@@ -105,8 +110,7 @@ def jobs_of(path: str | os.PathLike[str]) -> tuple[str, ...]:
     BadInput
         If there is no such file, it is damaged, or it holds none.
     """
-    file = checks.path(path, "path")
-    file = file / "weights.safetensors" if file.is_dir() else file
+    file = _file_of(path)
     found = {name.rpartition("/")[0] for name in _read(file)}
     if not found:
         raise BadInput("no weights", str(file), "those of a finished run")

@@ -14,11 +14,10 @@ from weakref import WeakKeyDictionary
 from torch import Tensor, fx, nn
 
 from neuroep.errors import BadInput
-from neuroep.modules.tracing import graph_of, hooked, looks, refuse_modes, refuse_random, uncompiled
+from neuroep.modules.tracing import Seen, graph_of, hooked, refuse_modes, refuse_random, remembered, uncompiled
 
-#: Parts of modules that were traced, each with what was looked at; a module that has changed since is traced anew. What
-#: is kept holds the module's parts and never the module itself, and goes with it.
-_SEEN: WeakKeyDictionary[nn.Module, tuple[object, tuple[_Part, ...] | None]] = WeakKeyDictionary()
+#: Parts of modules that were traced.
+_SEEN: Seen[tuple[_Part, ...] | None] = WeakKeyDictionary()
 
 
 class Block(NamedTuple):
@@ -76,7 +75,8 @@ def _parts(module: nn.Module, name: str) -> Iterator[_Part]:
             assert child is not None
             yield from _parts(child, f"{name}.{key}" if name else key)
         return
-    parts = None if next(module.children(), None) is None else _traced_parts(module, name)
+    traced = next(module.children(), None) is not None
+    parts = remembered(_SEEN, module, lambda part: _traced_parts(part, name)) if traced else None
     if parts is None:
         parts = (_Part("", module, tuple(p for p in module.parameters() if p.requires_grad)),)
     for part in parts:
@@ -84,15 +84,12 @@ def _parts(module: nn.Module, name: str) -> Iterator[_Part]:
 
 
 def _traced_parts(module: nn.Module, name: str) -> tuple[_Part, ...] | None:
-    """Return the parts of a module's graph, None where it has none; as they were found last, if nothing has changed."""
-    found, seen = looks(module), _SEEN.get(module)
-    if seen is None or found is None or seen[0] != found:
-        graph = graph_of(module)
-        if graph is not None:
-            refuse_random(graph, name)
-        seen = found, None if graph is None else tuple(_segments(graph))
-        _SEEN[module] = seen
-    return seen[1]
+    """Return the parts of a module's graph, None where it has none."""
+    graph = graph_of(module)
+    if graph is None:
+        return None
+    refuse_random(graph, name)
+    return tuple(_segments(graph))
 
 
 def _segments(graph: fx.GraphModule) -> Iterator[_Part]:

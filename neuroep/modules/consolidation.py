@@ -26,7 +26,7 @@ Fill = Callable[[nn.Module, Tensor, Tensor, str], object]
 
 
 def ep_fill(module: nn.Module, x: Tensor, y: Tensor, cost: str) -> object:
-    """Fill ``.grad`` by EP, centered, β = 0.1, one sweep."""
+    """Fill ``.grad`` by EP as :func:`neuroep.modules.gradients.ep_gradients` does by default."""
     return ep_gradients(module, x, y, cost=cost)
 
 

@@ -14,11 +14,16 @@ from neuroep.errors import BadInput
 CostFunction = Callable[[Tensor, Tensor], Tensor]
 
 
+def wanted(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Return y of the outputs' shape, of class labels one-hot."""
+    if targets.is_floating_point():
+        return targets
+    return functional.one_hot(targets, outputs.shape[-1]).to(outputs.dtype)
+
+
 def mse(outputs: Tensor, targets: Tensor) -> Tensor:
     """½ Σ (s − y)², with y of the outputs' shape, or class labels."""
-    if not targets.is_floating_point():
-        targets = functional.one_hot(targets, outputs.shape[-1]).to(outputs.dtype)
-    return 0.5 * (outputs - targets).square().flatten(1).sum(1)
+    return 0.5 * (outputs - wanted(outputs, targets)).square().flatten(1).sum(1)
 
 
 def cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:

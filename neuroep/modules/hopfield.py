@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from neuroep.errors import BadInput
 from neuroep.modules.activations import LINEAR, Activation
-from neuroep.modules.costs import CostFunction, cost_slope, cross_entropy, mse
+from neuroep.modules.costs import CostFunction, cost_slope, cross_entropy, mse, wanted
 from neuroep.modules.layers import Layers
 from neuroep.modules.rows import scaled, squares
 
@@ -115,7 +115,7 @@ def sweep(
             for above, pull, gain in zip(received, back, net.gains, strict=False)
         ]
         if not net.readout:
-            inputs[-1] = scaled(inputs[-1] + scaled(_wanted(inputs[-1], targets), beta), 1.0 / (1.0 + beta))
+            inputs[-1] = scaled(inputs[-1] + scaled(wanted(inputs[-1], targets), beta), 1.0 / (1.0 + beta))
         moved_to = [activation.function(value) for activation, value in zip(net.activations, inputs, strict=True)]
     return moved_to if differentiable else [state.detach() for state in moved_to]
 
@@ -125,12 +125,6 @@ def _slope(cost: CostFunction, outputs: Tensor, targets: Tensor, differentiable:
         return cost_slope(cost, outputs.detach(), targets)[1]
     (slope,) = torch.autograd.grad(cost(outputs, targets).sum(), outputs, create_graph=True)
     return slope
-
-
-def _wanted(outputs: Tensor, targets: Tensor) -> Tensor:
-    if targets.is_floating_point():
-        return targets
-    return nn.functional.one_hot(targets, outputs.shape[-1]).to(outputs.dtype)
 
 
 def settle(
@@ -165,9 +159,7 @@ def energy(net: Hopfield, x: Tensor, states: Sequence[Tensor]) -> Tensor:
     return total
 
 
-def slopes(
-    net: Hopfield, x: Tensor, states: Sequence[Tensor], coefficients: Tensor
-) -> dict[nn.Parameter, Tensor]:  # fmt: skip
+def slopes(net: Hopfield, x: Tensor, states: Sequence[Tensor], coefficients: Tensor) -> dict[nn.Parameter, Tensor]:
     """Return Σ_rows coefficient · ∂E/∂θ / γ^{D−1}, whose difference between phases is β ∂C/∂θ."""
     weights = [
         scaled(state, -coefficients * (gain / net.gains[-1])) for gain, state in zip(net.gains, states, strict=True)

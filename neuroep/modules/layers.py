@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from neuroep.errors import BadInput
 from neuroep.modules.activations import ALLOWED, Activation, activation_of
-from neuroep.modules.tracing import graph_of, looks, refuse_modes, refuse_random, uncompiled
+from neuroep.modules.tracing import Seen, graph_of, refuse_modes, refuse_random, remembered, uncompiled
 
 #: Modules that carry states on without units of their own. In eval mode batch norm and dropout are linear.
 _CARRIERS = (
@@ -30,7 +30,7 @@ _FUNCTIONS = {
 #: Products are linear where one factor is a number or a parameter.
 _PRODUCTS = {operator.mul, operator.truediv, torch.mul, torch.div}
 _METHODS = {"add", "sub", "flatten", "view", "reshape", "size", "dim", "unflatten", "permute", "transpose"}
-_SEEN: WeakKeyDictionary[nn.Module, tuple[object, Layers]] = WeakKeyDictionary()
+_SEEN: Seen[Layers] = WeakKeyDictionary()
 
 
 class Layers(NamedTuple):
@@ -76,18 +76,14 @@ def layers_of(module: nn.Module) -> Layers:
         raise BadInput(f"a {type(module).__name__}", "module", "a torch.nn.Module")
     module = uncompiled(module)
     refuse_modes(module)
-    found, seen = looks(module), _SEEN.get(module)
-    if seen is None or found is None or seen[0] != found:
-        graph = graph_of(module)
-        if graph is None:
-            raise BadInput("code that torch.fx can't follow", f"module {type(module).__name__}", "energy='prediction'")
-        refuse_random(graph, "")
-        seen = found, _layers(graph)
-        _SEEN[module] = seen
-    return seen[1]
+    return remembered(_SEEN, module, _layers)
 
 
-def _layers(graph: fx.GraphModule) -> Layers:
+def _layers(module: nn.Module) -> Layers:
+    graph = graph_of(module)
+    if graph is None:
+        raise BadInput("code that torch.fx can't follow", f"module {type(module).__name__}", "energy='prediction'")
+    refuse_random(graph, "")
     nodes = list(graph.graph.nodes)
     entry = next(node for node in nodes if node.op == "placeholder")
     output = next(node for node in nodes if node.op == "output").args[0]

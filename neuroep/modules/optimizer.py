@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from neuroep.equilibrium import ResultCode
 from neuroep.errors import BadInput, Diverged
-from neuroep.modules.blocks import cut
+from neuroep.modules.blocks import Block, cut
 from neuroep.modules.gradients import Settling, gradients
 from neuroep.modules.scheme import Scheme
 from neuroep.modules.transforms.base import Transform, each
@@ -82,19 +82,18 @@ class EPOptimizer(torch.optim.Optimizer):
         """
         blocks = cut(self._module)
         if self._steps == 0:
-            self._bound()
+            self._bound(blocks)
         found = gradients(self._module, x, target, self._scheme if self._steps % 2 == 0 else self._back)
         _require_finite(found)
         for transform in self._transforms:
             transform.gradients(blocks)
         for update in self._updates:
             update.step()
-        self._bound()
+        self._bound(blocks)
         self._steps += 1
         return found
 
-    def _bound(self) -> None:
-        blocks = cut(self._module)
+    def _bound(self, blocks: Sequence[Block]) -> None:
         for transform in self._transforms:
             transform.weights(blocks)
 

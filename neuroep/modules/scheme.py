@@ -69,7 +69,6 @@ class Scheme:
         given = torch.as_tensor(self.nudge)
         if not bool(torch.isfinite(given).all()) or bool((given == 0).any()):
             raise BadInput(f"β = {self.beta}", "beta", "finite numbers other than 0")
-
         self._require_effect()
 
     def _require_effect(self) -> None:

@@ -5,10 +5,18 @@ What can't be followed has no graph: code that depends on values, parts with hoo
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+from weakref import WeakKeyDictionary
+
 from torch import fx, nn
 
 from neuroep.errors import BadInput
 
+T = TypeVar("T")
+#: What was made of modules, each with what was looked at then. It must hold a module's parts and never the module
+#: itself, and goes with it.
+Seen = WeakKeyDictionary[nn.Module, tuple[object, T]]
 #: What every module has, and attributes that can be compared.
 _EMPTY, _PLAIN = frozenset(nn.Module().__dict__), (bool, int, float, str, type(None), tuple)
 _NORMS = (nn.modules.batchnorm._BatchNorm,)
@@ -47,6 +55,15 @@ def looks(module: nn.Module) -> object:
                 return None
             found.append((name, value))
     return found
+
+
+def remembered(seen: Seen[T], module: nn.Module, make: Callable[[nn.Module], T]) -> T:
+    """Return what is made of a module; as it was made last, if nothing that a trace depends on has changed."""
+    found, kept = looks(module), seen.get(module)
+    if kept is None or found is None or kept[0] != found:
+        kept = found, make(module)
+        seen[module] = kept
+    return kept[1]
 
 
 def refuse_random(graph: fx.GraphModule, name: str) -> None:
