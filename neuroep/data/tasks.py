@@ -94,6 +94,21 @@ def check_tasks(kind: str, number: int, classes: int) -> None:
         raise BadInput(f"{number} tasks of {classes} classes", "--tasks", f"2 to {classes} with --kind split")
 
 
+def validation_rows(samples: int, share: float, seed: int, where: str) -> tuple[Labels, Labels]:
+    """Return which samples are left to train on, and which are kept aside; `where` is what asked for the share.
+
+    Raises
+    ------
+    BadInput
+        If nothing is left to train on.
+    """
+    rows = stream(seed, "validation").permutation(samples)
+    kept = max(1, round(share * samples))
+    if kept >= samples:
+        raise BadInput(f"a validation share of {share}", where, "some samples left to train on")
+    return rows[kept:], rows[:kept]
+
+
 def kept_aside(dataset: Dataset, share: float, seed: int) -> Dataset:
     """Return a data set whose test set is a share of the training set, for choosing settings without the test set.
 
@@ -102,9 +117,6 @@ def kept_aside(dataset: Dataset, share: float, seed: int) -> Dataset:
     BadInput
         If nothing is left to train on.
     """
-    rows = stream(seed, "validation").permutation(len(dataset.x_train))
-    kept = max(1, round(share * len(rows)))
-    if kept >= len(rows):
-        raise BadInput(f"a share of {share:g}", "--validation", "some samples left to train on")
-    x, y, train, test = dataset.x_train, dataset.y_train, rows[kept:], rows[:kept]
+    x, y = dataset.x_train, dataset.y_train
+    train, test = validation_rows(len(x), share, seed, "--validation")
     return replace(dataset, x_train=x[train], y_train=y[train], x_test=x[test], y_test=y[test])

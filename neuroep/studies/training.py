@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuroep.data import Dataset, check_inputs
-from neuroep.errors import BadInput, Remark, printable
+from neuroep.data.tasks import validation_rows
+from neuroep.errors import Remark, printable
 from neuroep.hardware.device import Mounted, effective_weights
 from neuroep.learning.trainer import Epoch, Progress, Samples
 from neuroep.ledger import Ledger
@@ -197,11 +198,7 @@ def samples_of(network: Network, dataset: Dataset, x: NDArray[np.float32], label
 
 
 def _split(samples: Samples, share: float, seed: int) -> tuple[Samples, Samples]:
-    shuffled = stream(seed, "validation").permutation(len(samples.x))
-    kept = max(1, round(share * len(shuffled)))
-    if kept >= len(shuffled):
-        raise BadInput(f"a validation share of {share}", "training.validation", "some samples left to train on")
-    train, validation = shuffled[kept:], shuffled[:kept]
+    train, validation = validation_rows(len(samples.x), share, seed, "training.validation")
     return _taken(samples, train), _taken(samples, validation)
 
 
