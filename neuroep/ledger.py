@@ -40,6 +40,14 @@ class Event(IntEnum):
     PULSE_DOWN = 11  # programming pulses that lower conductances of coupling k
     ACCUMULATION = 12  # digital accumulators of coupling k added to
     SKIP = 13  # rows for which a skip brought layer k the states of another
+    SPIKE = 14  # spikes that layer k sent, 0 being the input
+    SYNOP = 15  # spikes that arrived at synapses of coupling k, up or down
+    ACTIVE = 16  # units of layer k, steps and rows in which the unit sent or got a spike
+    IDLE = 17  # likewise, in which it did neither
+    LEARN = 18  # synapses of coupling k that a learning engine went through, summed over epochs
+    MESSAGE = 19  # messages by which cores were told of spikes of layer k
+    HOP = 20  # hops of these messages from tile to tile
+    BARRIER = 21  # entry 0: time steps, summed over rows; a run in spikes counts them in place of sweeps
 
 
 class Ledger(NamedTuple):
@@ -94,11 +102,14 @@ class Ledger(NamedTuple):
         Returns
         -------
         dict
-            ``array_read`` whole-coupling reads; ``synop`` one weight times one state; ``dac`` line drives;
-            ``adc`` line reads; ``neuron_update``; ``layer_update`` (all units of a layer at once);
-            ``contrast_mac`` local products; ``weight_write``; ``pulse``, and of these ``pulse_up`` and ``pulse_down``;
-            ``accumulation``; ``state_move`` one
-            state that a skip brought to another layer; ``pulse_slot``; ``sweep``; ``sample``.
+            ``array_read`` whole-coupling reads; ``synop`` one weight times one state, or one spike at one
+            synapse; ``dac`` line drives; ``adc`` line reads; ``neuron_update``; ``layer_update`` (all units of
+            a layer at once); ``contrast_mac`` local products; ``weight_write``; ``pulse``, and of these
+            ``pulse_up`` and ``pulse_down``; ``accumulation``; ``state_move`` one state that a skip brought to
+            another layer; ``pulse_slot``; ``sweep``; ``sample``. In place of ``neuron_update`` and ``sweep``,
+            a run in spikes has ``neuron_active`` and ``neuron_idle``, one unit in one step with and without a
+            spike, and ``barrier``, one step; it also has ``spike``, ``message``, ``hop``, and
+            ``learning_update``, one synapse.
         """
         sizes = np.asarray(self.sizes, dtype=np.int64)
         synapses = np.concatenate([[0], sizes[:-1] * sizes[1:]])
@@ -106,7 +117,7 @@ class Ledger(NamedTuple):
         up, down = count[Event.READ_UP], count[Event.READ_DOWN]
         found = {
             "array_read": up + down,
-            "synop": (up + down) * synapses,
+            "synop": (up + down) * synapses + count[Event.SYNOP],
             "dac": count[Event.LINE],
             "adc": count[Event.CONVERSION],
             "neuron_update": count[Event.NEURON] * sizes,
@@ -121,5 +132,12 @@ class Ledger(NamedTuple):
             "pulse_slot": count[Event.PULSE_SLOT],
             "sweep": count[Event.SWEEP],
             "sample": count[Event.SAMPLE],
+            "spike": count[Event.SPIKE],
+            "neuron_active": count[Event.ACTIVE],
+            "neuron_idle": count[Event.IDLE],
+            "learning_update": count[Event.LEARN],
+            "message": count[Event.MESSAGE],
+            "hop": count[Event.HOP],
+            "barrier": count[Event.BARRIER],
         }
         return {name: int(values.sum()) for name, values in found.items()}

@@ -28,6 +28,13 @@ PRICED_EVENTS = (
     "pulse_slot",
     "sweep",
     "sample",
+    "spike",
+    "neuron_active",
+    "neuron_idle",
+    "learning_update",
+    "message",
+    "hop",
+    "barrier",
 )
 """The names of :meth:`neuroep.ledger.Ledger.events`; pulses have one price, or one up and one down."""
 

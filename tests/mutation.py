@@ -34,6 +34,13 @@ class Defect(NamedTuple):
 
 DEFECTS = [
     Defect(
+        "operations of spikes are counted in place of those of reads",
+        "ledger.py",
+        '"synop": (up + down) * synapses + count[Event.SYNOP],',
+        '"synop": np.where(count[Event.SYNOP] > 0, count[Event.SYNOP], (up + down) * synapses),',
+        "cost/test_spike_events.py",
+    ),
+    Defect(
         "the square of a sum of products counts each mixed product once",
         "learning/fisher.py",
         "total += 2.0 * ((a * other_a).T @ (b * other_b))",
