@@ -129,6 +129,24 @@ def counter_normal(key: int, rows: NDArray[np.integer], read: int, units: int, p
     return normal_of(hashed(low, high, np.arange(units, dtype=np.uint32)))
 
 
+def counter_uniform(key: int, rows: NDArray[np.integer], units: int) -> NDArray[np.float64]:
+    """Return numbers in [0, 1) by key, row and unit alone: multiples of 2^−24, exact in every float type.
+
+    Parameters
+    ----------
+    key : int
+        From :func:`noise_key`.
+    rows : ndarray of int, shape (batch,)
+        Row of each sample in the whole minibatch.
+    units : int
+        Numbers a row.
+    """
+    keys = combine(np.full(len(rows), key, dtype=np.uint64), rows)[:, None]
+    low, high = (keys & np.uint64(0xFFFFFFFF)).astype(np.uint32), (keys >> np.uint64(32)).astype(np.uint32)
+    whole = hashed(low, high, np.arange(units, dtype=np.uint32)) >> np.uint32(8)
+    return whole.astype(np.float64) * 2.0**-24
+
+
 def hashed(low: NDArray[np.uint32], high: NDArray[np.uint32], unit: NDArray[np.uint32]) -> NDArray[np.uint32]:
     """Return 32 random bits: the finaliser lowbias32 (C. Wellons, 2018) of a Weyl sequence, keyed before and within."""
     h = low + unit * np.uint32(WEYL)

@@ -141,6 +141,10 @@ def show_model(spec: ModelSpec) -> None:
 
 def _settling(phases: Phases) -> str:
     """How the phases settle, in words."""
+    if phases.spiking:
+        steps = f"{phases.free_sweeps} free steps, {phases.nudged_sweeps} nudged, read off the last {phases.window}"
+        rates = f"relaxation {phases.relaxation:g}, leak {phases.leak:g}, peak {phases.peak:g}"
+        return f"{phases.solver} spikes, {steps}, {rates}"
     if not phases.in_time:
         orders = phases.free_order.value, phases.nudged_order.value
         sweeps = f"{phases.free_sweeps} free sweeps ({orders[0]}), {phases.nudged_sweeps} nudged ({orders[1]})"

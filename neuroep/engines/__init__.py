@@ -1,17 +1,45 @@
-"""Where settling runs: `reference` defines, `cpu` is fast, `cuda` is for NVIDIA GPUs. Same names, same numbers."""
+"""Where settling runs: `reference` defines, `cpu` is fast, `cuda` is for NVIDIA GPUs. Same names, same numbers.
+
+`spiking` settles by spikes, whose rates come near the same numbers.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from neuroep import checks
-from neuroep.engines.base import Accumulation, Courses, Engine, How, Keys, Nudge, Plan, Plans
+from neuroep.engines.base import Accumulation, Courses, Engine, How, Keys, Nudge, Plan, Plans, Settlings
+from neuroep.recipe import SWEEPS, Encoder, Order, Phases
 
-NAMES = ("auto", "cpu", "cuda", "reference")
-#: Those that share blocks of samples out among threads.
-THREADED = ("auto", "cpu")
+NAMES = ("auto", "cpu", "cuda", "reference", "spiking")
+#: Those that share samples out among threads.
+THREADED = ("auto", "cpu", "spiking")
+#: Those that settle by spikes alone.
+SPIKING = ("spiking",)
+#: Steps of the free and of a nudged phase, where a recipe of sweeps is carried out by spikes.
+STEPS = 100, 60
 
 
-def create(name: str = "auto", threads: int | None = None) -> Engine:
-    """Return an engine by name; `auto` is `cpu`.
+def phases_on(engine: str, phases: Phases) -> Phases:
+    """Return how phases run on an engine: as they are, or by spikes where there are only spikes and a recipe of sweeps.
+
+    Parameters
+    ----------
+    engine : str
+        A name.
+    phases : Phases
+        Of a recipe.
+    """
+    if engine not in SPIKING or phases.solver != SWEEPS:
+        return phases
+    return replace(
+        phases, solver=Encoder.INTEGRATE_AND_FIRE.value, free_order=Order.FORWARD, nudged_order=Order.BACKWARD,
+        free_sweeps=STEPS[0], nudged_sweeps=STEPS[1], tolerance=0.0,
+    )  # fmt: skip
+
+
+def create(name: str = "auto", threads: int | None = None, phases: Phases | None = None) -> Engine:
+    """Return an engine by name; `auto` is `cpu`, for phases that settle by spikes `spiking`.
 
     Raises
     ------
@@ -26,6 +54,10 @@ def create(name: str = "auto", threads: int | None = None) -> Engine:
         from neuroep.engines.reference import ReferenceEngine
 
         return ReferenceEngine()
+    if name == "spiking" or (name == "auto" and phases is not None and phases.spiking):
+        from neuroep.engines.spiking.engine import SpikingEngine
+
+        return SpikingEngine(threads)
     if name == "cuda":
         from neuroep.engines.cuda.engine import CudaEngine
 
@@ -35,4 +67,18 @@ def create(name: str = "auto", threads: int | None = None) -> Engine:
     return CpuEngine(threads)
 
 
-__all__ = ["NAMES", "THREADED", "Accumulation", "Courses", "Engine", "How", "Keys", "Nudge", "Plan", "Plans", "create"]
+__all__ = [
+    "NAMES",
+    "THREADED",
+    "Accumulation",
+    "Courses",
+    "Engine",
+    "How",
+    "Keys",
+    "Nudge",
+    "Plan",
+    "Plans",
+    "Settlings",
+    "create",
+    "phases_on",
+]

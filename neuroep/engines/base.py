@@ -15,6 +15,7 @@ from neuroep.errors import BadInput, NotAvailable
 from neuroep.ledger import Ledger, Phase
 from neuroep.physics import scalars
 from neuroep.solvers.plan import ContinuousPlan
+from neuroep.solvers.spikes import Spikes, Spiking
 from neuroep.weights import FloatArray, Weights
 
 
@@ -43,8 +44,8 @@ class Plans(NamedTuple):
     nudged: Plan
 
 
-How = Plan | ContinuousPlan
-"""How one phase settles: by block sweeps, or in continuous time."""
+How = Plan | ContinuousPlan | Spikes
+"""How one phase settles: by block sweeps, in continuous time, or by spikes."""
 
 
 class Courses(NamedTuple):
@@ -52,6 +53,10 @@ class Courses(NamedTuple):
 
     free: ContinuousPlan
     nudged: ContinuousPlan
+
+
+Settlings = Plans | Courses | Spiking
+"""How the free and the nudged phases settle, in any of these ways."""
 
 
 class Nudge(NamedTuple):
@@ -105,6 +110,24 @@ def unknown(circuit: Circuit, engine: str, energies: Sequence[int] = scalars.PHY
         if missing:
             return f"the {engine} engine has no {what} of code {missing[0]}: use --engine reference"
     return None
+
+
+def no_spikes(how: How, engine: str) -> str | None:
+    """Return that an engine has no spikes, where a plan is made of them; None where it isn't."""
+    return f"spikes on the {engine} engine: use --engine spiking or brian2" if isinstance(how, Spikes) else None
+
+
+def by_sweeps(plan: How, engine: str) -> Plan:
+    """Return a plan of block sweeps as such.
+
+    Raises
+    ------
+    NotAvailable
+        If it is another.
+    """
+    if isinstance(plan, Plan):
+        return plan
+    raise NotAvailable(no_spikes(plan, engine) or "a plan in continuous time")
 
 
 def refuse_unknown(circuit: Circuit, engine: str) -> None:
@@ -182,7 +205,7 @@ class Engine(Protocol):
         ...
 
     def phases(
-        self, circuit: Circuit, x: FloatArray, plans: Plans | Courses, nudge: Nudge, keys: Keys, ledger: Ledger
+        self, circuit: Circuit, x: FloatArray, plans: Settlings, nudge: Nudge, keys: Keys, ledger: Ledger
     ) -> tuple[Equilibrium, Equilibrium]:
         """Drive, settle free and settle nudged: what the three calls give, one after another."""
         ...
@@ -219,7 +242,7 @@ class Engine(Protocol):
 
 
 def phases_in_turn(
-    engine: Engine, circuit: Circuit, x: FloatArray, plans: Plans | Courses, nudge: Nudge, keys: Keys, ledger: Ledger
+    engine: Engine, circuit: Circuit, x: FloatArray, plans: Settlings, nudge: Nudge, keys: Keys, ledger: Ledger
 ) -> tuple[Equilibrium, Equilibrium]:
     """Drive, settle free and settle nudged by an engine's three calls."""
     drive = engine.drive(circuit, x, keys.drive, ledger, Phase.FREE)

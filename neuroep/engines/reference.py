@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from neuroep.circuit import Circuit, keeps_registers, layer_bias, read_size, skipping
 from neuroep.cost.traces import Recorder
 from neuroep.engines import in_time
-from neuroep.engines.base import Accumulation, Courses, How, Keys, Nudge, Plan, Plans, phases_in_turn
+from neuroep.engines.base import Accumulation, How, Keys, Nudge, Plan, Settlings, by_sweeps, no_spikes, phases_in_turn
 from neuroep.engines.reads import read, read_change
 from neuroep.equilibrium import Equilibrium, Registers
 from neuroep.ledger import Event, Ledger, Phase
@@ -69,8 +69,8 @@ class ReferenceEngine:
     on_host: bool = True
 
     def supports(self, circuit: Circuit, how: How) -> str | None:
-        """See Engine; it settles whatever there is."""
-        return None
+        """See Engine; it settles whatever there is, but by spikes."""
+        return no_spikes(how, self.name)
 
     def session(self) -> AbstractContextManager[object]:
         """See Engine; numpy needs nothing."""
@@ -105,7 +105,7 @@ class ReferenceEngine:
         down, driven_up, driven_down = ([z.copy() for z in zeros] for _ in range(3))
         work = _Settling(zeros, up, down, fresh, fresh.copy(), driven_up, driven_down)
         nothing = Nudge(np.zeros((batch, units[-1]), dtype=dtype), np.zeros(batch, dtype=dtype))
-        return self._settle(circuit, work, nothing, plan, noise_key, ledger, phase)
+        return self._settle(circuit, work, nothing, by_sweeps(plan, self.name), noise_key, ledger, phase)
 
     def settle_nudged(
         self, circuit: Circuit, free: Equilibrium, nudge: Nudge, plan: How, noise_key: int, ledger: Ledger
@@ -125,10 +125,10 @@ class ReferenceEngine:
         states, up, down, driven_up, driven_down = ([np.tile(a, (copies, 1)) for a in part] for part in parts)
         y = "y′" if copies > 1 else "y"
         work = _Settling(states, up, down, free.fresh.copy(), held.fresh.copy(), driven_up, driven_down, y)
-        return self._settle(circuit, work, nudge, plan, noise_key, ledger, Phase.NUDGED)
+        return self._settle(circuit, work, nudge, by_sweeps(plan, self.name), noise_key, ledger, Phase.NUDGED)
 
     def phases(
-        self, circuit: Circuit, x: FloatArray, plans: Plans | Courses, nudge: Nudge, keys: Keys, ledger: Ledger
+        self, circuit: Circuit, x: FloatArray, plans: Settlings, nudge: Nudge, keys: Keys, ledger: Ledger
     ) -> tuple[Equilibrium, Equilibrium]:
         """See Engine."""
         return phases_in_turn(self, circuit, x, plans, nudge, keys, ledger)

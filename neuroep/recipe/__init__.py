@@ -1,7 +1,9 @@
 """How a network is trained: phases, step sizes, epochs, how hardware is programmed. Frozen, and without state."""
 
 from neuroep.recipe.phases import IN_TIME as IN_TIME
+from neuroep.recipe.phases import OF_SPIKES as OF_SPIKES
 from neuroep.recipe.phases import SWEEPS as SWEEPS
+from neuroep.recipe.phases import Encoder as Encoder
 from neuroep.recipe.phases import Estimator as Estimator
 from neuroep.recipe.phases import Form as Form
 from neuroep.recipe.phases import Order as Order

@@ -59,7 +59,17 @@ class Form(StrEnum):
     GRADIENT = "gradient"
 
 
-#: Settings of continuous time, which sweeps don't read.
+class Encoder(StrEnum):
+    """How states become spikes, a solver of its own (:mod:`neuroep.solvers.spikes`)."""
+
+    INTEGRATE_AND_FIRE = "integrate-and-fire"
+    SIGMA_DELTA = "sigma-delta"
+    POISSON = "poisson"
+
+
+#: Settings of spikes, which nothing else reads.
+OF_SPIKES = ("relaxation", "leak", "peak", "window")
+#: Settings of continuous time, which sweeps and spikes don't read.
 IN_TIME = ("form", "step_seconds", "rtol", "atol", "free_seconds", "nudged_seconds", "noise")
 SWEEPS = "sweeps"
 """The solver that isn't one of a differential equation: block sweeps."""
@@ -91,8 +101,8 @@ class Phases:
         at any depth; exact reads only.
     solver : str
         ``"sweeps"``, or a solver of :mod:`neuroep.solvers.tableaux`, as ``"dopri5"``: phases are then integrated in
-        continuous time, in at most `free_sweeps` and `nudged_sweeps` steps, and differences of real equilibria alone
-        can be read.
+        continuous time, in at most `free_sweeps` and `nudged_sweeps` steps; or an :class:`Encoder`: units then send
+        spikes, for just as many steps. Either gives differences of real equilibria alone.
     form : Form
         In continuous time, of membrane potentials or of the energy's gradient.
     step_seconds : float, optional
@@ -103,6 +113,12 @@ class Phases:
         Time at which a phase ends, settled or not; noise never settles, so it needs them.
     noise : float
         Thermal noise of all neurons per √second (:mod:`neuroep.solvers.stochastic`).
+    relaxation, leak : float
+        Of spikes: shares of a membrane's and of a synaptic current's time constant that one step takes, ε and λ.
+    peak : float
+        Spikes a step at a state of 1.
+    window : int
+        Last steps of a phase whose mean states are read.
     """
 
     estimator: Estimator = Estimator.CENTERED
@@ -122,27 +138,37 @@ class Phases:
     free_seconds: float | None = None
     nudged_seconds: float | None = None
     noise: float = 0.0
+    relaxation: float = 0.1
+    leak: float = 0.2
+    peak: float = 0.5
+    window: int = 20
+
+    @property
+    def spiking(self) -> bool:
+        """Whether units send spikes."""
+        return self.solver in tuple(Encoder)
 
     @property
     def in_time(self) -> bool:
         """Whether phases are integrated in continuous time."""
-        return self.solver != SWEEPS
+        return self.solver != SWEEPS and not self.spiking
 
     @property
     def traced(self) -> bool:
         """Whether its memory accesses are known: those of sweeps to real equilibria at fixed weights."""
-        return self.estimator.is_difference and not self.in_time
+        return self.estimator.is_difference and self.solver == SWEEPS
 
     def swept(self) -> Phases:
         """Return the same phases settled by block sweeps, whose equilibria are those of the differential equation."""
-        usual: dict[str, Any] = {f.name: f.default for f in fields(self) if f.name in ("solver", *IN_TIME)}
+        usual: dict[str, Any] = {f.name: f.default for f in fields(self) if f.name in ("solver", *IN_TIME, *OF_SPIKES)}
         return replace(self, **usual)
 
     def __post_init__(self) -> None:
         settle(self, "phases.", LARGEST)
-        if self.in_time and (self.scaled or not self.estimator.is_difference):
+        if self.solver != SWEEPS and (self.scaled or not self.estimator.is_difference):
             what = "scaled displacements" if self.scaled else f"the {self.estimator.value} estimator"
-            raise BadInput(f"{what} in continuous time", "phases.solver", SWEEPS)
+            raise BadInput(f"{what} {'with spikes' if self.spiking else 'in continuous time'}", "phases.solver", SWEEPS)
+        self._check_spikes()
         for key in ("step_seconds", "free_seconds", "nudged_seconds"):
             value = getattr(self, key)
             if value is not None and not value > 0.0:
@@ -168,3 +194,13 @@ class Phases:
             )
         if not 0.0 <= self.tolerance < 1.0:
             raise BadInput(f"tolerance {self.tolerance}", "phases.tolerance", "0 <= tolerance < 1")
+
+    def _check_spikes(self) -> None:
+        if self.spiking and self.tolerance:
+            raise BadInput("spikes never come to rest", "phases.tolerance", "0: phases last free_sweeps, nudged_sweeps")
+        for key in ("relaxation", "leak", "peak"):
+            if not 0.0 < getattr(self, key) <= 1.0:
+                raise BadInput(f"{getattr(self, key)}", f"phases.{key}", f"0 < {key} <= 1")
+        if self.window < 1 or (self.spiking and self.window > min(self.free_sweeps, self.nudged_sweeps)):
+            shortest = min(self.free_sweeps, self.nudged_sweeps)
+            raise BadInput(f"the last {self.window} steps", "phases.window", f"1 to {shortest}, the shorter phase")

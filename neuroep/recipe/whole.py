@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from neuroep.errors import BadInput
 from neuroep.fields import settle
-from neuroep.recipe.phases import IN_TIME, SWEEPS, Estimator, Phases
+from neuroep.recipe.phases import IN_TIME, OF_SPIKES, SWEEPS, Encoder, Estimator, Phases
 from neuroep.recipe.programming import Method, Programming, Reads
 from neuroep.recipe.training import ADAMS, PLAIN, SGD, Training
 
@@ -35,7 +35,9 @@ OWN_SETTINGS: Mapping[str, Readers] = {
     "points": Readers("estimator", (Estimator.HOLOMORPHIC,)),
     "free_order": Readers("solver", (SWEEPS,)),
     "nudged_order": Readers("solver", (SWEEPS,)),
-    **dict.fromkeys(IN_TIME, Readers("solver", (SWEEPS,), others=True)),
+    **dict.fromkeys(IN_TIME, Readers("solver", (SWEEPS, *Encoder), others=True)),
+    **dict.fromkeys(OF_SPIKES, Readers("solver", tuple(Encoder))),
+    "peak": Readers("solver", (Encoder.INTEGRATE_AND_FIRE, Encoder.POISSON)),
     "momentum": Readers("rule", ("adam",), others=True),
     **dict.fromkeys(ADAMS, Readers("rule", (SGD, "muon"), others=True)),
     "least_pulses": Readers("method", (Method.ACCUMULATED,)),

@@ -15,7 +15,7 @@ from neuroep.network import Activation, Cost, Coupling, Layer, Network, Skip
 from neuroep.physics.activations import KINKED, why_not
 from neuroep.physics.hopfield import HOPFIELD
 from neuroep.physics.known import PHYSICS, refuse_without_limit
-from neuroep.recipe import OWN_SETTINGS, SWEEPS, Phases, Programming, Recipe, Scale, Training
+from neuroep.recipe import OWN_SETTINGS, SWEEPS, Encoder, Phases, Programming, Recipe, Scale, Training
 from neuroep.solvers.tableaux import named
 from neuroep.specs.device import DeviceSpec
 from neuroep.specs.kinds import KINDS
@@ -243,7 +243,7 @@ class ModelSpec:
         found = self._recipe() if device is None else self._recipe(f"{ANY}{device.kind}", device.name)
         found.refuse_idle()
         if found.phases.in_time:
-            named(found.phases.solver, at(self.path, "phases.solver"), (SWEEPS,))
+            named(found.phases.solver, at(self.path, "phases.solver"), (SWEEPS, *Encoder))
         return found
 
     def overridden(self, name: str) -> Recipe:

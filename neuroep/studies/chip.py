@@ -17,6 +17,7 @@ import numpy as np
 from neuroep import checks
 from neuroep.circuit import Circuit
 from neuroep.engines import create
+from neuroep.engines.base import refuse_unsupported
 from neuroep.errors import BadInput
 from neuroep.hardware.device import Aging, Device, Mounted, effective_weights, programmed, refuse_unbounded
 from neuroep.learning.methods.phases import plans
@@ -164,6 +165,7 @@ class Chip:
         circuit = self.circuit
         settled = Phases() if phases is None else checks.instance(phases, Phases, "phases")
         plan = plans(settled, len(self.network.sizes) - 1).free
+        refuse_unsupported(self._engine, circuit, plan)
         return accuracy(self._engine, circuit, samples, plan, self.seed, self.ledger)
 
     def fine_tune(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -11,13 +11,13 @@ import msgspec
 
 from neuroep import checks
 from neuroep.data import Dataset, load_data
-from neuroep.engines import NAMES, create
+from neuroep.engines import NAMES, create, phases_on
 from neuroep.errors import BadInput
 from neuroep.fields import settle
 from neuroep.hardware.device import Ideal
 from neuroep.hardware.effects import without
 from neuroep.physics.known import PHYSICS
-from neuroep.recipe import ADAMS, IN_TIME, SGD, Programming, Recipe
+from neuroep.recipe import ADAMS, IN_TIME, OF_SPIKES, SGD, SWEEPS, Programming, Recipe
 from neuroep.specs import DeviceSpec, ModelSpec
 from neuroep.studies.rig import Rig, refuse_idle_threads
 from neuroep.studies.training import IDEAL, Job, materials
@@ -116,7 +116,7 @@ class Experiment:
         """Return the model's recipe for a device, with the epochs asked for."""
         spec = next((spec for spec in self.devices if self.trained_on(spec) == device), None)
         recipe = self.model.overridden(device) if spec is None or device == IDEAL else self.model.recipe(spec)
-        return recipe.lasting(self.epochs)
+        return replace(recipe.lasting(self.epochs), phases=phases_on(self.engine, recipe.phases))
 
     def dataset(self, seed: int) -> Dataset:
         """Return the data; parity draws its secret from the seed, all else is read once."""
@@ -179,13 +179,15 @@ class Experiment:
                 "data": {"name": dataset.name, "sha256": dataset.sha256} | scale_of(dataset),
                 "seeds": list(self.seeds),
                 "backprop": self.backprop,
-                "engine": create(self.engine, self.threads).name,
+                "engine": create(self.engine, self.threads, self.model.recipe().phases).name,
             }
         )
         # only where given, so that stored runs of earlier versions go on
         for device, recipe in recipes.items():
             parts = plain["recipes"][device]
-            idle = [("phases", key) for key in ("solver", *IN_TIME) if not recipe.phases.in_time]
+            idle = [("phases", key) for key in OF_SPIKES if not recipe.phases.spiking]
+            idle += [("phases", key) for key in IN_TIME if not recipe.phases.in_time]
+            idle += [("phases", "solver")] if recipe.phases.solver == SWEEPS else []
             for name, part in (("training", recipe.training), ("backprop", recipe.backprop)):
                 idle += [(name, key) for key in ("rule", *ADAMS) if part.rule == SGD]
             for name, key in idle:

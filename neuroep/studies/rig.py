@@ -18,7 +18,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from neuroep import checks
 from neuroep.data import order
-from neuroep.engines import THREADED, Engine, create
+from neuroep.engines import THREADED, Engine, create, phases_on
 from neuroep.errors import BadInput
 from neuroep.hardware.device import Device, Ideal, Limited, Mounted, programmed, refuse_unbounded
 from neuroep.hardware.effects import without
@@ -105,9 +105,11 @@ class Rig:
         BadInput
             If something can't be used.
         """
-        recipe = Recipe() if recipe is None else recipe
+        recipe = Recipe() if recipe is None else checks.instance(recipe, Recipe, "recipe")
         own = callable(getattr(engine, "settle_free", None)) and not isinstance(engine, type)
-        runner = cast(Engine, engine) if own else create(cast(str, engine), threads)
+        name = cast(Engine, engine).name if own else cast(str, engine)
+        recipe = replace(recipe, phases=phases_on(name, recipe.phases))
+        runner = cast(Engine, engine) if own else create(name, threads, recipe.phases)
         return cls(network=network, recipe=recipe, device=without(built(device), off), engine=runner, seed=seed)
 
     def check(self) -> None:

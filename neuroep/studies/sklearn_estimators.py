@@ -93,7 +93,7 @@ class _EPEstimator(BaseEstimator):
         """Return the free equilibrium's outputs of checked inputs, (samples, n_L), as the trained hardware has them."""
         check_is_fitted(self)
         inputs: NDArray[np.float64] = validate_data(self, x, dtype=np.float64, reset=False)
-        engine, plan = create(self.engine), plans(self.phases_, self.network_.depth).free
+        engine, plan = create(self.engine, phases=self.phases_), plans(self.phases_, self.network_.depth).free
         with engine.session():
             aside = Ledger.empty(self.network_.sizes)
             found = free_outputs(engine, self.mounted_.circuit, inputs, plan, self.seed_, aside)

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from neuroep.data import load_data
-from neuroep.engines import NAMES, create
+from neuroep.engines import NAMES, SPIKING, create
 from neuroep.errors import NeuroepError
 from neuroep.hardware.crossbar.device import Crossbar
 from neuroep.learning.rules import RULES
 from neuroep.network import Activation, Cost, chain
-from neuroep.recipe import Estimator, Method, Phases, Programming, Reads, Recipe, Training
+from neuroep.recipe import Encoder, Estimator, Method, Phases, Programming, Reads, Recipe, Training
 from neuroep.solvers.tableaux import SOLVERS
 from neuroep.specs.catalogue import load_device
 from neuroep.studies.rig import Rig
@@ -26,6 +26,7 @@ WAYS: dict[str, dict[str, Any]] = {"sweeps": {}, "scaled": {"scaled": True}} | {
     name: {"solver": name} | ({} if solver.adaptive else {"step_seconds": 5e-4}) | (TIMED if solver.stochastic else {})
     for name, solver in SOLVERS.items()
 }
+WAYS |= {encoder.value: {"solver": encoder.value, "window": 2} for encoder in Encoder}
 XOR = load_data("xor")
 
 
@@ -65,7 +66,8 @@ def test_estimators_solvers_rules_and_devices(way: str, device: str) -> None:
     for estimator, rule, cost in product(Estimator, RULES, (Cost.MSE, Cost.CROSS_ENTROPY)):
         made = recipe(way, estimator, rule)
         network = chain((2, 3, 2), Activation.TANH, cost=cost, feedback=0.5)
-        if made is not None and trains(network, made, spec, "cpu", 1):
+        engine = "spiking" if way in tuple(Encoder) else "cpu"
+        if made is not None and trains(network, made, spec, engine, 1):
             trained.add((estimator, rule))
     plain = {(e, rule) for e in Estimator for rule in RULES if e.is_difference}
     converters = any(key.startswith("periphery.") for key in spec.numbers)
@@ -98,5 +100,9 @@ def test_ways_to_program_and_to_read(method: Method, device: str) -> None:
 def test_engines(way: str, engine: str) -> None:
     for estimator in Estimator:
         made = recipe(way, estimator)
+        spikes = way in tuple(Encoder)
+        able = spikes or (way == "sweeps" and estimator.is_difference) if engine in SPIKING else not spikes
+        able |= engine == "auto"  # which takes the engine that the recipe needs
         if made is not None:
-            assert trains(chain((2, 3, 2), Activation.TANH), made, "ideal", create(engine))
+            runner = engine if engine == "auto" else create(engine)
+            assert trains(chain((2, 3, 2), Activation.TANH), made, "ideal", runner) == able

@@ -20,7 +20,9 @@ from neuroep.engines.base import (
     Keys,
     Nudge,
     Plan,
-    Plans,
+    Settlings,
+    by_sweeps,
+    no_spikes,
     phases_in_turn,
     refuse_unknown,
     unknown,
@@ -111,7 +113,7 @@ class CpuEngine:
 
     def supports(self, circuit: Circuit, how: How) -> str | None:
         """See Engine."""
-        return unknown(circuit, self.name)
+        return no_spikes(how, self.name) or unknown(circuit, self.name)
 
     @contextmanager
     def session(self) -> Iterator[None]:
@@ -187,12 +189,12 @@ class CpuEngine:
         """See Engine."""
         if isinstance(plan, ContinuousPlan):
             return in_time.settle_free(self._integrate, circuit, drive, plan, noise_key, ledger, phase)
-        batch, depth = len(drive), len(circuit.sizes) - 1
+        swept, batch, depth = by_sweeps(plan, self.name), len(drive), len(circuit.sizes) - 1
         work = self._workspace(circuit, batch, "free", ledger, _hidden_work(ledger.sizes))
         kernels.clear_rows(circuit, work.buffers, batch, 0, batch)
         work.buffers.up[: drive.size] = drive.reshape(-1)
         fresh = np.ones(depth, dtype=np.bool_)
-        return self._settle(circuit, work, fresh, fresh, work.nothing, plan, noise_key, ledger, phase)
+        return self._settle(circuit, work, fresh, fresh, work.nothing, swept, noise_key, ledger, phase)
 
     def settle_nudged(
         self, circuit: Circuit, free: Equilibrium, nudge: Nudge, plan: How, noise_key: int, ledger: Ledger
@@ -200,6 +202,7 @@ class CpuEngine:
         """See Engine."""
         if isinstance(plan, ContinuousPlan):
             return in_time.settle_nudged(self._integrate, circuit, free, nudge, plan, noise_key, ledger)
+        swept = by_sweeps(plan, self.name)
         work = self._workspace(circuit, len(nudge.beta), "nudged", ledger, _hidden_work(ledger.sizes))
         rows = len(free.residual)
         for k, (state, current) in enumerate(zip(free.states, free.currents, strict=True)):
@@ -212,7 +215,7 @@ class CpuEngine:
                 for target, source in zip(here, there, strict=True):
                     target.reshape(-1, *source.shape)[...] = source
             down_fresh = free.registers.fresh
-        return self._settle(circuit, work, free.fresh, down_fresh, nudge, plan, noise_key, ledger, Phase.NUDGED)
+        return self._settle(circuit, work, free.fresh, down_fresh, nudge, swept, noise_key, ledger, Phase.NUDGED)
 
     def _settle(
         self, circuit: Circuit, work: _Workspace, up_fresh: kernels.BoolArray, down_fresh: kernels.BoolArray,
@@ -234,7 +237,7 @@ class CpuEngine:
         return work.equilibrium(up_flags[0], down_flags[0])
 
     def phases(
-        self, circuit: Circuit, x: FloatArray, plans: Plans | Courses, nudge: Nudge, keys: Keys, ledger: Ledger
+        self, circuit: Circuit, x: FloatArray, plans: Settlings, nudge: Nudge, keys: Keys, ledger: Ledger
     ) -> tuple[Equilibrium, Equilibrium]:
         """See Engine; sweeps in one call a block of samples."""
         if isinstance(plans, Courses):

@@ -13,7 +13,18 @@ from numpy.typing import NDArray
 
 from neuroep.circuit import Circuit, reads_exactly
 from neuroep.engines import in_time
-from neuroep.engines.base import Accumulation, Courses, How, Keys, Nudge, Plan, Plans, refuse_unsupported, unknown
+from neuroep.engines.base import (
+    Accumulation,
+    How,
+    Keys,
+    Nudge,
+    Plan,
+    Settlings,
+    by_sweeps,
+    no_spikes,
+    refuse_unsupported,
+    unknown,
+)
 from neuroep.engines.cuda import flows as cuda_flows
 from neuroep.engines.cuda import kernels as cuda_kernels
 from neuroep.engines.cuda import products as cuda_products
@@ -28,6 +39,7 @@ from neuroep.layout import Layout
 from neuroep.ledger import Event, Ledger, Phase
 from neuroep.physics.hopfield import HOPFIELD
 from neuroep.solvers.plan import ContinuousPlan
+from neuroep.solvers.spikes import Spikes
 from neuroep.weights import FloatArray
 
 
@@ -64,6 +76,8 @@ class CudaEngine:
 
     def supports(self, circuit: Circuit, how: How) -> str | None:
         """See Engine."""
+        if isinstance(how, Spikes):
+            return no_spikes(how, self.name)
         return _lacking(circuit) or (None if isinstance(how, Plan) else cuda_flows.lacking(how))
 
     def load(self, circuit: Circuit) -> Circuit:
@@ -103,9 +117,10 @@ class CudaEngine:
             nothing = Nudge(np.zeros((rows, outputs), kind), np.zeros(rows, kind))
             begin = self._at_rest(circuit, drive, rows)
             return self._in_time(circuit, begin, nothing, plan, ledger, phase, there, "free")
+        swept = by_sweeps(plan, self.name)
         targets, beta = cuda.to_device(np.zeros(rows * outputs, kind)), cuda.to_device(np.zeros(rows, kind))
         start, fresh = (drive, drive, rows), np.ones(len(circuit.sizes) - 1, dtype=np.bool_)
-        return self._settle(circuit, start, fresh, targets, beta, plan, ledger, phase, there, "free")
+        return self._settle(circuit, start, fresh, targets, beta, swept, ledger, phase, there, "free")
 
     def settle_nudged(
         self, circuit: Circuit, free: Equilibrium, nudge: Nudge, plan: How, noise_key: int, ledger: Ledger
@@ -124,12 +139,13 @@ class CudaEngine:
             return self._in_time(circuit, begin, nudge, plan, ledger, Phase.NUDGED, there, "nudged")
         found = (gathered(free.states), gathered(free.currents)) if own is None else (own.states, own.up)
         targets, beta = flat(nudge.targets), flat(nudge.beta)
+        swept = by_sweeps(plan, self.name)
         return self._settle(
-            circuit, (*found, rows), free.fresh, targets, beta, plan, ledger, Phase.NUDGED, there, "nudged"
+            circuit, (*found, rows), free.fresh, targets, beta, swept, ledger, Phase.NUDGED, there, "nudged"
         )
 
     def phases(
-        self, circuit: Circuit, x: FloatArray, plans: Plans | Courses, nudge: Nudge, keys: Keys, ledger: Ledger
+        self, circuit: Circuit, x: FloatArray, plans: Settlings, nudge: Nudge, keys: Keys, ledger: Ledger
     ) -> tuple[Equilibrium, Equilibrium]:
         """See Engine; nothing goes through the host between the three kernels."""
         drive = self._drive(circuit, x, ledger, Phase.FREE)

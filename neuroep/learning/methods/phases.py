@@ -7,15 +7,16 @@ import math
 import numpy as np
 
 from neuroep.circuit import Circuit, has_noise
-from neuroep.engines import Courses, Engine, How, Keys, Nudge, Plan, Plans
+from neuroep.engines import Courses, Engine, How, Keys, Nudge, Plan, Plans, Settlings
 from neuroep.equilibrium import Equilibrium
 from neuroep.errors import BadInput
 from neuroep.learning.methods.estimators import Scheme
 from neuroep.ledger import Ledger
-from neuroep.recipe import SWEEPS, Phases
+from neuroep.recipe import SWEEPS, Encoder, Phases
 from neuroep.rng import noise_key
 from neuroep.solvers.controllers import Controller, FixedStep, PIController
 from neuroep.solvers.plan import ContinuousPlan
+from neuroep.solvers.spikes import Spikes, spiking
 from neuroep.solvers.stochastic import Thermal
 from neuroep.solvers.sweeps import layer_order
 from neuroep.solvers.tableaux import named
@@ -24,7 +25,7 @@ from neuroep.weights import FloatArray
 QUIET = Keys(0, 0, 0)
 
 
-def plans(phases: Phases, depth: int) -> Plans | Courses:
+def plans(phases: Phases, depth: int) -> Settlings:
     """Return how a network of `depth` couplings settles under a recipe's phases.
 
     Raises
@@ -32,12 +33,14 @@ def plans(phases: Phases, depth: int) -> Plans | Courses:
     BadInput
         If there is no such solver, or its settings don't go together.
     """
+    if phases.spiking:
+        return spiking(phases)
     return courses(phases) if phases.in_time else sweep_plans(phases, depth)
 
 
 def courses(phases: Phases) -> Courses:
     """Return how phases settle in continuous time."""
-    solver = named(phases.solver, "phases.solver", (SWEEPS,))
+    solver = named(phases.solver, "phases.solver", (SWEEPS, *Encoder))
     limits = (phases.free_sweeps, phases.free_seconds), (phases.nudged_sweeps, phases.nudged_seconds)
     if solver.stochastic and (None in limits[0] + limits[1] or phases.tolerance):
         raise BadInput("noise never comes to rest", "phases", "free_seconds and nudged_seconds, and tolerance = 0")
@@ -69,8 +72,9 @@ def sweep_plans(phases: Phases, depth: int) -> Plans:
 
 
 def step_keys(circuit: Circuit, plan: How, seed: int, *names: str | int) -> Keys:
-    """Return the noise keys of one step; a circuit without read noise, settled without thermal noise, needs none."""
-    if not has_noise(circuit) and not (isinstance(plan, ContinuousPlan) and plan.thermal is not None):
+    """Return the noise keys of one step; exact reads, settled without thermal noise or spikes, need none."""
+    chance = isinstance(plan, Spikes) or (isinstance(plan, ContinuousPlan) and plan.thermal is not None)
+    if not has_noise(circuit) and not chance:
         return QUIET
     return Keys(*(noise_key(seed, *names, phase) for phase in ("drive", "free", "nudged")))
 
@@ -80,7 +84,7 @@ def settle_phases(
     circuit: Circuit,
     x: FloatArray,
     targets: FloatArray,
-    plan: Plans | Courses,
+    plan: Settlings,
     nudges: Scheme,
     keys: Keys,
     ledger: Ledger,

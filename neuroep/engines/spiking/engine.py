@@ -1,0 +1,200 @@
+"""The spiking engine: units send spikes, and rates are read off after so many steps."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuroep.circuit import Circuit, coupling_down, reads_exactly
+from neuroep.engines.base import Accumulation, How, Keys, Nudge, Settlings, unknown
+from neuroep.engines.cpu.workers import Workers, blas_libraries, one_blas_thread
+from neuroep.engines.reference import ReferenceEngine
+from neuroep.engines.spiking import kernels
+from neuroep.engines.spiking.carried import Carried, count, equilibrium, fresh, repeated
+from neuroep.equilibrium import Equilibrium
+from neuroep.errors import BadInput, NotAvailable
+from neuroep.ledger import Ledger, Phase
+from neuroep.physics import scalars
+from neuroep.physics.activations import RANGES, Activation
+from neuroep.physics.costs import Cost
+from neuroep.physics.hopfield import HOPFIELD
+from neuroep.recipe import Encoder
+from neuroep.solvers.spikes import Spikes
+from neuroep.weights import FloatArray
+
+#: Samples handed to a thread at once.
+SHARE = 16
+_CODES = {Encoder.INTEGRATE_AND_FIRE: kernels.IF, Encoder.SIGMA_DELTA: kernels.SIGMA_DELTA,
+          Encoder.POISSON: kernels.POISSON}  # fmt: skip
+
+
+def why_not(circuit: Circuit, how: How, engine: str) -> str | None:
+    """Return what spikes can't carry of a circuit and a plan, with the remedy; None where they carry all."""
+    if not isinstance(how, Spikes):
+        return f"no spikes in the plan, on the {engine} engine: use an encoder as phases.solver, or --engine cpu"
+    missing = unknown(circuit, engine, (HOPFIELD.code,))
+    if missing is not None:
+        return missing
+    if circuit.cost != Cost.MSE:
+        label = Cost(int(circuit.cost)).label
+        return f"the cost {label!r} with spikes, which carry states and no errors: use cost = 'mse', or --engine cpu"
+    if not reads_exactly(circuit):
+        return f"converters or read noise on the {engine} engine: use a device without them, or --engine cpu"
+    for k, code in enumerate(circuit.activations[1:], start=1):
+        low, high = RANGES[Activation(int(code))]
+        most = max(abs(low), abs(high))
+        if np.isfinite(most) and most * how.peak > 1.0:
+            label = Activation(int(code)).label
+            return f"states up to {most:g} of {label!r} units in layer {k}: use phases.peak of at most {1.0 / most:.3g}"
+    return None
+
+
+class SpikingEngine:
+    """Numba settling by spikes; what is summed of the states is numpy's affair.
+
+    Parameters
+    ----------
+    threads : int, optional
+        Defaults to the cores this process may use. Results don't depend on it.
+    """
+
+    name = "spiking"
+    on_host = True
+
+    def __init__(self, threads: int | None = None) -> None:
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        self.threads = cores if threads is None else threads
+        self._workers = Workers(max(1, self.threads - 1), lambda: None)
+        self._reference, self._blas = ReferenceEngine(), blas_libraries()
+
+    def supports(self, circuit: Circuit, how: How) -> str | None:
+        """See Engine."""
+        return why_not(circuit, how, self.name)
+
+    @contextmanager
+    def session(self) -> Iterator[None]:
+        """See Engine."""
+        with self._workers.turn(), one_blas_thread(self._blas):
+            yield
+
+    def drive(self, circuit: Circuit, x: FloatArray, noise_key: int, ledger: Ledger, phase: Phase) -> FloatArray:
+        """Return the clamped input itself: it is sent as spikes, step by step."""
+        return x
+
+    def settle_free(
+        self, circuit: Circuit, drive: FloatArray, plan: How, noise_key: int, ledger: Ledger, phase: Phase
+    ) -> Equilibrium:
+        """See Engine; from membranes at rest."""
+        how = _spikes(plan)
+        _refuse_large(drive, how)
+        nothing = Nudge(np.zeros((len(drive), int(circuit.sizes[-1])), drive.dtype), np.zeros(len(drive), drive.dtype))
+        begin = fresh(circuit, drive, noise_key, how.encoder is Encoder.INTEGRATE_AND_FIRE)
+        return self._settle(circuit, begin, nothing, how, noise_key, ledger, phase)
+
+    def settle_nudged(
+        self, circuit: Circuit, free: Equilibrium, nudge: Nudge, plan: How, noise_key: int, ledger: Ledger
+    ) -> Equilibrium:
+        """See Engine; from where the free phase left membranes, currents and accumulators."""
+        begin = repeated(circuit, free, len(nudge.beta) // len(free.residual))
+        return self._settle(circuit, begin, nudge, _spikes(plan), noise_key, ledger, Phase.NUDGED)
+
+    def phases(
+        self, circuit: Circuit, x: FloatArray, plans: Settlings, nudge: Nudge, keys: Keys,
+        ledger: Ledger,
+    ) -> tuple[Equilibrium, Equilibrium]:  # fmt: skip
+        """See Engine; where the free states enter the difference, a free copy runs along with the nudged ones."""
+        free = self.settle_free(circuit, x, plans.free, keys.free, ledger, Phase.FREE)
+        if not _spikes(plans.nudged).free_copy:
+            return free, self.settle_nudged(circuit, free, nudge, plans.nudged, keys.nudged, ledger)
+        rows = len(x)
+        both = Nudge(np.concatenate([np.zeros_like(nudge.targets[:rows]), nudge.targets]),
+                     np.concatenate([np.zeros_like(nudge.beta[:rows]), nudge.beta]))  # fmt: skip
+        found = self.settle_nudged(circuit, free, both, plans.nudged, keys.nudged, ledger)
+        return _rows(found, slice(0, rows)), _rows(found, slice(rows, None))
+
+    def _settle(
+        self, circuit: Circuit, begin: Carried, nudge: Nudge, how: Spikes, key: int, ledger: Ledger, phase: Phase
+    ) -> Equilibrium:
+        wiring, constants = _wiring(circuit), _constants(how)
+        copies, rows = begin.cells.membrane.shape[:2]
+        means = np.empty_like(begin.cells.membrane)
+        velocity = np.empty((copies, rows), dtype=means.dtype)
+        targets, beta = nudge.targets.reshape(copies, rows, -1), nudge.beta.reshape(copies, rows)
+        shares = [(n, min(n + SHARE, rows)) for n in range(0, rows, SHARE)]
+        counts = np.zeros((len(shares), 4, len(circuit.sizes)), dtype=np.int64)
+
+        def work(number: int) -> None:
+            kernels.settle(wiring, constants, begin.inputs, begin.cells, targets, beta, np.uint64(key), *shares[number],
+                           means, velocity, counts[number])  # fmt: skip
+
+        self._share_out(work, len(shares))
+        count(counts.sum(axis=0), how.steps, copies * rows, ledger, phase)
+        return equilibrium(circuit, begin, means, velocity, how)
+
+    def _share_out(self, work: object, shares: int) -> None:
+        """Have every thread take each `threads`-th share; samples don't see each other."""
+        call = work
+        assert callable(call)
+
+        def some(first: int) -> None:
+            for number in range(first, shares, self.threads):
+                call(number)
+
+        others: list[Future[None]] = [self._workers.submit(some, n) for n in range(1, min(self.threads, shares))]
+        some(0)
+        for other in others:
+            other.result()
+
+    def contrast(
+        self,
+        circuit: Circuit,
+        x: FloatArray,
+        states: Sequence[FloatArray],
+        coefficients: FloatArray,
+        into: Accumulation,
+        ledger: Ledger,
+    ) -> None:
+        """See Engine; of mean states, which are rates."""
+        self._reference.contrast(circuit, x, states, coefficients, into, ledger)
+
+    def readout_gradient(
+        self, circuit: Circuit, free: Equilibrium, targets: FloatArray, into: Accumulation, ledger: Ledger
+    ) -> None:
+        """See Engine; there is no read-out."""
+
+
+def _spikes(plan: How) -> Spikes:
+    if not isinstance(plan, Spikes):
+        raise NotAvailable("no spikes in the plan: use an encoder as phases.solver")
+    return plan
+
+
+def _refuse_large(x: FloatArray, how: Spikes) -> None:
+    largest = float(np.abs(x).max(initial=0.0))
+    if largest * how.peak > 1.0:
+        raise BadInput(f"inputs up to {largest:.3g}", "data", f"at most {1.0 / how.peak:g}, as one spike a step codes")
+
+
+def _rows(found: Equilibrium, rows: slice) -> Equilibrium:
+    states, currents = (tuple(a[rows] for a in part) for part in (found.states, found.currents))
+    quality = found.residual[rows], found.steps[rows], found.code[rows]
+    return Equilibrium(states, currents, found.fresh, *quality)
+
+
+def _constants(how: Spikes) -> kernels.Constants:
+    return kernels.Constants(_CODES[how.encoder], how.steps, how.window, how.relaxation, how.leak, how.peak)
+
+
+def _wiring(circuit: Circuit) -> kernels.Wiring:
+    real, gain = circuit.up.dtype.type, circuit.feedback
+    down = np.zeros_like(circuit.up)
+    for k in range(2, len(circuit.sizes)):
+        down[circuit.starts[k - 1] : circuit.starts[k]] = (real(gain) * coupling_down(circuit, k).T).ravel()
+    signed: NDArray[np.bool_] = np.isin(circuit.activations, (scalars.LINEAR, scalars.TANH))
+    return kernels.Wiring(circuit.sizes, circuit.units, circuit.starts, circuit.activations, signed, circuit.up, down,
+                          circuit.biases, circuit.skips, float(gain))  # fmt: skip

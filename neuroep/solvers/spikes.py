@@ -1,0 +1,70 @@
+"""What settling by spikes takes: which code, how many steps, and how fast membranes and currents follow.
+
+A unit's membrane v leaks towards its input, s = ρ(v) is its state, and an accumulator V turns s into spikes q. One
+step, all right-hand sides from before it (the order is brian2's: groups, thresholds, synapses, resets):
+
+    v ← v + ε(−v + I + b + β(y − s))        the last term at outputs alone
+    V ← V + drive;    q = 1 where V >= 1, −1 where V <= −1;    V ← V − q
+    I ← (1 − λ)I + λ/p · (Σ W q from below + γ Σ W q from above + skips)
+
+With ``integrate-and-fire`` the drive is p·s, with ``sigma-delta`` (O'Connor et al. 2019) the predictive code
+(s − (1 − λ)s_before)/λ with p = 1, which I filters back to s; with ``poisson`` a spike is sent with probability p·|s|.
+The mean of q/p over T steps is s to within 1/(pT), by chance alone within 1/√T; so the fixed point is the continuous
+network's, s = ρ(W s_below + γW s_above + b).
+
+References
+----------
+O'Connor, Gavves & Welling, Training a spiking neural network with equilibrium propagation, AISTATS 2019. Martin et al.,
+EqSpike, iScience 24, 2021.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from neuroep.recipe import Encoder, Phases
+
+
+class Spikes(NamedTuple):
+    """How one phase settles by spikes.
+
+    Attributes
+    ----------
+    encoder : Encoder
+        How states become spikes.
+    steps : int
+        Of the phase.
+    window : int
+        Last steps whose mean states are handed back.
+    relaxation, leak : float
+        ε and λ above, shares of a time constant.
+    peak : float
+        p, spikes a step at s = 1; 1 for sigma-delta.
+    free_copy : bool
+        Whether an unnudged copy runs along, so that both are read after as many steps (O'Connor's split streams).
+    """
+
+    encoder: Encoder
+    steps: int
+    window: int
+    relaxation: float
+    leak: float
+    peak: float
+    free_copy: bool = False
+
+
+class Spiking(NamedTuple):
+    """How the free and the nudged phases settle by spikes."""
+
+    free: Spikes
+    nudged: Spikes
+
+
+def spiking(phases: Phases) -> Spiking:
+    """Return how a recipe's phases settle by spikes."""
+    encoder = Encoder(phases.solver)
+    peak = 1.0 if encoder is Encoder.SIGMA_DELTA else phases.peak
+    shared = phases.window, phases.relaxation, phases.leak, peak
+    compared = phases.estimator in (phases.estimator.ONE_SIDED, phases.estimator.RANDOM_SIGN)
+    free, nudged = phases.free_sweeps, phases.nudged_sweeps
+    return Spiking(Spikes(encoder, free, *shared), Spikes(encoder, nudged, *shared, free_copy=compared))
