@@ -15,8 +15,6 @@ from neuroep.rng import counter_uniform
 from neuroep.solvers.spikes import Spikes
 from neuroep.weights import FloatArray
 
-_HALF = 0.5
-
 
 class Carried(NamedTuple):
     """The input of B samples, and C copies of their cells."""
@@ -25,11 +23,10 @@ class Carried(NamedTuple):
     cells: Cells
 
 
-def fresh(circuit: Circuit, x: FloatArray, key: int, drawn: bool) -> Carried:
-    """Return samples at rest; accumulators start at random, so that spikes don't keep step, or half full."""
+def fresh(circuit: Circuit, x: FloatArray, key: int) -> Carried:
+    """Return samples at rest; accumulators start anywhere in [0, 1), so that spikes don't keep step."""
     (rows, inputs), units = x.shape, int(circuit.units[-1])
-    begin = counter_uniform(key, np.arange(rows), inputs + units) if drawn else np.full((rows, inputs + units), _HALF)
-    accumulated = begin.astype(x.dtype)
+    accumulated = counter_uniform(key, np.arange(rows), inputs + units).astype(x.dtype)
     nothing = [np.zeros((1, rows, units), dtype=x.dtype) for _ in range(3)]
     cells = Cells(nothing[0], nothing[1], accumulated[None, :, inputs:].copy(), nothing[2])
     return Carried(Inputs(x, accumulated[:, :inputs].copy(), np.zeros_like(x)), cells)

@@ -93,7 +93,7 @@ class SpikingEngine:
         how = _spikes(plan)
         _refuse_large(drive, how)
         nothing = Nudge(np.zeros((len(drive), int(circuit.sizes[-1])), drive.dtype), np.zeros(len(drive), drive.dtype))
-        begin = fresh(circuit, drive, noise_key, how.encoder is Encoder.INTEGRATE_AND_FIRE)
+        begin = fresh(circuit, drive, noise_key)
         return self._settle(circuit, begin, nothing, how, noise_key, ledger, phase)
 
     def settle_nudged(
