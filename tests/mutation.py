@@ -34,6 +34,13 @@ class Defect(NamedTuple):
 
 DEFECTS = [
     Defect(
+        "what a whole chip draws is charged to every run",
+        "specs/device.py",
+        'self.numbers["static"].si("power") if self.table.static is not None else Band.exact(0.0),',
+        'next((q.si("power") for key, q in self.numbers.items() if key.endswith("static")), Band.exact(0.0)),',
+        "specs/test_devices.py",
+    ),
+    Defect(
         "operations of spikes are counted in place of those of reads",
         "ledger.py",
         '"synop": (up + down) * synapses + count[Event.SYNOP],',

@@ -15,7 +15,14 @@ from neuroep.prices import PRICED_EVENTS, Prices
 from neuroep.quantities import Band, Quantity
 from neuroep.specs.kind import Kind
 from neuroep.specs.kinds import KINDS, tables_of
-from neuroep.specs.numbers import ENERGY_RULE, STATIC_RULE, TIME_RULE, checked_numbers, checked_quantity
+from neuroep.specs.numbers import (
+    ENERGY_RULE,
+    STATIC_RULE,
+    SYSTEM_RULES,
+    TIME_RULE,
+    checked_numbers,
+    checked_quantity,
+)
 from neuroep.specs.reading import Table, at, convert, name_of, read_toml, refuse_unknown_keys
 
 if TYPE_CHECKING:
@@ -36,6 +43,7 @@ class DeviceTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     energy: dict[str, Any] = {}
     time: dict[str, Any] = {}
     static: dict[str, Any] | None = None
+    system: dict[str, Any] = {}
     tables: dict[str, dict[str, Any]] = {}
 
 
@@ -185,6 +193,7 @@ def read_device(path: str | Path) -> DeviceSpec:
     numbers |= checked_numbers(table.time, dict.fromkeys(PRICED_EVENTS, TIME_RULE), path, "time")
     if table.static is not None:
         numbers["static"] = checked_quantity(table.static, STATIC_RULE, path, "static")
+    numbers |= checked_numbers(table.system, SYSTEM_RULES, path, "system")
     spec = DeviceSpec(name, path, table, numbers)
     spec.build()
     return spec

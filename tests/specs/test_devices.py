@@ -55,6 +55,12 @@ compartments = {inline(1000, "1")}
 axons = {inline(4000, "1")}
 synapse_memory = {inline(1000000, "bit")}
 """
+SYSTEM = f"""
+{QUANTIZED}
+[system]
+step = {inline(10, "us")}
+static = {inline(5, "mW")}
+"""
 CROSSBAR = f"""
 summary = "a test"
 kind = "crossbar"
@@ -123,6 +129,13 @@ def test_chip_as_written(tmp_path: Path) -> None:
     chip = read_device(write(tmp_path, CHIP)).chip()
     assert chip == LearningChip("mine", "swapped", Limits(1000, 4000, 1_000_000, 128), 2)
     assert read_device(write(tmp_path, QUANTIZED)).chip() is None
+
+
+def test_figures_of_a_whole_chip_are_kept_and_charge_nothing(tmp_path: Path) -> None:
+    spec = read_device(write(tmp_path, SYSTEM))
+    assert spec.numbers["system.step"].si("time") == Band.exact(10 * 1e-6)
+    assert spec.numbers["system.static"].si("power").value == pytest.approx(5e-3)
+    assert spec.prices() == read_device(write(tmp_path, QUANTIZED)).prices()
 
 
 def test_crossbar_as_written(tmp_path: Path) -> None:
@@ -234,6 +247,8 @@ def test_labels_stand_in_for_slopes(tmp_path: Path) -> None:
             "one of the two",
         ),
         (CROSSBAR, 'unit = "mW"', 'unit = "mV"', "static", "power in mW, W"),
+        (SYSTEM, "[system]\nstep", "[system]\nsteps", "system", "did you mean 'step'"),
+        (SYSTEM, 'unit = "us"', 'unit = "mW"', "system.step", "time in ps, ns, us, ms, s"),
         (CROSSBAR, 'caveats = ["nothing counted"]', 'caveats = "none"', "caveats", "expected `array`"),
         (CROSSBAR, 'caveats = ["nothing counted"]', "caveats = [1]", "caveats[0]", "expected `str`, got `int`"),
     ],

@@ -17,6 +17,7 @@ from neuroep.specs import catalogue
 from neuroep.specs.chip import CHIP_RULES, RULE_KEY
 from neuroep.specs.crossbar import CHOICES, LABELS, OPTIONAL, REQUIRED, SHAPES
 from neuroep.specs.model import ACTIVATIONS, COSTS, LayerTable, Measured, ModelTable
+from neuroep.specs.numbers import SYSTEM_RULES
 from neuroep.specs.quantized import ROUNDINGS, SYNAPSE_CHOICES, SYNAPSE_OPTIONS, SYNAPSE_RULES
 
 
@@ -32,7 +33,14 @@ def test_every_shipped_file_is_listed(kind: Literal["devices", "models"]) -> Non
 def test_every_device_key_is_explained() -> None:
     words = set(re.findall(r"[\w%-]+", readme("devices")))
     wanted = {*SYNAPSE_RULES, *LABELS.values(), *PRICED_EVENTS, *UNITS, *ROUNDINGS}
-    wanted |= {*CHIP_RULES, RULE_KEY, *SYNAPSE_OPTIONS, *SYNAPSE_CHOICES, *sum(SYNAPSE_CHOICES.values(), ())}
+    wanted |= {
+        *SYSTEM_RULES,
+        *CHIP_RULES,
+        RULE_KEY,
+        *SYNAPSE_OPTIONS,
+        *SYNAPSE_CHOICES,
+        *sum(SYNAPSE_CHOICES.values(), ()),
+    }
     for tables in (REQUIRED, OPTIONAL, SHAPES):
         wanted |= {*tables, *(key for table in tables.values() for key in table)}
     for key, (_, known) in CHOICES.items():
