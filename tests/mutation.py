@@ -34,6 +34,20 @@ class Defect(NamedTuple):
 
 DEFECTS = [
     Defect(
+        "measured time steps are added to the barriers that they hold",
+        "cost/gated_chain.py",
+        'total = sum((band for event, band in seconds.items() if event != "barrier"), steps)',
+        "total = sum(seconds.values(), steps)",
+        "cost/test_measured_chips.py",
+    ),
+    Defect(
+        "a gate's second synapse to a unit costs nothing",
+        "cost/gated_chain.py",
+        "reached = len(gates), [name for gate in gates for name in gate.split()]",
+        "reached = len(gates), [name for gate in gates for name in sorted(set(gate.split()))]",
+        "cost/test_measured_chips.py",
+    ),
+    Defect(
         "what a whole chip draws is charged to every run",
         "specs/device.py",
         'self.numbers["static"].si("power") if self.table.static is not None else Band.exact(0.0),',
