@@ -85,3 +85,11 @@ def test_digital_7nm_prices_are_arithmetic_and_memory() -> None:
     for event, octets in (("synop", 4), ("contrast_mac", 8), ("weight_write", 12)):
         assert prices[event].value == pytest.approx((mac + octets * small) * 1e-12, rel=1e-3)
         assert prices[event].high == pytest.approx((mac + octets * large) * 1e-12)
+
+
+@pytest.mark.parametrize("name", ["cpu-server", "digital-45nm", "digital-7nm", "spinnaker2"])
+def test_software_updates_units_whether_spikes_come_or_not(name: str) -> None:
+    prices = load_device(name).prices()
+    for event in ("neuron_active", "neuron_idle"):
+        assert prices.energy_joules[event] == prices.energy_joules["neuron_update"]
+    assert prices.time_seconds.get("barrier") == prices.time_seconds.get("sweep")
