@@ -60,6 +60,18 @@ DEFECTS = [
         '"synop": (up + down) * synapses + count[Event.SYNOP],',
         '"synop": np.where(count[Event.SYNOP] > 0, count[Event.SYNOP], (up + down) * synapses),',
         "cost/test_spike_events.py",
+        "brian2 keeps Ctrl-C to itself",
+        "engines/spiking/brian/guard.py",
+        "signal.signal(signal.SIGINT, handler)",
+        "signal.getsignal(signal.SIGINT)",
+        "engines/test_brian_guard.py",
+    ),
+    Defect(
+        "brian2's equations read a coupling from above without its gain",
+        "engines/spiking/brian/hopfield.py",
+        "_weighted(circuit.feedback * coupling_down(circuit, k + 1)[i], k + 1)",
+        "_weighted(coupling_down(circuit, k + 1)[i], k + 1)",
+        "engines/test_brian_hopfield.py",
     ),
     Defect(
         "the square of a sum of products counts each mixed product once",
