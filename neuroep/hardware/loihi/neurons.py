@@ -25,14 +25,12 @@ from neuroep import checks
 from neuroep.checks import integers
 from neuroep.errors import BadInput
 from neuroep.fields import settle
+from neuroep.hardware.loihi.widths import ACCUMULATOR_BITS, DECAY_ONE, STATE_BITS
 from neuroep.hardware.programming import check_whole
 
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 
-STATE_BITS = 23
-ACCUMULATOR_BITS = 21
-DECAY_ONE = 4096
 WEIGHT_WIDTHS = (0, 1, 2, 3, 4, 5, 6, 8)
 SIGN_MODES: Mapping[str, tuple[int, int]] = {"mixed": (-256, 254), "excitatory": (0, 255), "inhibitory": (-256, 0)}
 """Range of a weight's mantissa in each sign mode. lava ends inhibitory weights at −255, brian2-loihi at −256."""
@@ -106,8 +104,8 @@ class LIFState(NamedTuple):
 class LIFTrace(NamedTuple):
     """What T steps of n neurons did: current, voltage after the reset, spikes, each of shape (T, n)."""
 
-    u: IntArray
-    v: IntArray
+    u: NDArray[np.int32]
+    v: NDArray[np.int32]
     spikes: BoolArray
 
 
@@ -177,7 +175,7 @@ def arrivals(spikes: BoolArray, weights: IntArray) -> IntArray:
 
 
 def run_lif(neurons: LIF, inputs: BoolArray, weights: IntArray, recurrent: IntArray | None = None) -> LIFTrace:
-    """Run a group of neurons from rest on given input spikes.
+    """Run a group of neurons from rest on given input spikes; compiled.
 
     Parameters
     ----------
@@ -189,7 +187,53 @@ def run_lif(neurons: LIF, inputs: BoolArray, weights: IntArray, recurrent: IntAr
         Effective input weights.
     recurrent : ndarray of int64, shape (n, n), optional
         Effective weights from each neuron (row) to each; these spikes arrive one step after they were fired.
+
+    Raises
+    ------
+    BadInput
+        If shapes don't go together, or an entry is no integer.
     """
+    from neuroep.hardware.loihi import lif_kernels  # compiles: not before it is needed
+
+    given, weights, loop = _group(neurons, inputs, weights, recurrent)
+    lift, stored = lif_kernels.holding(weights, loop)
+    shared = lif_kernels.Neurons(
+        DECAY_ONE - neurons.decay_u - neurons.decay_u_offset,
+        DECAY_ONE - neurons.decay_v,
+        neurons.threshold << 6,
+        neurons.refractory_steps - 1,
+        neurons.bias_mantissa << neurons.bias_exponent,
+        lift,
+    )
+    shape = (len(given), weights.shape[1])
+    trace = LIFTrace(np.empty(shape, np.int32), np.empty(shape, np.int32), np.empty(shape, np.bool_))
+    short, short_loop = (lif_kernels.shortened(each, lift, np.empty(each.shape, stored)) for each in (weights, loop))
+    lif_kernels.run(shared, np.ascontiguousarray(given), short, short_loop, *trace)
+    return trace
+
+
+def run_lif_stepwise(neurons: LIF, inputs: BoolArray, weights: IntArray, recurrent: IntArray | None = None) -> LIFTrace:
+    """Do as :func:`run_lif` by :func:`lif_step`, one step after the other: its definition."""
+    given, weights, loop = _group(neurons, inputs, weights, recurrent)
+    count, both = weights.shape[1], np.concatenate([weights, loop])
+    state, fired = LIFState.rest(count), np.zeros(count, dtype=np.bool_)
+    steps = []
+    for arriving in given:
+        state, fired = lif_step(state, arrivals(np.concatenate([arriving, fired]), both), neurons)
+        steps.append((state.u, state.v, fired))
+    shape = (len(given), count)
+    u, v, spikes = zip(*steps, strict=True) if steps else ((), (), ())
+    return LIFTrace(
+        np.asarray(u, dtype=np.int32).reshape(shape),
+        np.asarray(v, dtype=np.int32).reshape(shape),
+        np.asarray(spikes, dtype=np.bool_).reshape(shape),
+    )
+
+
+def _group(
+    neurons: LIF, inputs: BoolArray, weights: IntArray, recurrent: IntArray | None
+) -> tuple[BoolArray, IntArray, IntArray]:
+    """What goes into a run, once it is known to go together."""
     weights, inputs = integers(weights, "weights"), np.asarray(inputs, dtype=np.bool_)
     if not isinstance(neurons, LIF) or inputs.ndim != 2 or weights.ndim != 2 or inputs.shape[1] != len(weights):
         shapes = f"inputs of shape {inputs.shape} and weights of {weights.shape} for {checks.shown(neurons)}"
@@ -198,19 +242,7 @@ def run_lif(neurons: LIF, inputs: BoolArray, weights: IntArray, recurrent: IntAr
     loop = np.zeros((count, count), dtype=np.int64) if recurrent is None else integers(recurrent, "recurrent")
     if loop.shape != (count, count):
         raise BadInput(f"shape {loop.shape}", "recurrent", f"({count}, {count})")
-    both = np.concatenate([weights, loop])
-    state, fired = LIFState.rest(count), np.zeros(count, dtype=np.bool_)
-    steps = []
-    for given in inputs:
-        state, fired = lif_step(state, arrivals(np.concatenate([given, fired]), both), neurons)
-        steps.append((state.u, state.v, fired))
-    shape = (len(inputs), count)
-    u, v, spikes = zip(*steps, strict=True) if steps else ((), (), ())
-    return LIFTrace(
-        np.asarray(u, dtype=np.int64).reshape(shape),
-        np.asarray(v, dtype=np.int64).reshape(shape),
-        np.asarray(spikes, dtype=np.bool_).reshape(shape),
-    )
+    return inputs, weights, loop
 
 
 def mantissa_range(sign_mode: str) -> tuple[int, int]:
