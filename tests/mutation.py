@@ -53,6 +53,18 @@ DEFECTS = [
         'self.numbers["static"].si("power") if self.table.static is not None else Band.exact(0.0),',
         'next((q.si("power") for key, q in self.numbers.items() if key.endswith("static")), Band.exact(0.0)),',
         "specs/test_devices.py",
+        "the learning engine takes the phase with the negative nudge for the positive one",
+        "hardware/loihi/by_rule.py",
+        "(asked[:, 1] > 0.0).astype(np.int32)",
+        "(asked[:, 1] < 0.0).astype(np.int32)",
+        "devices/test_loihi_rule.py",
+    ),
+    Defect(
+        "one sender's synapses start with the random numbers of the next",
+        "hardware/loihi/rule_kernels.py",
+        "gains, halves, i * wide, scale, stored)",
+        "gains, halves, i, scale, stored)",
+        "devices/test_loihi_rule.py",
     ),
     Defect(
         "operations of spikes are counted in place of those of reads",

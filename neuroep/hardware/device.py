@@ -160,6 +160,25 @@ class StateProgrammable(Protocol):
 
 
 @runtime_checkable
+class Selective(Protocol):
+    """Hardware that takes some states and some rates only."""
+
+    def check_states(self, mounted: Mounted, x: FloatArray, asked: FloatArray) -> None:
+        """Refuse what it can't be taught, before anything is trained.
+
+        Parameters
+        ----------
+        mounted : Mounted
+            The network.
+        x : ndarray, shape (samples, n_0)
+            What inputs will be clamped to.
+        asked : ndarray, shape (epochs, L)
+            What a product of states of 1 will be asked to add to a weight of each coupling.
+        """
+        ...
+
+
+@runtime_checkable
 class Bounding(Protocol):
     """A device that keeps weights at or above the least one that an energy describes."""
 
@@ -267,12 +286,14 @@ def programmed(device: Device, programming: Programming) -> Device:
     Raises
     ------
     BadInput
-        If the recipe sends states as pulses and the device takes none.
+        If the recipe sends states and the device takes none.
     """
     if isinstance(device, Programmable):
         return device.programmed_by(programming)
     if programming.method.by_states:
-        raise BadInput(f"method {programming.method.value!r} on {device.name}", "programming.method", "a crossbar")
+        raise BadInput(
+            f"method {programming.method.value!r} on {device.name}", "programming.method", "a crossbar, or a chip"
+        )
     return device
 
 

@@ -9,7 +9,8 @@ which are the same matrix. The clamped input is alike in both phases, d_0 = 0, s
 `opposite` wants no memory of states: each phase is sent while it lasts, on a scale that both share and with the same
 random numbers, so that what the phases have in common goes up and down again in the same slots. `net` wants the states
 of both phases at once, so a sample-and-hold on every unit, and circuits for sum and difference. The exact gradient of a
-softmax read-out is one product a sample, in either way.
+softmax read-out is one product a sample, in either way. A chip's learning engine (`rule`) takes both phases as they
+are, as `opposite` does.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def state_update(
     free, nudged, nudges
         What settling gave: see :class:`~neuroep.learning.methods.base.SettledPhases`.
     method : Method
-        Opposite or net.
+        Net, or those that are sent a phase at a time.
     rates : tuple of float
         Factor per coupling: the negative learning rates.
 
@@ -52,7 +53,7 @@ def state_update(
     last, first = circuit.last, free.states if nudges.with_free else None
     pairs = [(x, x)] + [_two(s, None if first is None else first[k]) for k, s in enumerate(nudged.states[:last])]
     coefficients = nudges.coefficients[: len(x)]
-    form = _opposite if method is Method.OPPOSITE else _net
+    form = _net if method is Method.NET else _opposite
     products, biases = [], []
     for k in range(1, last + 1):
         c = -coefficients / float(circuit.reach[k])

@@ -15,7 +15,8 @@ from neuroep.circuit import Circuit
 from neuroep.engines import Accumulation, Engine, How
 from neuroep.equilibrium import ResultCode
 from neuroep.errors import BadInput, Diverged
-from neuroep.hardware.device import Bounding, Device, Mounted, Update, by_states
+from neuroep.hardware.device import Bounding, Device, Mounted, Selective, Update, by_states
+from neuroep.learning.methods.estimators import scheme
 from neuroep.learning.methods.phases import plans, step_keys
 from neuroep.learning.readings import reading
 from neuroep.learning.rules import Memory, Rule, rule_of
@@ -234,16 +235,34 @@ class Trainer:
 
         Raises
         ------
+        BadInput
+            If hardware can't be taught with these states or rates.
         Diverged
             When settling or the weights leave the finite range. The mounted weights are then of no use; a
             checkpoint holds those of the last finished epoch.
         """
+        self.check_states()
         while len(progress.history) < self.training.epochs and not progress.stalled(self.training.patience):
             record = self._epoch(len(progress.history), progress)
             progress.history.append(record)
             if on_epoch is not None:
                 on_epoch(record)
         return progress
+
+    def check_states(self) -> None:
+        """Refuse states and rates that hardware can't be taught with; weights as mounted say what a rate is there.
+
+        Raises
+        ------
+        BadInput
+            Naming what would do.
+        """
+        if isinstance(self.states_to, Selective):
+            depth = len(self.mounted.circuit.sizes) - 1
+            nudges = scheme(self.phases.estimator, self.phases.beta, self.training.batch_size, stream(self.seed))
+            rates = [self.training.rates(depth, epoch) for epoch in range(self.training.epochs)]
+            asked = np.abs(nudges.coefficients[0]) * np.asarray(rates) / self.mounted.circuit.reach[1:]
+            self.states_to.check_states(self.mounted, self.samples.x, asked)
 
     def _epoch(self, epoch: int, progress: Progress) -> Epoch:
         started = time.perf_counter()

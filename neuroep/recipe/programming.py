@@ -22,11 +22,12 @@ class Method(StrEnum):
     TRANSFER = "transfer"
     OPPOSITE = "opposite"
     NET = "net"
+    RULE = "rule"
 
     @property
     def by_states(self) -> bool:
-        """Whether the states themselves are sent, sample by sample, as trains on rows and columns: no gradient."""
-        return self in (Method.OPPOSITE, Method.NET)
+        """Whether the states themselves are sent, sample by sample, as trains or as traces: no gradient."""
+        return self in (Method.OPPOSITE, Method.NET, Method.RULE)
 
 
 class Trains(StrEnum):
@@ -58,7 +59,8 @@ class Programming:
         version 2, Gokmen 2021). ``opposite`` and ``net`` form no gradient: pulse trains on rows and columns carry the
         states of each sample, and where they coincide a device is pulsed
         (:mod:`neuroep.hardware.crossbar.state_trains`): ``opposite`` sends the products of both phases in opposite
-        directions, ``net`` their difference.
+        directions, ``net`` their difference. ``rule`` leaves it to a chip's learning engine, in its integers
+        (:mod:`neuroep.hardware.loihi.rule_updates`): learning rates become powers of two.
     most_pulses : int
         Longest train of one update; with ``opposite`` and ``net``, most slots of one train of one sample.
     least_pulses : int

@@ -20,7 +20,7 @@ from neuroep import checks
 from neuroep.data import order
 from neuroep.engines import THREADED, Engine, create, phases_on
 from neuroep.errors import BadInput
-from neuroep.hardware.device import Device, Ideal, Limited, Mounted, programmed, refuse_unbounded
+from neuroep.hardware.device import Device, Ideal, Limited, Mounted, Selective, programmed, refuse_unbounded
 from neuroep.hardware.effects import without
 from neuroep.learning.methods.continual import trainer_for
 from neuroep.learning.methods.phases import plans
@@ -132,8 +132,16 @@ class Rig:
             rig = replace(self, network=small)
             alone = Samples(small.clamped(zeros), zeros, np.zeros(1, dtype=np.int64))
             rig.trainer(rig.mount(rig.initial_weights()), alone)
+            if isinstance(self.device, Selective):
+                self._check_states()
         except BadInput as error:
             raise BadInput(str(error), f"on {self.device.name}") from error
+
+    def _check_states(self) -> None:
+        """Refuse rates that the device hasn't, which depend on the weights of the network itself."""
+        x, targets = (np.zeros((1, n), dtype=np.float32) for n in (self.network.columns, self.network.sizes[-1]))
+        alone = Samples(self.network.clamped(x), targets, np.zeros(1, dtype=np.int64))
+        self.trainer(self.mount(self.initial_weights()), alone).check_states()
 
     def initial_weights(self, dtype: DTypeLike = np.float32) -> Weights:
         """Return the network's first weights, as this seed draws them."""

@@ -135,6 +135,10 @@ class Crossbar:
             raise BadInput("a second array of one-sided devices", f"{self.name}: programming.method", "another method")
         if self.programming.average_every:
             raise BadInput("a mean of one array", f"{self.name}: programming.average_every", "0, or two arrays")
+        if self.programming.method is Method.RULE:
+            raise BadInput(
+                "method 'rule' without a learning engine", f"{self.name}: programming.method", "another method"
+            )
         if self.programming.method.by_states and self.exact_steps:
             raise BadInput("coincidences without whole pulses", f"{self.name}: programming.method", "another method")
         check_pulses(self.cell, lambda: self.step, f"{self.name}: cell")

@@ -15,7 +15,7 @@ chip, exponents below −1 also cut off low bits of what a spike adds; that isn'
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import cast
 
 import numpy as np
@@ -23,18 +23,20 @@ from numpy.typing import NDArray
 
 from neuroep.errors import BadInput, UnknownName
 from neuroep.fields import settle
-from neuroep.hardware.device import Mounted, Update, lower, update_biases
+from neuroep.hardware.device import Mounted, StateUpdate, Update, lower, update_biases
 from neuroep.hardware.effect import present
-from neuroep.hardware.loihi.chip import LearningChip
+from neuroep.hardware.loihi.by_rule import Engine, check_inputs, check_network, check_rates, refresh, teach
+from neuroep.hardware.loihi.chip import FORMS, LearningChip
 from neuroep.hardware.loihi.cores import CoreMap
 from neuroep.hardware.loihi.effects import SYNAPSE
 from neuroep.hardware.loihi.neurons import SIGN_MODES, WEIGHT_WIDTHS, mantissa_step
-from neuroep.hardware.loihi.traces import DRAWS, FRACTION_BITS, fit_accumulator, lifted, write_back
+from neuroep.hardware.loihi.rule_updates import Store
+from neuroep.hardware.loihi.traces import DRAWS, FRACTION_BITS, TRACE_TOP, fit_accumulator, lifted, write_back
 from neuroep.hardware.programming import check_finite, check_range, check_whole, full_scales, saved, stochastic_round
 from neuroep.layout import Layout
 from neuroep.ledger import Event, Ledger, Phase
 from neuroep.network import Network
-from neuroep.recipe import Programming
+from neuroep.recipe import Method, Programming
 from neuroep.weights import FloatArray, Weights, fitting
 
 ROUNDINGS = ("stochastic", "nearest", "loihi")
@@ -66,6 +68,8 @@ class QuantizedSynapse:
         Bits of the traces of which the contrast is formed, 1 to 16, or 0 for the states themselves.
     chip : LearningChip, optional
         Cores and learning rule; a network that doesn't fit isn't mounted.
+    programming : Programming
+        Method ``rule`` has the chip's learning engine write the weights, and biases as synapses of their own.
 
     Raises
     ------
@@ -83,6 +87,7 @@ class QuantizedSynapse:
     draws: str = "element"
     trace_bits: int = 0
     chip: LearningChip | None = None
+    programming: Programming = field(default_factory=Programming)
 
     def __post_init__(self) -> None:
         settle(self, f"{self.name}: ")
@@ -96,6 +101,8 @@ class QuantizedSynapse:
         check_whole(self.max_exponent, self.min_exponent, 127, f"{self.name}: max_exponent")
         if self.rounding == "loihi":
             self._check_loihi()
+        if self.programming.method is Method.RULE:
+            self._check_engine()
 
     def _check_loihi(self) -> None:
         if self.weight_bits not in WEIGHT_WIDTHS:
@@ -103,6 +110,16 @@ class QuantizedSynapse:
             raise BadInput(f"{self.weight_bits} bits with rounding 'loihi'", f"{self.name}: weight_bits", allowed)
         check_whole(self.min_exponent, -8, 7, f"{self.name}: min_exponent with rounding 'loihi'")
         check_whole(self.max_exponent, -8, 7, f"{self.name}: max_exponent with rounding 'loihi'")
+
+    def _check_engine(self) -> None:
+        """Refuse what has no learning engine, or one that this isn't the arithmetic of."""
+        where = f"method 'rule' on {self.name}"
+        if self.chip is None or self.rounding != "loihi":
+            raise BadInput(f"{where}, which has no learning engine", "programming.method", "a chip with rounding loihi")
+        if self.chip.learning_rule not in FORMS:
+            raise BadInput(f"{where}, whose rule has its own rates", "programming.method", f"rules {', '.join(FORMS)}")
+        if self.trace_bits != TRACE_TOP.bit_length():
+            raise BadInput(f"{where} with traces of {self.trace_bits} bits", "trace_bits", f"{TRACE_TOP.bit_length()}")
 
     @property
     def lowest(self) -> int:
@@ -142,12 +159,11 @@ class QuantizedSynapse:
         finest = full_scales(weights, self.headroom) / (self.highest or -self.lowest)
         unit = np.ldexp(finest.max(), -self.max_exponent)
         exponents = np.maximum(np.ceil(np.log2(finest / unit)), self.min_exponent).astype(np.int8)
-        starts, mantissas = Layout.of(weights.sizes).starts, np.empty(weights.couplings.shape, dtype=np.int16)
-        for k, exponent in enumerate(exponents, start=1):
-            part = slice(starts[k - 1], starts[k])
-            codes = np.rint(weights.couplings[part] / np.ldexp(unit, exponent))
-            mantissas[part] = np.clip(codes, self.lowest, self.highest)
+        starts = Layout.of(weights.sizes).starts
+        mantissas = self._rounded(weights.couplings, starts, unit, exponents)
         state = {"mantissas": mantissas, "exponents": exponents, "unit": np.asarray([unit])}
+        if self.programming.method is Method.RULE:
+            state |= self._stored_biases(weights, float(unit))
         return self.restore(network, weights, cast(dict[str, NDArray[np.generic]], state))
 
     def restore(self, network: Network, weights: Weights, state: dict[str, NDArray[np.generic]]) -> Mounted:
@@ -165,7 +181,13 @@ class QuantizedSynapse:
         for k, step in enumerate(_steps(kept), start=1):
             couplings[starts[k - 1] : starts[k]] *= step
         circuit = lower(network, couplings, couplings, weights.biases.copy())
-        return Mounted(circuit._replace(trace_bits=self.trace_bits), kept)
+        mounted = Mounted(circuit._replace(trace_bits=self.trace_bits), kept)
+        if self.programming.method is Method.RULE:
+            check_network(network)
+            kept["bias_mantissas"] = saved(state, "bias_mantissas", weights.biases.shape, np.int16)
+            kept["bias_exponents"] = saved(state, "bias_exponents", (weights.depth,), np.int8)
+            refresh(mounted)
+        return mounted
 
     def program(self, mounted: Mounted, update: Update, rng: np.random.Generator, ledger: Ledger) -> None:
         """Add the rounded change to every mantissa, clipped at the range; count the synapses that changed.
@@ -175,6 +197,8 @@ class QuantizedSynapse:
         Diverged
             If the update isn't finite; nothing has been written then.
         """
+        if self.programming.method is Method.RULE:
+            raise BadInput("method 'rule' without states", self.name, "another method")
         check_finite(update.direction)
         circuit, starts = mounted.circuit, Layout.of(ledger.sizes).starts
         mantissas = cast(NDArray[np.int16], mounted.state["mantissas"])
@@ -188,6 +212,28 @@ class QuantizedSynapse:
             np.multiply(target, step, out=weights)
             ledger.add(Phase.UPDATE, Event.WRITE, k, changed)
         update_biases(circuit, update.direction.biases, update.rates)
+
+    def check_states(self, mounted: Mounted, x: FloatArray, asked: FloatArray) -> None:
+        """See Selective: inputs that no trace holds, and rates beyond the learning engine's."""
+        check_inputs(x)
+        check_rates(self._engine, mounted, asked)
+
+    def program_states(self, mounted: Mounted, update: StateUpdate, rng: np.random.Generator, ledger: Ledger) -> None:
+        """Let the learning engine write the weights: see :mod:`neuroep.hardware.loihi.rule_updates`.
+
+        Raises
+        ------
+        Diverged
+            If states aren't finite; nothing has been written then.
+        """
+        teach(self._engine, mounted, update, rng, ledger)
+
+    @property
+    def _engine(self) -> Engine:
+        if self.chip is None:
+            raise BadInput("states", self.name, "a chip with a learning engine")
+        step = mantissa_step(self.sign_mode, self.weight_bits)
+        return Engine(self.chip.learning_rule, Store(step, self.lowest, self.highest, self.draws))
 
     def direct(self, mounted: Mounted, ledger: Ledger) -> Weights | None:
         """Return None: integers only change by :meth:`program`."""
@@ -209,15 +255,36 @@ class QuantizedSynapse:
         Raises
         ------
         BadInput
-            If the recipe asks for what only arrays of devices do: anything but a headroom.
+            If the recipe asks for what only arrays of devices do, anything but a headroom or method ``rule``, or for a
+            learning engine that there isn't.
         """
-        plain = Programming(headroom=programming.headroom)
-        for field in fields(Programming):
-            given, usual = getattr(programming, field.name), getattr(plain, field.name)
+        method = programming.method if programming.method is Method.RULE else Method.STOCHASTIC
+        plain = Programming(method, headroom=programming.headroom)
+        for setting in fields(Programming):
+            given, usual = getattr(programming, setting.name), getattr(plain, setting.name)
             if given != usual:
                 shown = f"'{given}'" if isinstance(given, str) else f"{given:g}"
-                raise BadInput(f"{shown} on integer synapses", f"programming.{field.name}", f"{usual}, or left out")
-        return self if programming.headroom is None else replace(self, headroom=programming.headroom)
+                raise BadInput(f"{shown} on integer synapses", f"programming.{setting.name}", f"{usual}, or left out")
+        headroom = self.headroom if programming.headroom is None else programming.headroom
+        return replace(self, headroom=headroom, programming=plain)
+
+    def _rounded(
+        self, values: FloatArray, starts: NDArray[np.int64], unit: float, exponents: NDArray[np.int8]
+    ) -> NDArray[np.int16]:
+        """The code nearest to each value, part after part with an exponent each."""
+        codes = np.empty(values.shape, dtype=np.int16)
+        for k, exponent in enumerate(exponents, start=1):
+            part = slice(starts[k - 1], starts[k])
+            codes[part] = np.clip(np.rint(values[part] / np.ldexp(unit, exponent)), self.lowest, self.highest)
+        return codes
+
+    def _stored_biases(self, weights: Weights, unit: float) -> dict[str, NDArray[np.generic]]:
+        """Biases as synapses: a full scale of `headroom` times the largest of a layer, or of 1 where all are 0."""
+        largest = [float(np.abs(weights.bias(k)).max()) or 1.0 for k in range(1, weights.depth + 1)]
+        finest = self.headroom * np.asarray(largest) / (self.highest or -self.lowest)
+        exponents = np.clip(np.ceil(np.log2(finest / unit)), self.min_exponent, self.max_exponent).astype(np.int8)
+        codes = self._rounded(weights.biases, Layout.of(weights.sizes).units, unit, exponents)
+        return {"bias_mantissas": codes, "bias_exponents": exponents}
 
     def _moved(self, codes: NDArray[np.int16], request: FloatArray, rng: np.random.Generator) -> FloatArray:
         reach = float(2**self.weight_bits)  # beyond it every code clips; keeps the sum exact
