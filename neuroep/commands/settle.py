@@ -1,4 +1,4 @@
-"""`neuroep settle`: how a model settles in continuous time."""
+"""`neuroep settle`: how a model settles in continuous time, or by spikes."""
 
 from __future__ import annotations
 
@@ -19,14 +19,17 @@ FORMATS = (".png", ".svg", ".pdf")
 RTOL, ATOL, SHARE = 1e-6, 1e-9, 0.1
 #: On the velocity of a sample that has settled.
 TOLERANCE = 1e-8
+#: Most steps.
+STEPS = 100_000
 
 
 def add(commands: Any) -> None:
     """Add the command's arguments."""
-    parser = commands.add_parser("settle", help="settle in continuous time: states, energy and residual against time")
+    parser = commands.add_parser("settle", help="settle in continuous time: states, energy, residual; or by spikes")
     parser.add_argument("model", help="a model's name, or the path of a TOML file")
-    parser.add_argument("--solver", default="dopri5", help="euler, heun, rk4, bosh3, dopri5 (default), tsit5, ...")
-    parser.add_argument("--form", default="membrane", help="membrane (default) or gradient")
+    parser.add_argument("--solver", help="dopri5 (default), euler, ...; or integrate-and-fire, sigma-delta, poisson")
+    parser.add_argument("--engine", help="spiking: by spikes, as the model's own recipe codes them")
+    parser.add_argument("--form", help="membrane (default) or gradient")
     parser.add_argument("--beta", type=float, default=0.0, metavar="β", help="then settle with this nudging, too")
     parser.add_argument("--device", "-d", metavar="D", help="mount the weights on this device first")
     parser.add_argument("--feedback", type=float, metavar="γ", help="feedback gain in place of the model's")
@@ -34,7 +37,7 @@ def add(commands: Any) -> None:
     parser.add_argument("--atol", type=float, metavar="A", help=f"of adaptive solvers (default {ATOL:g})")
     parser.add_argument("--step", type=float, metavar="SECONDS", help=f"fixed step (default {SHARE:g} of the least τ)")
     parser.add_argument("--tolerance", type=float, metavar="T", help=f"on the velocity (default {TOLERANCE:g})")
-    parser.add_argument("--steps", type=int, default=100_000, metavar="N", help="most steps (default 100000)")
+    parser.add_argument("--steps", type=int, metavar="N", help=f"most steps (default {STEPS}); of each phase in spikes")
     parser.add_argument("--seconds", type=float, metavar="T", help="stop at this time, settled or not")
     parser.add_argument("--noise", type=float, metavar="σ", help="thermal noise per √second, for stochastic solvers")
     parser.add_argument("--samples", type=int, default=8, metavar="N", help="samples of the batch (default 8)")
@@ -51,6 +54,7 @@ def act(options: argparse.Namespace) -> int:
 
     import numpy as np
 
+    from neuroep.commands import settle_spikes
     from neuroep.hardware.device import Ideal
     from neuroep.network import initial_weights
     from neuroep.rng import noise_key, stream
@@ -59,6 +63,8 @@ def act(options: argparse.Namespace) -> int:
     from neuroep.studies.estimate import sample_batch
     from neuroep.studies.settling import settle_phases
 
+    if settle_spikes.meant(options):
+        return settle_spikes.act(options)
     check(options)
     model = load_model(options.model)
     network = model.network()
@@ -89,12 +95,19 @@ def act(options: argparse.Namespace) -> int:
 
 def check(options: argparse.Namespace) -> None:
     """Refuse what can't be used before anything is computed."""
-    from neuroep.disk import refuse_existing
-    from neuroep.errors import BadInput, UnknownName
+    from neuroep.errors import UnknownName
     from neuroep.solvers.problems import Form
 
-    if options.form not in list(Form):
+    if options.form is not None and options.form not in list(Form):
         raise UnknownName("form", options.form, [form.value for form in Form], "--form")
+    check_common(options)
+
+
+def check_common(options: argparse.Namespace) -> None:
+    """Refuse what can't be used, whatever settles."""
+    from neuroep.disk import refuse_existing
+    from neuroep.errors import BadInput
+
     if options.samples < 1:
         raise BadInput(f"{options.samples} samples", "--samples", "1 or more")
     if options.seed < 0:
@@ -111,6 +124,7 @@ def check(options: argparse.Namespace) -> None:
 def make_plan(options: argparse.Namespace, circuit: Circuit) -> ContinuousPlan:
     """Return the plan that the options ask for."""
     from neuroep.errors import BadInput
+    from neuroep.recipe import Encoder
     from neuroep.rng import noise_key
     from neuroep.solvers.controllers import Controller, FixedStep, PIController
     from neuroep.solvers.plan import ContinuousPlan
@@ -118,7 +132,7 @@ def make_plan(options: argparse.Namespace, circuit: Circuit) -> ContinuousPlan:
     from neuroep.solvers.stochastic import Thermal
     from neuroep.solvers.tableaux import named
 
-    solver = named(options.solver, "--solver")
+    solver = named("dopri5" if options.solver is None else options.solver, "--solver", Encoder)
     controlled = options.rtol is not None or options.atol is not None
     if controlled and (options.step is not None or not solver.adaptive):
         reason = "together with --step" if options.step is not None else f"with {solver.name!r}, which has no estimate"
@@ -138,7 +152,9 @@ def make_plan(options: argparse.Namespace, circuit: Circuit) -> ContinuousPlan:
     end = float("inf") if options.seconds is None else options.seconds
     tolerance = TOLERANCE if options.tolerance is None else options.tolerance
     tolerance = 0.0 if solver.stochastic else tolerance
-    return ContinuousPlan(solver, control, tolerance, options.steps, Form(options.form), end, thermal)
+    form = Form.MEMBRANE if options.form is None else Form(options.form)
+    steps = STEPS if options.steps is None else options.steps
+    return ContinuousPlan(solver, control, tolerance, steps, form, end, thermal)
 
 
 def settings(plan: ContinuousPlan) -> dict[str, Any]:

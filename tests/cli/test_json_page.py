@@ -80,6 +80,7 @@ def test_run(finished: Finished) -> None:
         ("neuroep ablate", ["ablate", "own.toml", "--device", "ecram", "--effects", "read-noise", "--epochs", "1"]),
         ("neuroep continual", ["continual", "xor", "--tasks", "2", "--epochs", "1"]),
         ("neuroep settle", ["settle", "xor", "--samples", "2"]),
+        ("neuroep settle --engine spiking", ["settle", "xor", "--samples", "2", "--engine", "spiking"]),
         ("neuroep bench", ["bench", "--model", "xor", "--steps", "1", "--threads", "1"]),
         ("neuroep bench settling|threads|growth|memory|cuda", ["bench", "memory"]),
         ("neuroep models", ["models"]),

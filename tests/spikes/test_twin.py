@@ -10,6 +10,7 @@ import pytest
 from definition import ByHand
 
 from neuroep.engines import Keys, Nudge, create
+from neuroep.engines.spiking.engine import SpikingEngine
 from neuroep.equilibrium import ResultCode
 from neuroep.errors import NeuroepError
 from neuroep.hardware.device import Ideal
@@ -98,6 +99,18 @@ def test_units_are_idle_only_where_no_spike_goes_in_or_out() -> None:
         active[2] += 2 if q[1].any() else int(np.count_nonzero(q[2]))
     assert ledger.counts[Phase.FREE, Event.ACTIVE].tolist() == active
     assert 0 < active[1] < 200
+
+
+@pytest.mark.parametrize("encoder", [Encoder.INTEGRATE_AND_FIRE, Encoder.SIGMA_DELTA])
+def test_rasters_are_the_spikes_step_by_step(encoder: Encoder) -> None:
+    circuit, _ = mounted(network(TANH, LINEAR, gain=1.5))
+    rasters: list[Any] = []
+    x, engine = inputs(2), SpikingEngine(1, rasters)
+    engine.settle_free(circuit, x, how(encoder, 60), 4, Ledger.empty(SIZES), Phase.FREE)
+    for row in range(2):
+        by_hand = ByHand(circuit, x[row], counter_uniform(4, np.arange(2), sum(SIZES))[row], how(encoder, 60), SKIPS)
+        by_hand.run(60)
+        np.testing.assert_array_equal(rasters[0][0, row], [np.concatenate(q) for q in by_hand.trains])
 
 
 def slope(encoder: Encoder, times: list[int], seeds: int) -> float:

@@ -61,16 +61,18 @@ class SpikingEngine:
     ----------
     threads : int, optional
         Defaults to the cores this process may use. Results don't depend on it.
+    rasters : list, optional
+        To which the spikes of every phase are appended, (copies, samples, steps, n_0 + units) of 1, 0 and −1.
     """
 
     name = "spiking"
     on_host = True
 
-    def __init__(self, threads: int | None = None) -> None:
+    def __init__(self, threads: int | None = None, rasters: list[kernels.Raster] | None = None) -> None:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         self.threads = cores if threads is None else threads
         self._workers = Workers(max(1, self.threads - 1), lambda: None)
-        self._reference, self._blas = ReferenceEngine(), blas_libraries()
+        self._reference, self._blas, self._rasters = ReferenceEngine(), blas_libraries(), rasters
 
     def supports(self, circuit: Circuit, how: How) -> str | None:
         """See Engine."""
@@ -127,12 +129,16 @@ class SpikingEngine:
         targets, beta = nudge.targets.reshape(copies, rows, -1), nudge.beta.reshape(copies, rows)
         shares = [(n, min(n + SHARE, rows)) for n in range(0, rows, SHARE)]
         counts = np.zeros((len(shares), 4, len(circuit.sizes)), dtype=np.int64)
+        noted = (copies, rows, how.steps, int(circuit.sizes.sum())) if self._rasters is not None else (0, 0, 0, 0)
+        raster = np.zeros(noted, dtype=np.int8)
 
         def work(number: int) -> None:
             kernels.settle(wiring, constants, begin.inputs, begin.cells, targets, beta, np.uint64(key), *shares[number],
-                           means, velocity, counts[number])  # fmt: skip
+                           means, velocity, counts[number], raster)  # fmt: skip
 
         self._share_out(work, len(shares))
+        if self._rasters is not None:
+            self._rasters.append(raster)
         count(counts.sum(axis=0), how.steps, copies * rows, ledger, phase)
         return equilibrium(circuit, begin, means, velocity, how)
 

@@ -20,6 +20,7 @@ from neuroep.rng_kernels import hashed, read_key
 from neuroep.weights import FloatArray
 
 IntArray = NDArray[np.int64]
+Raster = NDArray[np.int8]
 IF, SIGMA_DELTA, POISSON = range(3)
 SPIKE, ACTIVE, IDLE, SYNOP = range(4)
 """Rows of what :func:`settle` counts, each by layer; a synaptic operation by the coupling that it goes through."""
@@ -183,10 +184,17 @@ def send(
         reached[k - 1] = True
 
 
+@njit(cache=True)
+def note(fired: IntArray, signs: FloatArray, count: int, into: Raster) -> None:
+    """Note a layer's spikes of one step."""
+    for n in range(count):
+        into[fired[n]] = 1 if signs[n] > 0 else -1
+
+
 @njit(cache=True, nogil=True)
 def settle(
     wiring: Wiring, constants: Constants, inputs: Inputs, cells: Cells, targets: FloatArray, beta: FloatArray, key: Any,
-    first: int, last: int, means: FloatArray, velocity: FloatArray, counts: IntArray,
+    first: int, last: int, means: FloatArray, velocity: FloatArray, counts: IntArray, raster: Raster,
 ) -> None:  # fmt: skip
     """Run the copies of samples first..last − 1 through a phase.
 
@@ -208,6 +216,8 @@ def settle(
         Norm of the membranes' mean velocity over them, in units of their time constant.
     counts : ndarray of int64, shape (4, L + 1)
         Added to.
+    raster : ndarray of int8, shape (C, B, steps, n_0 + units)
+        Where spikes are noted, as 1 and −1; empty where nobody looks.
     """
     real, sizes, units = means.dtype.type, wiring.sizes, wiring.units
     depth, widest, scale = len(sizes) - 1, sizes.max(), real(constants.leak / constants.peak)
@@ -236,6 +246,8 @@ def settle(
                     )  # fmt: skip
                 for k in range(depth + 1):
                     send(wiring, scale, k, fired[k], signs[k], found[k], current, reached, counts)
+                    if raster.size:
+                        note(fired[k], signs[k], found[k], raster[c, row, step, sizes[0] + units[k - 1] if k else 0 :])
                 for k in range(1, depth + 1):
                     active = sizes[k] if reached[k] else found[k]
                     counts[ACTIVE, k] += active
