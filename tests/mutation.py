@@ -34,6 +34,13 @@ class Defect(NamedTuple):
 
 DEFECTS = [
     Defect(
+        "spikes of the first layer are told to the input",
+        "hardware/loihi/messages.py",
+        "found += [(k - 1, True)] if 1 < k <= network.dynamical else []",
+        "found += [(k - 1, True)] if 0 < k <= network.dynamical else []",
+        "cost/test_messages.py",
+    ),
+    Defect(
         "measured time steps are added to the barriers that they hold",
         "cost/gated_chain.py",
         'total = sum((band for event, band in seconds.items() if event != "barrier"), steps)',

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from neuroep.errors import BadInput, UnknownName
+from neuroep.ledger import Event, Ledger
 from neuroep.prices import PRICED_EVENTS, Prices
 from neuroep.quantities import Band, Quantity
 from neuroep.specs.kind import Kind
@@ -146,6 +147,21 @@ class DeviceSpec:
         """
         device = self._on_chip()
         return None if device is None else device.place(network)
+
+    def counted(self, network: Network, ledger: Ledger) -> Ledger:
+        """Return what a run of a network counts as on this device: with the messages of its spikes if it has cores.
+
+        Raises
+        ------
+        BadInput
+            If the network doesn't fit on the chip.
+        """
+        placed = self.core_map(network) if ledger.counts[:, Event.SPIKE].any() else None
+        if placed is None:
+            return ledger
+        from neuroep.hardware.loihi.messages import with_messages
+
+        return with_messages(ledger, placed, network)
 
     def _on_chip(self) -> OnChip | None:
         from neuroep.hardware.loihi.chip import OnChip

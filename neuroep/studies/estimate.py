@@ -128,12 +128,13 @@ def estimate_cost(
         free_outputs(trainer.engine, mounted.circuit, samples.x, trainer.plans.free, seed, progress.ledger)
         for number, batch in enumerate(batches):
             trainer.step(batch, (0, number), rates, rng, progress)
+    ledger = device.counted(network, progress.ledger)
     return Estimate(
         device.name,
         where,
         len(samples.x),
-        price(progress.ledger, device.prices()),
-        {phase.name.lower(): progress.ledger.events(phase) for phase in Phase},
+        price(ledger, device.prices()),
+        {phase.name.lower(): ledger.events(phase) for phase in Phase},
         _memory(ep_step_trace(network, recipe.phases)) if recipe.phases.traced else None,
         _memory(backprop_of(network)) if PHYSICS[network.physics].feedforward else None,
     )

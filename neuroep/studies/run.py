@@ -126,7 +126,7 @@ def assemble(
     for profile in profiles:
         for method in ("ep", "backprop") if experiment.backprop else ("ep",):
             found = _outcomes(experiment, profile, method, outcomes)
-            bills = [None if profile is None else price(o.ledger, profile.prices()) for o in found]
+            bills = [None if profile is None else _bill(experiment, profile, o) for o in found]
             ard = _weighted_ard(experiment, method, IDEAL if profile is None else profile.name)
             rows += [_row(o, profile, bill, ard) for o, bill in zip(found, bills, strict=True)]
             if profile is not None and bills and bills[0] is not None:
@@ -138,6 +138,10 @@ def assemble(
         "model": experiment.model.name, "data": data, "versions": versions(), "spec": dict(spec), "rows": rows,
         "costs": costs, "seconds": seconds, "caveats": caveats,
     } | ({"remarks": remarks} if remarks else {})  # fmt: skip
+
+
+def _bill(experiment: Experiment, profile: DeviceSpec, outcome: Outcome) -> Bill:
+    return price(profile.counted(experiment.model.network(), outcome.ledger), profile.prices())
 
 
 def _outcomes(
