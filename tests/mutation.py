@@ -60,6 +60,8 @@ DEFECTS = [
         'self.numbers["static"].si("power") if self.table.static is not None else Band.exact(0.0),',
         'next((q.si("power") for key, q in self.numbers.items() if key.endswith("static")), Band.exact(0.0)),',
         "specs/test_devices.py",
+    ),
+    Defect(
         "the learning engine takes the phase with the negative nudge for the positive one",
         "hardware/loihi/by_rule.py",
         "(asked[:, 1] > 0.0).astype(np.int32)",
@@ -79,6 +81,8 @@ DEFECTS = [
         '"synop": (up + down) * synapses + count[Event.SYNOP],',
         '"synop": np.where(count[Event.SYNOP] > 0, count[Event.SYNOP], (up + down) * synapses),',
         "cost/test_spike_events.py",
+    ),
+    Defect(
         "brian2 keeps Ctrl-C to itself",
         "engines/spiking/brian/guard.py",
         "signal.signal(signal.SIGINT, handler)",
@@ -91,6 +95,8 @@ DEFECTS = [
         "_weighted(circuit.feedback * coupling_down(circuit, k + 1)[i], k + 1)",
         "_weighted(coupling_down(circuit, k + 1)[i], k + 1)",
         "engines/test_brian_hopfield.py",
+    ),
+    Defect(
         "compiled integer neurons take sums that are stored shifted for what they are",
         "hardware/loihi/lif_kernels.py",
         "arriving = wrapped(int32(int32(sums[j]) << lift), _SPARE_SUM)",
