@@ -3,8 +3,9 @@
 Renner, Sheldon, Zlotnik, Tao and Sornborger, The backpropagation algorithm implemented on spiking neuromorphic
 hardware, Nature Communications 15, 9691 (2024): 400-400-10 of binary units. A chain of gates lets one population
 after the other spike, 12 time steps a training sample and 4 an inference. Populations, connections, gates and
-placement are those of the code published with it (github.com/lanl/spikingBackprop: network_topology_2layer.py,
-network_parameters_2layer_MNIST.py, loihi_groups.py). How many units spike is not published: see :class:`Activity`.
+placement are those of the code published with its preprint (arXiv 2106.07030; github.com/lanl/spikingBackprop:
+network_topology_2layer.py, network_parameters_2layer_MNIST.py, loihi_groups.py). How many units spike is not published:
+see :class:`Activity`.
 """
 
 from __future__ import annotations
@@ -147,7 +148,7 @@ def training(activity: Activity, all_synapses: bool = True) -> Load:
     Returns
     -------
     Load
-        W₁ is read and learned three times, as are its two copies for the derivative; W₂ as well, with its transposes.
+        W₁ is read three times, as are its two copies for the derivative; W₂ as well, beside its two transposes.
     """
     sent, core, steps = _sent(activity), _core(activity), len(GATES)
     chip, busiest = _chip(sent, UNITS, GATES), _busiest(core, steps)
