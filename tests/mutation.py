@@ -87,7 +87,7 @@ DEFECTS = [
         "engines/spiking/brian/guard.py",
         "signal.signal(signal.SIGINT, handler)",
         "signal.getsignal(signal.SIGINT)",
-        "engines/test_brian_guard.py",
+        "spikes/test_brian_guard.py",
     ),
     Defect(
         "brian2's equations read a coupling from above without its gain",
@@ -102,6 +102,21 @@ DEFECTS = [
         "arriving = wrapped(int32(int32(sums[j]) << lift), _SPARE_SUM)",
         "arriving = int32(int32(sums[j]) << lift)",
         "devices/test_loihi_compiled.py",
+        "spikes/test_brian_hopfield.py",
+    ),
+    Defect(
+        "brian2's skips bring back downward what they bring upward",
+        "engines/spiking/brian/phases.py",
+        "Skipping(i, j, gain, gain * γ ** (j - i))",
+        "Skipping(i, j, gain, gain)",
+        "spikes/test_brian_engine.py",
+    ),
+    Defect(
+        "slopes of rates are read after traces have decayed, which says that every rate falls",
+        "engines/spiking/plasticity_kernels.py",
+        "        slopes[i] = (fast[i] - slow[i]) / apart\n        fast[i] *= kept_fast\n",
+        "        fast[i] *= kept_fast\n        slopes[i] = (fast[i] - slow[i]) / apart\n",
+        "spikes/test_plasticity.py",
     ),
     Defect(
         "the square of a sum of products counts each mixed product once",

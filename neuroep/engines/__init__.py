@@ -1,6 +1,6 @@
 """Where settling runs: `reference` defines, `cpu` is fast, `cuda` is for NVIDIA GPUs. Same names, same numbers.
 
-`spiking` settles by spikes, whose rates come near the same numbers.
+`spiking` settles by spikes, whose rates come near the same numbers; `brian2` has another simulator send them.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from neuroep import checks
 from neuroep.engines.base import Accumulation, Courses, Engine, How, Keys, Nudge, Plan, Plans, Settlings
 from neuroep.recipe import SWEEPS, Encoder, Order, Phases
 
-NAMES = ("auto", "cpu", "cuda", "reference", "spiking")
+NAMES = ("auto", "brian2", "cpu", "cuda", "reference", "spiking")
 #: Those that share samples out among threads.
 THREADED = ("auto", "cpu", "spiking")
 #: Those that settle by spikes alone.
-SPIKING = ("spiking",)
+SPIKING = ("brian2", "spiking")
 #: Steps of the free and of a nudged phase, where a recipe of sweeps is carried out by spikes.
 STEPS = 100, 60
 
@@ -58,6 +58,10 @@ def create(name: str = "auto", threads: int | None = None, phases: Phases | None
         from neuroep.engines.spiking.engine import SpikingEngine
 
         return SpikingEngine(threads)
+    if name == "brian2":
+        from neuroep.engines.spiking.brian.engine import BrianEngine
+
+        return BrianEngine()
     if name == "cuda":
         from neuroep.engines.cuda.engine import CudaEngine
 

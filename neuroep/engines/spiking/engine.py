@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuroep.circuit import Circuit, coupling_down, reads_exactly
-from neuroep.engines.base import Accumulation, How, Keys, Nudge, Settlings, unknown
+from neuroep.engines.base import Accumulation, Engine, How, Keys, Nudge, Settlings, unknown
 from neuroep.engines.cpu.workers import Workers, blas_libraries, one_blas_thread
 from neuroep.engines.reference import ReferenceEngine
 from neuroep.engines.spiking import kernels
@@ -92,8 +92,8 @@ class SpikingEngine:
         self, circuit: Circuit, drive: FloatArray, plan: How, noise_key: int, ledger: Ledger, phase: Phase
     ) -> Equilibrium:
         """See Engine; from membranes at rest."""
-        how = _spikes(plan)
-        _refuse_large(drive, how)
+        how = spikes_of(plan)
+        refuse_large(drive, how)
         nothing = Nudge(np.zeros((len(drive), int(circuit.sizes[-1])), drive.dtype), np.zeros(len(drive), drive.dtype))
         begin = fresh(circuit, drive, noise_key)
         return self._settle(circuit, begin, nothing, how, noise_key, ledger, phase)
@@ -103,26 +103,19 @@ class SpikingEngine:
     ) -> Equilibrium:
         """See Engine; from where the free phase left membranes, currents and accumulators."""
         begin = repeated(circuit, free, len(nudge.beta) // len(free.residual))
-        return self._settle(circuit, begin, nudge, _spikes(plan), noise_key, ledger, Phase.NUDGED)
+        return self._settle(circuit, begin, nudge, spikes_of(plan), noise_key, ledger, Phase.NUDGED)
 
     def phases(
         self, circuit: Circuit, x: FloatArray, plans: Settlings, nudge: Nudge, keys: Keys,
         ledger: Ledger,
     ) -> tuple[Equilibrium, Equilibrium]:  # fmt: skip
-        """See Engine; where the free states enter the difference, a free copy runs along with the nudged ones."""
-        free = self.settle_free(circuit, x, plans.free, keys.free, ledger, Phase.FREE)
-        if not _spikes(plans.nudged).free_copy:
-            return free, self.settle_nudged(circuit, free, nudge, plans.nudged, keys.nudged, ledger)
-        rows = len(x)
-        both = Nudge(np.concatenate([np.zeros_like(nudge.targets[:rows]), nudge.targets]),
-                     np.concatenate([np.zeros_like(nudge.beta[:rows]), nudge.beta]))  # fmt: skip
-        found = self.settle_nudged(circuit, free, both, plans.nudged, keys.nudged, ledger)
-        return _rows(found, slice(0, rows)), _rows(found, slice(rows, None))
+        """See Engine."""
+        return spiking_phases(self, circuit, x, plans, nudge, keys, ledger)
 
     def _settle(
         self, circuit: Circuit, begin: Carried, nudge: Nudge, how: Spikes, key: int, ledger: Ledger, phase: Phase
     ) -> Equilibrium:
-        wiring, constants = _wiring(circuit), _constants(how)
+        wiring, constants = wiring_of(circuit), constants_of(how)
         copies, rows = begin.cells.membrane.shape[:2]
         means = np.empty_like(begin.cells.membrane)
         velocity = np.empty((copies, rows), dtype=means.dtype)
@@ -174,16 +167,32 @@ class SpikingEngine:
         """See Engine; there is no read-out."""
 
 
-def _spikes(plan: How) -> Spikes:
+def spikes_of(plan: How) -> Spikes:
+    """Return a plan of spikes, or raise NotAvailable for another."""
     if not isinstance(plan, Spikes):
         raise NotAvailable("no spikes in the plan: use an encoder as phases.solver")
     return plan
 
 
-def _refuse_large(x: FloatArray, how: Spikes) -> None:
+def refuse_large(x: FloatArray, how: Spikes) -> None:
+    """Raise BadInput for inputs that would have to send more than a spike a step."""
     largest = float(np.abs(x).max(initial=0.0))
     if largest * how.peak > 1.0:
         raise BadInput(f"inputs up to {largest:.3g}", "data", f"at most {1.0 / how.peak:g}, as one spike a step codes")
+
+
+def spiking_phases(
+    engine: Engine, circuit: Circuit, x: FloatArray, plans: Settlings, nudge: Nudge, keys: Keys, ledger: Ledger
+) -> tuple[Equilibrium, Equilibrium]:
+    """Settle free and nudged; where free states enter the difference, a free copy runs along with the nudged ones."""
+    free = engine.settle_free(circuit, x, plans.free, keys.free, ledger, Phase.FREE)
+    if not spikes_of(plans.nudged).free_copy:
+        return free, engine.settle_nudged(circuit, free, nudge, plans.nudged, keys.nudged, ledger)
+    rows = len(x)
+    both = Nudge(np.concatenate([np.zeros_like(nudge.targets[:rows]), nudge.targets]),
+                 np.concatenate([np.zeros_like(nudge.beta[:rows]), nudge.beta]))  # fmt: skip
+    found = engine.settle_nudged(circuit, free, both, plans.nudged, keys.nudged, ledger)
+    return _rows(found, slice(0, rows)), _rows(found, slice(rows, None))
 
 
 def _rows(found: Equilibrium, rows: slice) -> Equilibrium:
@@ -192,11 +201,13 @@ def _rows(found: Equilibrium, rows: slice) -> Equilibrium:
     return Equilibrium(states, currents, found.fresh, *quality)
 
 
-def _constants(how: Spikes) -> kernels.Constants:
+def constants_of(how: Spikes) -> kernels.Constants:
+    """Return a phase's numbers as kernels take them."""
     return kernels.Constants(_CODES[how.encoder], how.steps, how.window, how.relaxation, how.leak, how.peak)
 
 
-def _wiring(circuit: Circuit) -> kernels.Wiring:
+def wiring_of(circuit: Circuit) -> kernels.Wiring:
+    """Return a circuit as kernels take it, with γ in the downward weights."""
     real, gain = circuit.up.dtype.type, circuit.feedback
     down = np.zeros_like(circuit.up)
     for k in range(2, len(circuit.sizes)):

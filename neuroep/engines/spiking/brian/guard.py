@@ -49,27 +49,31 @@ def brian(target: str = "numpy", device: Any = "runtime") -> Iterator[Any]:
     """
     if threading.current_thread() is not threading.main_thread():
         raise NotAvailable("brian2 runs on the main thread only: use --engine spiking")
-    handler, hook = signal.getsignal(signal.SIGINT), sys.excepthook
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        try:
-            b2 = _imported()
-            with _quiet(), _preferences(b2, target), _running_on(b2, device):
-                yield b2
-        finally:
-            signal.signal(signal.SIGINT, handler)
-            sys.excepthook = hook
+        b2 = _imported()
+        with _quiet(b2), _preferences(b2, target), _running_on(b2, device):
+            yield b2
 
 
 def _imported() -> Any:
-    """Import brian2; where this is the first time, without the files and the capture of warnings that come with it."""
-    first, shown = "brian2" not in sys.modules, warnings.showwarning
-    import brian2.only
+    """Import brian2; where this is the first time, without all that comes with it.
 
-    if first:
-        _close_log(brian2.only.BrianLogger)
+    Its own handler of Ctrl-C would end a simulation early and go on with what there is.
+    """
+    if "brian2" in sys.modules:
+        import brian2.only
+
+        return brian2.only
+    handler, hook, shown = signal.getsignal(signal.SIGINT), sys.excepthook, warnings.showwarning
+    try:
+        import brian2.only
+    finally:
+        signal.signal(signal.SIGINT, handler)
+        sys.excepthook = hook
         if warnings.showwarning is not shown:
             logging.captureWarnings(False)
+    _close_log(brian2.only.BrianLogger)
     return brian2.only
 
 
@@ -86,7 +90,9 @@ def _close_log(log: Any) -> None:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def _quiet(b2: Any) -> Iterator[None]:
+    """Silence the log, and remove the files that a compiler's words went to."""
+    words, open_before = b2.std_silent, b2.std_silent.dest_stdout is not None
     handlers = list(logging.getLogger("brian2").handlers)
     levels = [handler.level for handler in handlers]
     for handler in handlers:
@@ -96,6 +102,9 @@ def _quiet() -> Iterator[None]:
     finally:
         for handler, level in zip(handlers, levels, strict=True):
             handler.setLevel(level)
+        if words.dest_stdout is not None and not open_before:
+            words.close()
+            words.dest_stdout = words.dest_stderr = None
 
 
 @contextmanager

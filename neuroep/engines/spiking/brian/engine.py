@@ -1,0 +1,174 @@
+"""The brian2 engine: the same phases as the spiking engine's, simulated by brian2."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import numpy as np
+
+from neuroep import checks
+from neuroep.circuit import Circuit
+from neuroep.engines.base import Accumulation, How, Keys, Nudge, Settlings
+from neuroep.engines.reference import ReferenceEngine
+from neuroep.engines.spiking.brian.counting import counted, sent, updates
+from neuroep.engines.spiking.brian.guard import brian
+from neuroep.engines.spiking.brian.network import Shape
+from neuroep.engines.spiking.brian.phases import Plastic, Read, settings_of, shape_of, take_up
+from neuroep.engines.spiking.brian.programs import Program, Runtime, Standalone, Train
+from neuroep.engines.spiking.carried import Carried, count, equilibrium, fresh, repeated
+from neuroep.engines.spiking.engine import refuse_large, spikes_of, spiking_phases, why_not
+from neuroep.engines.spiking.kernels import IntArray
+from neuroep.engines.spiking.plasticity import Learned, Traces, check, reached
+from neuroep.equilibrium import Equilibrium
+from neuroep.errors import NotAvailable
+from neuroep.layout import Layout
+from neuroep.ledger import Event, Ledger, Phase
+from neuroep.recipe import Encoder
+from neuroep.solvers.spikes import Spikes
+from neuroep.weights import FloatArray, Weights
+
+#: Where brian2 generates code: numpy compiles nothing, the others C++, which takes a minute once.
+TARGETS = ("numpy", "cython", "cpp_standalone")
+
+
+class _Done(NamedTuple):
+    """A phase that has run: its equilibrium, what reads variables, spikes of each layer (copies, rows, steps)."""
+
+    equilibrium: Equilibrium
+    read: Read
+    spikes: list[IntArray]
+
+
+class BrianEngine:
+    """Settles by spikes in brian2, as a second simulator beside the spiking engine: same keys, same spikes.
+
+    Parameters
+    ----------
+    target : str
+        Of code generation, one of `TARGETS`. Networks are built once for each shape of circuit, minibatch and phase
+        (and with ``cpp_standalone`` for each number of steps), then given weights and inputs as numbers.
+    """
+
+    name = "brian2"
+    on_host = True
+
+    def __init__(self, target: str = "numpy") -> None:
+        self.target = checks.one_of(target, TARGETS, "code generation target", "target")
+        self.trains: tuple[Train, ...] = ()
+        self._programs: dict[tuple[Shape, int], Program] = {}
+        self._reference = ReferenceEngine()
+        _refuse_without_compiler(target)
+
+    @property
+    def built(self) -> int:
+        """How many networks have been built so far."""
+        return len(self._programs)
+
+    def supports(self, circuit: Circuit, how: How) -> str | None:
+        """See Engine; one code, and one weight for both directions."""
+        reason = why_not(circuit, how, self.name)
+        if reason is None and spikes_of(how).encoder is not Encoder.INTEGRATE_AND_FIRE:
+            return f"the code {spikes_of(how).encoder.value!r} on the {self.name} engine: use --engine spiking"
+        one = circuit.down is circuit.up or np.array_equal(circuit.down, circuit.up)
+        if reason is None and not one:
+            return f"weights that differ upward and downward on the {self.name} engine: use --engine spiking"
+        return reason
+
+    @contextmanager
+    def session(self) -> Iterator[None]:
+        """See Engine; refuses other threads before any work is done, and holds nothing."""
+        with brian():
+            pass
+        yield
+
+    def drive(self, circuit: Circuit, x: FloatArray, noise_key: int, ledger: Ledger, phase: Phase) -> FloatArray:
+        """Return the clamped input itself: it is sent as spikes, step by step."""
+        return x
+
+    def settle_free(
+        self, circuit: Circuit, drive: FloatArray, plan: How, noise_key: int, ledger: Ledger, phase: Phase
+    ) -> Equilibrium:
+        """See Engine; from membranes at rest."""
+        how = spikes_of(plan)
+        refuse_large(drive, how)
+        nothing = Nudge(np.zeros((len(drive), int(circuit.sizes[-1])), drive.dtype), np.zeros(len(drive), drive.dtype))
+        return self._run(circuit, fresh(circuit, drive, noise_key, True), nothing, how, ledger, phase).equilibrium
+
+    def settle_nudged(
+        self, circuit: Circuit, free: Equilibrium, nudge: Nudge, plan: How, noise_key: int, ledger: Ledger
+    ) -> Equilibrium:
+        """See Engine; from where the free phase left membranes, currents and accumulators."""
+        begin = repeated(circuit, free, len(nudge.beta) // len(free.residual))
+        return self._run(circuit, begin, nudge, spikes_of(plan), ledger, Phase.NUDGED).equilibrium
+
+    def phases(
+        self, circuit: Circuit, x: FloatArray, plans: Settlings, nudge: Nudge, keys: Keys, ledger: Ledger
+    ) -> tuple[Equilibrium, Equilibrium]:
+        """See Engine."""
+        return spiking_phases(self, circuit, x, plans, nudge, keys, ledger)
+
+    def learn(
+        self, circuit: Circuit, free: Equilibrium, nudge: Nudge, how: Spikes, traces: Traces, rates: FloatArray,
+        ledger: Ledger,
+    ) -> Learned:  # fmt: skip
+        """Settle nudged copies while their synapses learn: :func:`neuroep.engines.spiking.plasticity.learn`."""
+        check(how, traces)
+        begin = repeated(circuit, free, len(nudge.beta) // len(free.residual))
+        starts = (begin.inputs.x, *(np.tile(s, (len(begin.cells.membrane), 1)) for s in free.states))
+        done = self._run(circuit, begin, nudge, how, ledger, Phase.NUDGED, Plastic(traces, starts, rates))
+        changes = Weights.zeros(Layout.of(circuit.sizes.tolist()), dtype=circuit.up.dtype)
+        for k in range(1, len(circuit.sizes)):
+            changes.coupling(k)[...] = done.read("weights", k - 1, "change").reshape(changes.coupling(k).shape)
+            changes.bias(k)[...] = done.read("layers", k, "grown").reshape(len(rates), -1).sum(axis=0)
+            ledger.add(Phase.UPDATE, Event.LEARN, k, updates(circuit, done.spikes, k))
+        return Learned(done.equilibrium, reached(circuit, changes))
+
+    def _run(
+        self, circuit: Circuit, begin: Carried, nudge: Nudge, how: Spikes, ledger: Ledger, phase: Phase,
+        plastic: Plastic | None = None,
+    ) -> _Done:  # fmt: skip
+        program = self._program(shape_of(circuit, how, begin, plastic.traces if plastic else None), how.steps)
+        read = program.run(settings_of(circuit, how, begin, nudge, plastic), how.steps)
+        self.trains = tuple(program.train(k) for k in range(len(circuit.sizes)))
+        means, velocity = take_up(circuit, how, begin, read)
+        copies, rows = velocity.shape
+        spikes = sent(self.trains, circuit, rows, copies, how.steps)
+        count(counted(circuit, spikes), how.steps, copies * rows, ledger, phase)
+        return _Done(equilibrium(circuit, begin, means, velocity, how), read, spikes)
+
+    def _program(self, shape: Shape, steps: int) -> Program:
+        """Return what has been built for a shape; a standalone program has its steps compiled in."""
+        key = shape, steps if self.target == "cpp_standalone" else 0
+        if key not in self._programs:
+            made = Standalone(shape, steps) if self.target == "cpp_standalone" else Runtime(shape, self.target)
+            self._programs[key] = made
+        return self._programs[key]
+
+    def contrast(
+        self,
+        circuit: Circuit,
+        x: FloatArray,
+        states: Sequence[FloatArray],
+        coefficients: FloatArray,
+        into: Accumulation,
+        ledger: Ledger,
+    ) -> None:
+        """See Engine; of mean states, which are rates."""
+        self._reference.contrast(circuit, x, states, coefficients, into, ledger)
+
+    def readout_gradient(
+        self, circuit: Circuit, free: Equilibrium, targets: FloatArray, into: Accumulation, ledger: Ledger
+    ) -> None:
+        """See Engine; there is no read-out."""
+
+
+def _refuse_without_compiler(target: str) -> None:
+    if target != "numpy" and shutil.which(os.environ.get("CXX", "g++").split()[0]) is None:
+        raise NotAvailable(f"the target {target!r} without a C++ compiler: install g++, or use numpy")
+    if target == "cython" and importlib.util.find_spec("Cython") is None:
+        raise NotAvailable("the target 'cython' without Cython: pip install cython, or use numpy")
