@@ -94,7 +94,7 @@ DEFECTS = [
         "engines/spiking/brian/hopfield.py",
         "_weighted(circuit.feedback * coupling_down(circuit, k + 1)[i], k + 1)",
         "_weighted(coupling_down(circuit, k + 1)[i], k + 1)",
-        "engines/test_brian_hopfield.py",
+        "spikes/test_brian_hopfield.py",
     ),
     Defect(
         "compiled integer neurons take sums that are stored shifted for what they are",
@@ -102,7 +102,6 @@ DEFECTS = [
         "arriving = wrapped(int32(int32(sums[j]) << lift), _SPARE_SUM)",
         "arriving = int32(int32(sums[j]) << lift)",
         "devices/test_loihi_compiled.py",
-        "spikes/test_brian_hopfield.py",
     ),
     Defect(
         "brian2's skips bring back downward what they bring upward",

@@ -97,7 +97,7 @@ class BrianEngine:
         how = spikes_of(plan)
         refuse_large(drive, how)
         nothing = Nudge(np.zeros((len(drive), int(circuit.sizes[-1])), drive.dtype), np.zeros(len(drive), drive.dtype))
-        return self._run(circuit, fresh(circuit, drive, noise_key, True), nothing, how, ledger, phase).equilibrium
+        return self._run(circuit, fresh(circuit, drive, noise_key), nothing, how, ledger, phase).equilibrium
 
     def settle_nudged(
         self, circuit: Circuit, free: Equilibrium, nudge: Nudge, plan: How, noise_key: int, ledger: Ledger
