@@ -33,6 +33,8 @@ SETTINGS = {
     Encoder.POISSON: (0.1, 0.2),
 }
 STEPS = (20, 40, 100, 200, 400)
+#: Of the continuous network beside them.
+SWEEPS = (20,)
 
 
 def phases_of(encoder: Encoder, steps: int, plain: Phases) -> Phases:
@@ -43,11 +45,12 @@ def phases_of(encoder: Encoder, steps: int, plain: Phases) -> Phases:
                    relaxation=relaxation, leak=leak)  # fmt: skip
 
 
-def trained(encoder: Encoder, steps: int, seed: int, epochs: int) -> tuple[float, float, float]:
-    """Return test accuracy, the gradient's cosine before training, and seconds an epoch."""
+def trained(encoder: Encoder | None, steps: int, seed: int, epochs: int) -> tuple[float, float, float]:
+    """Return test accuracy, the gradient's cosine before training, and seconds an epoch; without a code, by sweeps."""
     spec = load_model("digits-spiking")
     recipe = spec.recipe()
-    phases = phases_of(encoder, steps, recipe.phases)
+    swept = replace(recipe.phases.swept(), free_sweeps=steps, nudged_sweeps=round(0.6 * steps))
+    phases = swept if encoder is None else phases_of(encoder, steps, recipe.phases)
     recipe = replace(recipe, phases=phases, training=replace(recipe.training, epochs=epochs))
     rig = Rig.of(spec.network(), recipe, seed=seed, threads=1)
     stock = materials(rig.network, load_data("digits"), recipe.training, seed)
@@ -69,12 +72,13 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=10)
     options = parser.parse_args()
     print("code                steps free + nudged   cosine   test accuracy     s an epoch")
-    for encoder in Encoder:
-        for steps in STEPS:
+    for encoder in (None, *Encoder):
+        for steps in STEPS if encoder else SWEEPS:
             found = [trained(encoder, steps, seed, options.epochs) for seed in range(options.seeds)]
             right, cosines, seconds = zip(*found, strict=True)
             spread = statistics.stdev(right) if len(right) > 1 else 0.0
-            print(f"{encoder.value:18}  {steps:4} + {round(0.6 * steps):<14}  {np.mean(cosines):.4f}"
+            name = "sweeps" if encoder is None else encoder.value
+            print(f"{name:18}  {steps:4} + {round(0.6 * steps):<14}  {np.mean(cosines):.4f}"
                   f"   {np.mean(right):.2f} ± {spread:.2f} %   {np.mean(seconds):.2f}", flush=True)  # fmt: skip
 
 

@@ -48,7 +48,7 @@ def act(options: argparse.Namespace) -> int:
     from neuroep.solvers.spikes import spiking
     from neuroep.specs.catalogue import load_device, load_model
     from neuroep.studies.estimate import sample_batch
-    from neuroep.studies.spiking_course import last_coupling, settle_by_spikes, written
+    from neuroep.studies.spiking_course import last_coupling, moved_most, settle_by_spikes, written
 
     check(options)
     check_common(options)
@@ -68,8 +68,9 @@ def act(options: argparse.Namespace) -> int:
     if options.plot is not None:
         from neuroep.report.spiking_figure import write_spiking_figure
 
-        changes = written(found, how, *last_coupling(network.sizes)) if options.beta else None
-        write_spiking_figure(found, network.sizes, how.peak, changes, title, options.plot)
+        seen = moved_most(found)
+        changes = written(found, how, *last_coupling(network.sizes), seen) if options.beta else None
+        write_spiking_figure(found, network.sizes, how.peak, changes, title, options.plot, seen)
     if options.json:
         head = {"model": model.name, "device": hardware.name, "inputs": where, "feedback": network.feedback}
         said = {key: getattr(phases, key) for key in ("solver", "relaxation", "leak", "window")} | {"peak": how.peak}

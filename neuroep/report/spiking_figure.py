@@ -45,7 +45,7 @@ class Spiked(Protocol):
 
 
 def spiking_figure(
-    phases: Sequence[Spiked], sizes: Sequence[int], peak: float, course: FloatArray | None, title: str
+    phases: Sequence[Spiked], sizes: Sequence[int], peak: float, course: FloatArray | None, title: str, sample: int = 0
 ) -> Figure:
     """Draw one sample: spikes layer by layer, rates of the outputs beside their continuous states, synapses' changes.
 
@@ -61,15 +61,17 @@ def spiking_figure(
         What plasticity has added up in the nudged phase.
     title : str
         Model and code.
+    sample : int
+        Of the batch.
 
     Returns
     -------
     matplotlib.figure.Figure
     """
     figure, (raster, rates, change, error) = panels(8.0, 5.8, 2, 2)
-    trains = np.concatenate([one.raster[0] for one in phases])
+    trains = np.concatenate([one.raster[sample] for one in phases])
     _raster(raster, trains, sizes)
-    _rates(rates, phases, trains, sizes, peak)
+    _rates(rates, phases, trains, sizes, peak, sample)
     _change(change, phases, course)
     _error(error, phases, peak)
     for axes in (raster, rates, change, error):
@@ -93,19 +95,23 @@ def _raster(axes: Axes, trains: NDArray[np.int8], sizes: Sequence[int]) -> None:
     axes.set(title="Spikes", yticks=[at for at, _ in ticks], yticklabels=[name for _, name in ticks])
 
 
-def _rates(axes: Axes, phases: Sequence[Spiked], trains: NDArray[np.int8], sizes: Sequence[int], peak: float) -> None:
+def _rates(
+    axes: Axes, phases: Sequence[Spiked], trains: NDArray[np.int8], sizes: Sequence[int], peak: float, sample: int
+) -> None:
     """Sliding rates of the outputs that end highest, and where the continuous network rests."""
     outputs = trains[:, -sizes[-1] :].astype(np.float64)
     sums = np.cumsum(np.vstack([np.zeros(sizes[-1]), outputs]), axis=0)
     steps = np.arange(len(outputs))
     begins = np.maximum(0, steps + 1 - SPAN)
     sliding = (sums[steps + 1] - sums[begins]) / (peak * (steps + 1 - begins))[:, None]
-    highest = np.argsort(phases[-1].wanted[0, -sizes[-1] :])[::-1][:3]
+    highest = np.argsort(phases[-1].wanted[sample, -sizes[-1] :])[::-1][:3]
     for n, unit in enumerate(highest):
         axes.plot(steps, sliding[:, unit], color=COLOURS[n], linewidth=1.2, label=f"output {unit}")
         for one in phases:
             ends = (one.begin, one.begin + one.raster.shape[1])
-            axes.plot(ends, [one.wanted[0, one.wanted.shape[1] - sizes[-1] + unit]] * 2, "--", color=COLOURS[n], lw=0.9)
+            axes.plot(
+                ends, [one.wanted[sample, one.wanted.shape[1] - sizes[-1] + unit]] * 2, "--", color=COLOURS[n], lw=0.9
+            )
     axes.set(title=f"Rates over {SPAN} steps; dashed: at rest")
     axes.legend(loc="best")
 
@@ -139,8 +145,9 @@ def _error(axes: Axes, phases: Sequence[Spiked], peak: float) -> None:
 
 
 def write_spiking_figure(
-    phases: Sequence[Spiked], sizes: Sequence[int], peak: float, course: FloatArray | None, title: str, path: Path
-) -> None:
+    phases: Sequence[Spiked], sizes: Sequence[int], peak: float, course: FloatArray | None, title: str, path: Path,
+    sample: int = 0,
+) -> None:  # fmt: skip
     """Write the course of all phases as a figure."""
     with style():
-        write_figure(spiking_figure(phases, sizes, peak, course, title), path)
+        write_figure(spiking_figure(phases, sizes, peak, course, title, sample), path)

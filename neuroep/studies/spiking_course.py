@@ -125,6 +125,11 @@ def last_coupling(sizes: Sequence[int]) -> tuple[slice, slice]:
     return below, above
 
 
+def moved_most(phases: list[SpikingPhase]) -> int:
+    """Return the sample that the nudge moves most in the continuous network: the one to look at."""
+    return int(((phases[-1].wanted - phases[0].wanted) ** 2).sum(axis=1).argmax())
+
+
 def written(phases: list[SpikingPhase], how: Spikes, below: slice, above: slice, sample: int = 0) -> FloatArray:
     """Return Δ(r_pre r_post) as local plasticity adds it up, step by step of the nudged phase, (steps, pre, post).
 

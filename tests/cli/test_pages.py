@@ -111,11 +111,24 @@ def test_the_page_on_continual_learning_runs(capsys: pytest.CaptureFixture[str])
         build_parser().parse_args(shlex.split(line, comments=True)[1:])
 
 
+def test_the_page_on_spikes_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    (code,) = (code for _, code in blocks(page("docs/spiking.md"), "python"))
+    exec(compile(code, "docs/spiking.md", "exec"), {})
+    spikes, operations = (float(n) for n in capsys.readouterr().out.split())
+    # a spike reaches ten units at least and 74 at most
+    assert 10.0 * spikes < operations < 74.0 * spikes
+    for line in commands("docs/spiking.md"):
+        build_parser().parse_args(shlex.split(line, comments=True)[1:])
+
+
 @pytest.mark.parametrize(
     "name",
     [
         *PAGES,
-        *(f"docs/{own}.md" for own in ("modules", "troubleshooting", "continual", "index", "json")),
+        *(
+            f"docs/{own}.md"
+            for own in ("modules", "troubleshooting", "continual", "spiking", "energy", "index", "json")
+        ),
         "examples/README.md",
     ],
 )

@@ -134,6 +134,15 @@ def test_example_10_reads_of_changes(show) -> None:
     assert max(adjoint) < 0.02
 
 
+def test_example_12_in_spikes(show) -> None:
+    """Membranes filter what accumulators count: mean states are nearer to the equilibrium than rates."""
+    accuracy, _, free, nudged = show("12_in_spikes").splitlines()
+    assert percents(accuracy)[0] > 90.0
+    for line in (free, nudged):
+        counted, mean = (float(n) for n in re.findall(r"0\.\d+", line))
+        assert mean < 0.5 * counted < 0.1
+
+
 def test_example_11_torch_module(show) -> None:
     """At this β, in one sweep, EP follows backprop step by step; a test sample is 0.28 points."""
     first, last, first_twin, last_twin = percents(show("11_torch_module"))
