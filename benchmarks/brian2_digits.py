@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from neuroep.circuit import Circuit
+from neuroep.circuit import Circuit, coupling_up, layer_bias
 from neuroep.data import load_data
 from neuroep.engines.base import Nudge
 from neuroep.engines.spiking import plasticity
@@ -29,8 +29,10 @@ from neuroep.rng import noise_key, stream
 from neuroep.solvers.spikes import Spikes
 from neuroep.weights import FloatArray
 
-SIZES, FREE_STEPS, NUDGED_STEPS, WINDOW, BETA = (64, 64, 10), 100, 60, 20, 0.5
+SIZES, FREE_STEPS, NUDGED_STEPS, WINDOW, BETA, DECAY = (64, 64, 10), 100, 60, 20, 0.5, 0.8
 TRACES = Traces(NUDGED_STEPS / 12, NUDGED_STEPS / 3)
+#: Of the learning rate, by coupling.
+SHARES = (1.0, 0.25)
 Simulator = BrianEngine | SpikingEngine
 
 
@@ -48,7 +50,7 @@ def how(steps: int) -> Spikes:
 
 
 def drawn(seed: int) -> Circuit:
-    network = chain(SIZES, Activation.HARD_SIGMOID, Activation.HARD_SIGMOID, Cost.MSE, 0.5, 0.7)
+    network = chain(SIZES, Activation.HARD_SIGMOID, Activation.LINEAR, Cost.MSE, 1.0, 0.7)
     weights = initial_weights(network, stream(seed, "weights"), np.float64)
     return Ideal().mount(network, weights, stream(seed)).circuit
 
@@ -66,8 +68,9 @@ def update(engine: Simulator, circuit: Circuit, x: FloatArray, targets: FloatArr
     nudge, rates = Nudge(np.tile(targets, (2, 1)), BETA * signs), rate * signs / (2.0 * BETA * len(x))
     learn = engine.learn if isinstance(engine, BrianEngine) else plasticity.learn
     changes = learn(circuit, free, nudge, how(NUDGED_STEPS), TRACES, rates, ledger).changes
-    circuit.up[:] += changes.couplings
-    circuit.biases[:] += changes.biases
+    for k, share in enumerate(SHARES, start=1):
+        coupling_up(circuit, k)[...] += share * changes.coupling(k)
+        layer_bias(circuit, k)[...] += share * changes.bias(k)
 
 
 def accuracy(engine: Simulator, circuit: Circuit, data: Digits, batch: int, seed: int) -> float:
@@ -80,13 +83,14 @@ def accuracy(engine: Simulator, circuit: Circuit, data: Digits, batch: int, seed
     return right / len(data.x_test)
 
 
-def train(engine: Simulator, data: Digits, epochs: int, batch: int, rate: float, seed: int) -> None:
+def train(engine: Simulator, data: Digits, epochs: int, batch: int, first: float, seed: int) -> None:
     circuit, rows = drawn(seed), len(data.x)
     begin = time.perf_counter()
     update(engine, circuit, data.x[:batch], data.targets[:batch], 0, 0.0)  # builds, changes nothing
     built = time.perf_counter()
     print(f"{engine.name}: built in {built - begin:.1f} s", flush=True)
     for epoch in range(epochs):
+        rate = first * DECAY**epoch
         order, begin = stream(seed, "order", epoch).permutation(rows), time.perf_counter()
         for n in range(0, rows - batch + 1, batch):
             chosen = order[n : n + batch]
@@ -101,7 +105,7 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=500)
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--batch", type=int, default=20)
-    parser.add_argument("--rate", type=float, default=0.5)
+    parser.add_argument("--rate", type=float, default=1.0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--simulators", nargs="+", default=["spiking", "brian2"], choices=["spiking", "brian2"])
     given = parser.parse_args()

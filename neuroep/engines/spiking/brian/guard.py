@@ -21,6 +21,8 @@ import numpy as np
 
 from neuroep.errors import NotAvailable
 
+#: What g++ is told: not to reorder sums, which brian2's own choice lets it.
+PLAIN = ["-w", "-O2"]
 #: Above every level that is logged.
 _SILENT = logging.CRITICAL + 1
 
@@ -113,6 +115,7 @@ def _preferences(b2: Any, target: str) -> Iterator[None]:
     try:
         b2.prefs["codegen.target"] = target
         b2.prefs["core.default_float_dtype"] = np.float64
+        b2.prefs["codegen.cpp.extra_compile_args_gcc"] = PLAIN
         yield
     finally:
         for name, value in kept.items():

@@ -6,8 +6,10 @@ nothing is generated or compiled for a sample.
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+import weakref
 from collections.abc import Callable
-from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -95,13 +97,14 @@ class Standalone:
     """
 
     def __init__(self, shape: Shape, steps: int) -> None:
-        self._folder = TemporaryDirectory(prefix="neuroep-brian2-")
+        folder = tempfile.mkdtemp(prefix="neuroep-brian2-")
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         with brian() as b2:
             self._device = type(b2.all_devices["cpp_standalone"])()
         with brian(device=self._device) as b2:
             self._assembly = assemble(b2, shape)
             self._assembly.network.run(steps * STEP_SECONDS * b2.second, namespace={})
-            self._device.build(directory=self._folder.name, run=False, with_output=False)
+            self._device.build(directory=folder, run=False, with_output=False)
 
     def run(self, settings: Settings, steps: int) -> Callable[[str, int, str], Floats]:
         """See Program; numbers go in as files."""
