@@ -95,6 +95,8 @@ class Circuit(NamedTuple):
     adjoint : int
         1 where nudged phases read changes through the other direction's weights, upward ones through `down` and
         downward ones through `up`, as Asymmetric EP asks where the two differ; needs `changes`.
+    unit : float
+        Weight of one step of a chip's mantissa at exponent 0; 0 where weights aren't such mantissas by powers of two.
     """
 
     sizes: NDArray[np.int64]
@@ -124,6 +126,7 @@ class Circuit(NamedTuple):
     trace_bits: int = 0
     changes: int = 0
     adjoint: int = 0
+    unit: float = 0.0
 
 
 def coupling_up(circuit: Circuit, k: int) -> FloatArray:

@@ -59,6 +59,8 @@ class Equilibrium(NamedTuple):
         Where reads drive changes alone, what a later phase goes on from.
     variables : ndarray, shape (batch, units), optional
         In continuous time, the variables of the differential equation, which a later phase goes on from.
+    inputs : ndarray, shape (samples, n_0), optional
+        The clamped layer as its synapses saw it, where that isn't what it was clamped to.
     """
 
     states: tuple[FloatArray, ...]
@@ -69,6 +71,7 @@ class Equilibrium(NamedTuple):
     code: NDArray[np.int64]
     registers: Registers | None = None
     variables: FloatArray | None = None
+    inputs: FloatArray | None = None
 
     @property
     def output(self) -> FloatArray:

@@ -51,6 +51,7 @@ def state_update(
         Whose products add up to the estimate of dC/dθ, mean over the minibatch.
     """
     last, first = circuit.last, free.states if nudges.with_free else None
+    x = x if nudged.inputs is None else nudged.inputs
     pairs = [(x, x)] + [_two(s, None if first is None else first[k]) for k, s in enumerate(nudged.states[:last])]
     coefficients = nudges.coefficients[: len(x)]
     form = _net if method is Method.NET else _opposite

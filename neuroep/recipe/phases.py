@@ -65,6 +65,7 @@ class Encoder(StrEnum):
     INTEGRATE_AND_FIRE = "integrate-and-fire"
     SIGMA_DELTA = "sigma-delta"
     POISSON = "poisson"
+    LOIHI = "loihi"
 
 
 #: Settings of spikes, which nothing else reads.

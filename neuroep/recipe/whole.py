@@ -37,7 +37,7 @@ OWN_SETTINGS: Mapping[str, Readers] = {
     "nudged_order": Readers("solver", (SWEEPS,)),
     **dict.fromkeys(IN_TIME, Readers("solver", (SWEEPS, *Encoder), others=True)),
     **dict.fromkeys(OF_SPIKES, Readers("solver", tuple(Encoder))),
-    "peak": Readers("solver", (Encoder.INTEGRATE_AND_FIRE, Encoder.POISSON)),
+    "peak": Readers("solver", (Encoder.INTEGRATE_AND_FIRE, Encoder.POISSON, Encoder.LOIHI)),
     "momentum": Readers("rule", ("adam",), others=True),
     **dict.fromkeys(ADAMS, Readers("rule", (SGD, "muon"), others=True)),
     "least_pulses": Readers("method", (Method.ACCUMULATED,)),

@@ -12,6 +12,8 @@ With ``integrate-and-fire`` the drive is p·s, with ``sigma-delta`` (O'Connor et
 The mean of q/p over T steps is s to within 1/(pT), by chance alone within 1/√T; so the fixed point is the continuous
 network's, s = ρ(W s_below + γW s_above + b).
 
+With ``loihi`` a chip's integer neurons take the place of all this: :mod:`neuroep.engines.spiking.loihi`.
+
 References
 ----------
 O'Connor, Gavves & Welling, Training a spiking neural network with equilibrium propagation, AISTATS 2019. Martin et al.,

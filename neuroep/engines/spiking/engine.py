@@ -14,7 +14,7 @@ from neuroep.circuit import Circuit, coupling_down, reads_exactly
 from neuroep.engines.base import Accumulation, Engine, How, Keys, Nudge, Settlings, unknown
 from neuroep.engines.cpu.workers import Workers, blas_libraries, one_blas_thread
 from neuroep.engines.reference import ReferenceEngine
-from neuroep.engines.spiking import kernels
+from neuroep.engines.spiking import kernels, loihi, loihi_kernels
 from neuroep.engines.spiking.carried import Carried, count, equilibrium, fresh, repeated
 from neuroep.equilibrium import Equilibrium
 from neuroep.errors import BadInput, NotAvailable
@@ -38,6 +38,8 @@ def why_not(circuit: Circuit, how: How, engine: str) -> str | None:
     if not isinstance(how, Spikes):
         return f"no spikes in the plan, on the {engine} engine: use an encoder as phases.solver, or --engine cpu"
     missing = unknown(circuit, engine, (HOPFIELD.code,))
+    if missing is None and how.encoder is Encoder.LOIHI:
+        missing = loihi.why_not(circuit, how)
     if missing is not None:
         return missing
     if circuit.cost != Cost.MSE:
@@ -93,8 +95,12 @@ class SpikingEngine:
     ) -> Equilibrium:
         """See Engine; from membranes at rest."""
         how = spikes_of(plan)
-        refuse_large(drive, how)
         nothing = Nudge(np.zeros((len(drive), int(circuit.sizes[-1])), drive.dtype), np.zeros(len(drive), drive.dtype))
+        if how.encoder is Encoder.LOIHI:
+            scale = loihi.scaling(circuit, how)
+            begun = loihi.fresh(circuit, drive, noise_key, how, scale)
+            return self._run_integers(circuit, begun, nothing, how, scale, ledger, phase)
+        refuse_large(drive, how)
         begin = fresh(circuit, drive, noise_key)
         return self._settle(circuit, begin, nothing, how, noise_key, ledger, phase)
 
@@ -102,8 +108,11 @@ class SpikingEngine:
         self, circuit: Circuit, free: Equilibrium, nudge: Nudge, plan: How, noise_key: int, ledger: Ledger
     ) -> Equilibrium:
         """See Engine; from where the free phase left membranes, currents and accumulators."""
-        begin = repeated(circuit, free, len(nudge.beta) // len(free.residual))
-        return self._settle(circuit, begin, nudge, spikes_of(plan), noise_key, ledger, Phase.NUDGED)
+        how, copies = spikes_of(plan), len(nudge.beta) // len(free.residual)
+        if how.encoder is Encoder.LOIHI:
+            begun = loihi.repeated(circuit, free, copies)
+            return self._run_integers(circuit, begun, nudge, how, loihi.scaling(circuit, how), ledger, Phase.NUDGED)
+        return self._settle(circuit, repeated(circuit, free, copies), nudge, how, noise_key, ledger, Phase.NUDGED)
 
     def phases(
         self, circuit: Circuit, x: FloatArray, plans: Settlings, nudge: Nudge, keys: Keys,
@@ -121,9 +130,10 @@ class SpikingEngine:
         velocity = np.empty((copies, rows), dtype=means.dtype)
         targets, beta = nudge.targets.reshape(copies, rows, -1), nudge.beta.reshape(copies, rows)
         shares = [(n, min(n + SHARE, rows)) for n in range(0, rows, SHARE)]
-        counts = np.zeros((len(shares), 4, len(circuit.sizes)), dtype=np.int64)
-        noted = (copies, rows, how.steps, int(circuit.sizes.sum())) if self._rasters is not None else (0, 0, 0, 0)
-        raster = np.zeros(noted, dtype=np.int8)
+        counts, raster = (
+            np.zeros((len(shares), 4, len(circuit.sizes)), np.int64),
+            self._raster(copies, rows, how, circuit),
+        )
 
         def work(number: int) -> None:
             kernels.settle(wiring, constants, begin.inputs, begin.cells, targets, beta, np.uint64(key), *shares[number],
@@ -134,6 +144,36 @@ class SpikingEngine:
             self._rasters.append(raster)
         count(counts.sum(axis=0), how.steps, copies * rows, ledger, phase)
         return equilibrium(circuit, begin, means, velocity, how)
+
+    def _run_integers(
+        self, circuit: Circuit, begun: tuple[loihi_kernels.Senders, loihi_kernels.Cells], nudge: Nudge, how: Spikes,
+        scale: loihi.Scaling, ledger: Ledger, phase: Phase,
+    ) -> Equilibrium:  # fmt: skip
+        senders, cells = begun
+        copies, rows = cells.current.shape[:2]
+        net, clock, pushed = loihi.net(circuit, scale), loihi.clockwork(how, scale), loihi.nudging(nudge, copies, scale)
+        sent = np.zeros(senders.drive.shape, np.int64)
+        found, late = (np.zeros(cells.current.shape, np.int64) for _ in range(2))
+        shares = [(n, min(n + SHARE, rows)) for n in range(0, rows, SHARE)]
+        counts, raster = (
+            np.zeros((len(shares), 4, len(circuit.sizes)), np.int64),
+            self._raster(copies, rows, how, circuit),
+        )
+
+        def work(number: int) -> None:
+            loihi_kernels.settle(net, clock, senders, cells, pushed, *shares[number], sent, found, late,
+                                 counts[number], raster)  # fmt: skip
+
+        self._share_out(work, len(shares))
+        if self._rasters is not None:
+            self._rasters.append(raster)
+        count(counts.sum(axis=0), how.steps, copies * rows, ledger, phase)
+        return loihi.equilibrium(circuit, senders, cells, sent, found, late, how, nudge.beta.dtype)
+
+    def _raster(self, copies: int, rows: int, how: Spikes, circuit: Circuit) -> kernels.Raster:
+        """Room for every spike of a phase, or none."""
+        noted = (copies, rows, how.steps, int(circuit.sizes.sum())) if self._rasters is not None else (0, 0, 0, 0)
+        return np.zeros(noted, dtype=np.int8)
 
     def _share_out(self, work: object, shares: int) -> None:
         """Have every thread take each `threads`-th share; samples don't see each other."""
@@ -198,7 +238,7 @@ def spiking_phases(
 def _rows(found: Equilibrium, rows: slice) -> Equilibrium:
     states, currents = (tuple(a[rows] for a in part) for part in (found.states, found.currents))
     quality = found.residual[rows], found.steps[rows], found.code[rows]
-    return Equilibrium(states, currents, found.fresh, *quality)
+    return Equilibrium(states, currents, found.fresh, *quality, inputs=found.inputs)
 
 
 def constants_of(how: Spikes) -> kernels.Constants:

@@ -181,7 +181,7 @@ class QuantizedSynapse:
         for k, step in enumerate(_steps(kept), start=1):
             couplings[starts[k - 1] : starts[k]] *= step
         circuit = lower(network, couplings, couplings, weights.biases.copy())
-        mounted = Mounted(circuit._replace(trace_bits=self.trace_bits), kept)
+        mounted = Mounted(circuit._replace(trace_bits=self.trace_bits, unit=self._mantissa_unit(kept)), kept)
         if self.programming.method is Method.RULE:
             check_network(network)
             kept["bias_mantissas"] = saved(state, "bias_mantissas", weights.biases.shape, np.int16)
@@ -267,6 +267,12 @@ class QuantizedSynapse:
                 raise BadInput(f"{shown} on integer synapses", f"programming.{setting.name}", f"{usual}, or left out")
         headroom = self.headroom if programming.headroom is None else programming.headroom
         return replace(self, headroom=headroom, programming=plain)
+
+    def _mantissa_unit(self, state: dict[str, NDArray[np.generic]]) -> float:
+        """Weight of a step of the chip's mantissa at exponent 0; 0 without the chip's mantissas."""
+        if self.rounding != "loihi":
+            return 0.0
+        return float(cast(NDArray[np.float64], state["unit"])[0]) / mantissa_step(self.sign_mode, self.weight_bits)
 
     def _rounded(
         self, values: FloatArray, starts: NDArray[np.int64], unit: float, exponents: NDArray[np.int8]

@@ -33,6 +33,7 @@ def accumulate_gradient(
     rng: np.random.Generator | None = None,
 ) -> None:
     """Add the estimate of dC/dθ, mean over the minibatch, to where it goes; `rng` rounds the circuit's traces."""
+    x = x if nudged.inputs is None else nudged.inputs
     if circuit.trace_bits and rng is not None:
         x, free, nudged = traced(circuit, 0, x, rng), *(traced_equilibrium(circuit, e, rng) for e in (free, nudged))
     states = nudged.states
