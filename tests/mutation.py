@@ -39,18 +39,20 @@ DEFECTS = [
         "found += [(k - 1, True)] if 1 < k <= network.dynamical else []",
         "found += [(k - 1, True)] if 0 < k <= network.dynamical else []",
         "cost/test_messages.py",
+    ),
+    Defect(
         "integer neurons: what an output sends to itself as a nudge arrives with the wrong sign",
         "engines/spiking/loihi.py",
         "np.rint(-nudge.beta.astype(np.float64) * scale.spike / 64.0)",
         "np.rint(nudge.beta.astype(np.float64) * scale.spike / 64.0)",
-        "engines/test_loihi_network.py",
+        "spikes/test_loihi_network.py",
     ),
     Defect(
         "the learning engine is taught what the input was clamped to, not what was sent",
         "learning/state_products.py",
         "x = x if nudged.inputs is None else nudged.inputs",
         "x = x if nudged.inputs is None else x",
-        "engines/test_loihi_network.py",
+        "spikes/test_loihi_network.py",
     ),
     Defect(
         "measured time steps are added to the barriers that they hold",
