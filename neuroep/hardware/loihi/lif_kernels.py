@@ -22,7 +22,7 @@ BoolArray = NDArray[np.bool_]
 FREE_BITS = 6
 """Zeros that the chip's weights end in."""
 _TOP = (1 << STATE_BITS) - 1
-_SPARE_STATE, _SPARE_SUM = np.int32(31 - STATE_BITS), np.int32(31 - ACCUMULATOR_BITS)
+SPARE_STATE, SPARE_SUM = np.int32(31 - STATE_BITS), np.int32(31 - ACCUMULATOR_BITS)
 
 
 class Neurons(NamedTuple):
@@ -131,8 +131,8 @@ def step(neurons: Neurons, sums: ShortArray, u: ShortArray, v: ShortArray, held:
     kept_u, kept_v, lift = int32(neurons.kept_u), int32(neurons.kept_v), int32(neurons.lift)
     threshold, bias, held_steps = int32(neurons.threshold), int32(neurons.bias), int32(neurons.held_steps)
     for j in range(len(sums)):  # two loops: what one of them may overwrite the compiler can still check
-        arriving = wrapped(int32(int32(sums[j]) << lift), _SPARE_SUM)
-        u[j] = wrapped(int32(kept(u[j], kept_u) + arriving), _SPARE_STATE)
+        arriving = wrapped(int32(int32(sums[j]) << lift), SPARE_SUM)
+        u[j] = wrapped(int32(kept(u[j], kept_u) + arriving), SPARE_STATE)
     for j in range(len(sums)):
         moved = saturated(int32(int32(kept(v[j], kept_v) + u[j]) + bias))
         free = held[j] == int32(0)
