@@ -113,7 +113,7 @@ DEFECTS = [
     Defect(
         "compiled integer neurons take sums that are stored shifted for what they are",
         "hardware/loihi/lif_kernels.py",
-        "arriving = wrapped(int32(int32(sums[j]) << lift), _SPARE_SUM)",
+        "arriving = wrapped(int32(int32(sums[j]) << lift), SPARE_SUM)",
         "arriving = int32(int32(sums[j]) << lift)",
         "devices/test_loihi_compiled.py",
     ),
