@@ -36,7 +36,12 @@ def test_phases_events_and_plasticity_are_the_twin_s(kind: Any) -> None:
 
 
 def test_spike_trains_are_the_twin_s() -> None:
-    assert_same_trains(BrianEngine(), drawn())
+    """Also where a network runs again, with other weights, and is not built again."""
+    engine, p = BrianEngine(), drawn()
+    assert_same_trains(engine, p)
+    p.weights.couplings[:] *= 0.9
+    assert_same_trains(engine, p)
+    assert engine.built == 1
 
 
 def test_what_it_can_t_do_is_said_with_the_remedy() -> None:

@@ -66,16 +66,28 @@ class Runtime:
         self._target = target
         with brian(target) as b2:
             self._assembly = assemble(b2, shape)
+            self._assembly.network.run(0.0 * b2.second, namespace={})  # generates all code
             self._assembly.network.store()
 
     def run(self, settings: Settings, steps: int) -> Callable[[str, int, str], Floats]:
         """See Program."""
-        with brian(self._target) as b2:
+        with brian(self._target):
             self._assembly.network.restore()
             for (part, place, name), values in settings.items():
                 setattr(getattr(self._assembly, part)[place], f"{name}_", values)
-            self._assembly.network.run(steps * STEP_SECONDS * b2.second, namespace={})
+            self._advance(steps)
         return self._read
+
+    def _advance(self, steps: int) -> None:
+        """Step as `Network.run` does, which generates all code anew each time: that takes longer than a phase."""
+        objects = [each for each in self._assembly.network.sorted_objects if each.active]
+        clock = self._assembly.layers[0].clock.variables
+        step, now, length = (clock[name].get_value() for name in ("timestep", "t", "dt"))
+        for _ in range(steps):
+            for each in objects:
+                each.run()
+            step[0] += 1
+            now[0] = step[0] * length[0]
 
     def _read(self, part: str, place: int, name: str) -> Floats:
         return np.array(getattr(getattr(self._assembly, part)[place], f"{name}_"), dtype=np.float64)
