@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from simulators import CLOSE, KINDS, assert_same, assert_same_trains, both_phases, drawn, how, nudge
+from simulators import CLOSE, KINDS, assert_same, assert_same_trains, both_phases, dense, drawn, how, nudge
 
 from neuroep.engines.spiking.brian.engine import BrianEngine
 from neuroep.engines.spiking.engine import SpikingEngine
@@ -33,6 +33,27 @@ def test_phases_events_and_plasticity_are_the_twin_s(kind: Any) -> None:
     np.testing.assert_allclose(got.changes.biases, wanted.changes.biases, rtol=0, atol=CLOSE)
     assert np.abs(wanted.changes.couplings).max() > 0.01
     np.testing.assert_array_equal(got_ledger.counts, ledger.counts)
+
+
+def test_a_large_minibatch_in_portions_is_the_same() -> None:
+    """Three samples as two and one, their two nudged copies one sample at a time."""
+    p, plan, betas = drawn(batch=3), how(steps=60), (0.4, -0.4)
+    room = 2 * len(p.weights.couplings)
+    whole, parted = BrianEngine(), BrianEngine(most_synapses=room)
+    rates, found = 1.0 / (nudge(p, betas).beta * 6), []
+    for engine in (whole, parted):
+        free, nudged, ledger, trains = both_phases(engine, p, plan, betas)
+        learned = engine.learn(p.circuit, free, nudge(p, betas), plan, TRACES, rates, ledger)
+        found.append((free, nudged, ledger, [dense(t, 3 * n) for t, n in zip(trains, p.sizes, strict=True)], learned))
+    for wanted, got in zip(found[0][:2], found[1][:2], strict=True):
+        assert_same(got, wanted)
+    np.testing.assert_array_equal(found[1][2].counts, found[0][2].counts)
+    for wanted, got in zip(found[0][3], found[1][3], strict=True):
+        np.testing.assert_array_equal(got, wanted)
+    learnt, parts = found[0][4].changes, found[1][4].changes
+    np.testing.assert_allclose(parts.couplings, learnt.couplings, rtol=0, atol=CLOSE)
+    np.testing.assert_allclose(parts.biases, learnt.biases, rtol=0, atol=CLOSE)
+    assert (whole.built, parted.built) == (3, 4)
 
 
 def test_spike_trains_are_the_twin_s() -> None:

@@ -11,6 +11,15 @@ from neuroep.engines.spiking.brian.programs import Train
 from neuroep.engines.spiking.kernels import ACTIVE, IDLE, SPIKE, SYNOP, IntArray
 
 
+def joined(parts: Sequence[tuple[int, int, Train]], units: int, rows: int) -> Train:
+    """Return the train of a whole layer from those of portions: each with its first sample, and its samples."""
+    moved = []
+    for start, samples, train in parts:
+        copy, place = np.divmod(train.unit, samples * units)
+        moved.append(train._replace(unit=(copy * rows + start) * units + place))
+    return Train(*(np.concatenate(values) for values in zip(*moved, strict=True)))
+
+
 def sent(trains: Sequence[Train], circuit: Circuit, rows: int, copies: int, steps: int) -> list[IntArray]:
     """Return the spikes that each layer sent, (copies, rows, steps): those of the input in every copy."""
     found = []

@@ -15,10 +15,10 @@ from neuroep import checks
 from neuroep.circuit import Circuit
 from neuroep.engines.base import Accumulation, How, Keys, Nudge, Settlings
 from neuroep.engines.reference import ReferenceEngine
-from neuroep.engines.spiking.brian.counting import counted, sent, updates
+from neuroep.engines.spiking.brian.counting import counted, joined, sent, updates
 from neuroep.engines.spiking.brian.guard import brian
 from neuroep.engines.spiking.brian.network import Shape
-from neuroep.engines.spiking.brian.phases import Plastic, Read, settings_of, shape_of, take_up
+from neuroep.engines.spiking.brian.phases import Plastic, Portion, portions, settings_of, shape_of, take_up
 from neuroep.engines.spiking.brian.programs import Program, Runtime, Standalone, Train
 from neuroep.engines.spiking.carried import Carried, count, equilibrium, fresh, repeated
 from neuroep.engines.spiking.engine import refuse_large, spikes_of, spiking_phases, why_not
@@ -34,13 +34,15 @@ from neuroep.weights import FloatArray, Weights
 
 #: Where brian2 generates code: numpy compiles nothing, the others C++, which takes a minute once.
 TARGETS = ("numpy", "cython", "cpp_standalone")
+#: Of a network: some hundred bytes each, and a second of building for a few hundred thousand.
+MOST_SYNAPSES = 2_000_000
 
 
 class _Done(NamedTuple):
-    """A phase that has run: its equilibrium, what reads variables, spikes of each layer (copies, rows, steps)."""
+    """A phase that has run: its equilibrium, what synapses learnt, spikes of each layer (copies, rows, steps)."""
 
     equilibrium: Equilibrium
-    read: Read
+    changes: Weights
     spikes: list[IntArray]
 
 
@@ -52,13 +54,21 @@ class BrianEngine:
     target : str
         Of code generation, one of `TARGETS`. Networks are built once for each shape of circuit, minibatch and phase
         (and with ``cpp_standalone`` for each number of steps), then given weights and inputs as numbers.
+    most_synapses : int
+        A network is built with no more than so many, or with those of one sample; larger minibatches run in portions.
+
+    Attributes
+    ----------
+    trains : tuple of Train
+        Spikes of each layer in the last phase, copy after copy and sample after sample.
     """
 
     name = "brian2"
     on_host = True
 
-    def __init__(self, target: str = "numpy") -> None:
+    def __init__(self, target: str = "numpy", most_synapses: int = MOST_SYNAPSES) -> None:
         self.target = checks.one_of(target, TARGETS, "code generation target", "target")
+        self.most_synapses = checks.count(most_synapses, "most_synapses")
         self.trains: tuple[Train, ...] = ()
         self._programs: dict[tuple[Shape, int], Program] = {}
         self._reference = ReferenceEngine()
@@ -121,25 +131,40 @@ class BrianEngine:
         begin = repeated(circuit, free, len(nudge.beta) // len(free.residual))
         starts = (begin.inputs.x, *(np.tile(s, (len(begin.cells.membrane), 1)) for s in free.states))
         done = self._run(circuit, begin, nudge, how, ledger, Phase.NUDGED, Plastic(traces, starts, rates))
-        changes = Weights.zeros(Layout.of(circuit.sizes.tolist()), dtype=circuit.up.dtype)
         for k in range(1, len(circuit.sizes)):
-            changes.coupling(k)[...] = done.read("weights", k - 1, "change").reshape(changes.coupling(k).shape)
-            changes.bias(k)[...] = done.read("layers", k, "grown").reshape(len(rates), -1).sum(axis=0)
             ledger.add(Phase.UPDATE, Event.LEARN, k, updates(circuit, done.spikes, k))
-        return Learned(done.equilibrium, reached(circuit, changes))
+        return Learned(done.equilibrium, reached(circuit, done.changes))
 
     def _run(
         self, circuit: Circuit, begin: Carried, nudge: Nudge, how: Spikes, ledger: Ledger, phase: Phase,
         plastic: Plastic | None = None,
     ) -> _Done:  # fmt: skip
-        program = self._program(shape_of(circuit, how, begin, plastic.traces if plastic else None), how.steps)
-        read = program.run(settings_of(circuit, how, begin, nudge, plastic), how.steps)
-        self.trains = tuple(program.train(k) for k in range(len(circuit.sizes)))
-        means, velocity = take_up(circuit, how, begin, read)
-        copies, rows = velocity.shape
+        copies, rows = begin.cells.membrane.shape[:2]
+        most = max(1, self.most_synapses // (copies * len(circuit.up)))
+        changes = Weights.zeros(Layout.of(circuit.sizes.tolist()), dtype=circuit.up.dtype)
+        parts, trains = portions(begin, nudge, plastic, most), list[tuple[Train, ...]]()
+        settled = [self._settle(circuit, how, part, trains, changes) for part in parts]
+        means, velocity = (np.concatenate(values, axis=1) for values in zip(*settled, strict=True))
+        ends = [(part.start, part.begin.cells.membrane.shape[1]) for part in parts]
+        self.trains = tuple(
+            joined([(*end, train[k]) for end, train in zip(ends, trains, strict=True)], int(n), rows)
+            for k, n in enumerate(circuit.sizes)
+        )
         spikes = sent(self.trains, circuit, rows, copies, how.steps)
         count(counted(circuit, spikes), how.steps, copies * rows, ledger, phase)
-        return _Done(equilibrium(circuit, begin, means, velocity, how), read, spikes)
+        return _Done(equilibrium(circuit, begin, means, velocity, how), changes, spikes)
+
+    def _settle(
+        self, circuit: Circuit, how: Spikes, part: Portion, trains: list[tuple[Train, ...]], changes: Weights
+    ) -> tuple[FloatArray, FloatArray]:
+        """Run some samples of a phase; note their spikes, add what is learnt to `changes`; return means, velocities."""
+        program = self._program(shape_of(circuit, how, part), how.steps)
+        read = program.run(settings_of(circuit, how, part), how.steps)
+        trains.append(tuple(program.train(k) for k in range(len(circuit.sizes))))
+        for k in range(1, len(circuit.sizes) if part.plastic else 0):
+            changes.coupling(k)[...] += read("weights", k - 1, "change").reshape(changes.coupling(k).shape)
+            changes.bias(k)[...] += read("layers", k, "grown").reshape(-1, int(circuit.sizes[k])).sum(axis=0)
+        return take_up(circuit, how, part.begin, read)
 
     def _program(self, shape: Shape, steps: int) -> Program:
         """Return what has been built for a shape; a standalone program has its steps compiled in."""

@@ -1,4 +1,4 @@
-"""What a phase sets in a network of brian2's, and what it reads from it."""
+"""What a phase sets in a network of brian2's, and what it reads from it; a large minibatch runs in portions."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from neuroep.engines.base import Nudge
 from neuroep.engines.spiking.brian.network import STEP_SECONDS, Shape, Skipping
 from neuroep.engines.spiking.brian.programs import Floats, Settings
 from neuroep.engines.spiking.carried import Carried
+from neuroep.engines.spiking.kernels import Cells, Inputs
 from neuroep.engines.spiking.plasticity import Traces
 from neuroep.solvers.spikes import Spikes
 from neuroep.weights import FloatArray
@@ -28,8 +29,39 @@ class Plastic(NamedTuple):
     rates: FloatArray
 
 
-def shape_of(circuit: Circuit, how: Spikes, begin: Carried, traces: Traces | None) -> Shape:
+class Portion(NamedTuple):
+    """Some samples of a minibatch, from `start` on: where they stand (views), their nudges, how they learn."""
+
+    start: int
+    begin: Carried
+    nudge: Nudge
+    plastic: Plastic | None
+
+
+def portions(begin: Carried, nudge: Nudge, plastic: Plastic | None, most: int) -> list[Portion]:
+    """Return the samples of a minibatch, at most so many at once, and as evenly as can be."""
+    copies, rows = begin.cells.membrane.shape[:2]
+    size = -(-rows // -(-rows // most))
+    found = []
+    for start in range(0, rows, size):
+        part = slice(start, start + size)
+
+        def of_copies(values: FloatArray, part: slice = part) -> FloatArray:
+            shape = values.shape[1:]
+            return values.reshape(copies, rows, *shape)[:, part].reshape(-1, *shape)
+
+        here = Carried(Inputs(*(a[part] for a in begin.inputs)), Cells(*(a[:, part] for a in begin.cells)))
+        learning = None
+        if plastic is not None:
+            starts = (here.inputs.x, *(of_copies(states) for states in plastic.starts[1:]))
+            learning = Plastic(plastic.traces, starts, of_copies(plastic.rates))
+        found.append(Portion(start, here, Nudge(of_copies(nudge.targets), of_copies(nudge.beta)), learning))
+    return found
+
+
+def shape_of(circuit: Circuit, how: Spikes, portion: Portion) -> Shape:
     """Return what has to be built for a phase."""
+    begin, traces = portion.begin, portion.plastic.traces if portion.plastic else None
     skips, γ = circuit.skips, circuit.feedback
     targets = np.repeat(np.arange(len(skips.into) - 1), np.diff(skips.into))
     ends = zip(skips.sources.tolist(), targets.tolist(), skips.entering.tolist(), strict=True)
@@ -41,8 +73,9 @@ def shape_of(circuit: Circuit, how: Spikes, begin: Carried, traces: Traces | Non
     )  # fmt: skip
 
 
-def settings_of(circuit: Circuit, how: Spikes, begin: Carried, nudge: Nudge, plastic: Plastic | None) -> Settings:
+def settings_of(circuit: Circuit, how: Spikes, portion: Portion) -> Settings:
     """Return all numbers of a phase: weights, where units stand, the nudge, when the window opens."""
+    _, begin, nudge, plastic = portion
     depth, (copies, rows) = len(circuit.sizes) - 1, begin.cells.membrane.shape[:2]
     found: dict[tuple[str, int, str], FloatArray] = {
         ("layers", 0, "s"): begin.inputs.x,
