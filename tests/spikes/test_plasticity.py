@@ -68,6 +68,23 @@ def test_changes_tend_to_the_contrast_as_a_phase_gets_longer() -> None:
         assert np.linalg.norm(got) == pytest.approx(float(np.linalg.norm(exact)), rel=0.1)
 
 
+def test_one_nudge_of_random_sign_does_in_a_longer_phase() -> None:
+    """Against (nudged − free)/β of the continuous network: one copy's ripple isn't taken off by another's."""
+    p, ledger = drawn(), Ledger.empty(SIZES)
+    signs = np.random.default_rng(0).choice([-1.0, 1.0], len(p.x))
+    nudge, rates = Nudge(p.targets, BETA * signs), signs / (BETA * len(p.x))
+    reference, wanted = create("reference"), Weights.zeros(SIZES, np.float64)
+    free = settle(reference, p.circuit, p.x, plan(3, 2000, 1e-12))
+    nudged = settle_nudged(reference, p.circuit, free, *nudge, plan(3, 2000, 1e-12))
+    states = tuple(np.concatenate(pair) for pair in zip(free.states, nudged.states, strict=True))
+    into = Accumulation(wanted, (-1.0,) * 3, 0.0)
+    reference.contrast(p.circuit, p.x, states, np.concatenate([-rates, rates]), into, ledger)
+    begin = kept(SpikingEngine(1).settle_free(p.circuit, p.x, how(400), 3, ledger, Phase.FREE))
+    changes = learn(p.circuit, begin, nudge, how(480), Traces(40.0, 160.0), rates, ledger).changes
+    assert min(cosine(changes.coupling(k), wanted.coupling(k)) for k in (1, 2, 3)) > 0.9
+    assert cosine(changes.biases, wanted.biases) > 0.99
+
+
 def test_without_a_nudge_rates_stay_and_weights_with_them() -> None:
     """By one copy's spikes alone, since the other's change is the same with the other sign."""
     p = drawn()
