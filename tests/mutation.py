@@ -125,6 +125,13 @@ DEFECTS = [
         "spikes/test_brian_engine.py",
     ),
     Defect(
+        "a minibatch in portions: later copies' spikes are counted to samples of the first",
+        "engines/spiking/brian/counting.py",
+        "train._replace(unit=(copy * rows + start) * units + place)",
+        "train._replace(unit=(copy + start) * units + place)",
+        "spikes/test_brian_engine.py",
+    ),
+    Defect(
         "slopes of rates are read after traces have decayed, which says that every rate falls",
         "engines/spiking/plasticity_kernels.py",
         "        slopes[i] = (fast[i] - slow[i]) / apart\n        fast[i] *= kept_fast\n",
