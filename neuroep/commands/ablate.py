@@ -25,7 +25,7 @@ def add(commands: Any) -> None:
     parser.add_argument("--data", metavar="NAME|PATH", help="data set in place of the model's own")
     parser.add_argument("--epochs", type=int, metavar="N", help="in place of the recipe's own")
     parser.add_argument("--seed", "-s", type=int, nargs="+", action="extend", metavar="S", help="seeds (default 0)")
-    parser.add_argument("--engine", default="auto", help="auto, cpu or reference")
+    parser.add_argument("--engine", default="auto", help="auto, cpu, reference, spiking or brian2")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="default 1")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the study (default ablation/MODEL-DEVICE)")
     parser.add_argument("--fresh", action="store_true", help="start anew instead of going on with a stored study")

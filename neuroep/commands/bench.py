@@ -29,7 +29,7 @@ def add(commands: Any) -> None:
         "--threads", type=int, nargs="+", metavar="N", help="thread counts of the step (default: 1 and 2)"
     )
     parser.add_argument("--steps", type=int, metavar="N", help=f"timed steps of each (default {STEPS})")
-    parser.add_argument("--engine", help="of the step: auto (default), cpu or reference")
+    parser.add_argument("--engine", help="of the step: auto (default), cpu, reference or spiking")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(act=act)
 

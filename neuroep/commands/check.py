@@ -21,7 +21,7 @@ def add(commands: Any) -> None:
     parser.add_argument("--beta", type=float, metavar="β", help="nudging strength in place of the model's")
     parser.add_argument("--precision", default="float64", help="float64 (default) or float32")
     parser.add_argument("--samples", type=int, default=64, metavar="N", help="samples of the batch (default 64)")
-    parser.add_argument("--engine", default="auto", help="auto, cpu or reference")
+    parser.add_argument("--engine", default="auto", help="auto, cpu, reference, spiking or brian2")
     parser.add_argument("--seed", "-s", type=int, default=0, metavar="S", help="of weights and samples (default 0)")
     parser.add_argument("--reads", metavar="R", help="states, changes or adjoint, in place of the recipe's")
     add_without(parser)

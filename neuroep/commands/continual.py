@@ -29,7 +29,7 @@ def add(commands: Any) -> None:
         help="keep this share of the training set aside and read it in place of the test set, to choose settings",
     )  # fmt: skip
     parser.add_argument("--seed", "-s", type=int, nargs="+", action="extend", metavar="S", help="seeds (default 0)")
-    parser.add_argument("--engine", default="auto", help="auto, cpu or reference")
+    parser.add_argument("--engine", default="auto", help="auto, cpu, reference, spiking or brian2")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="default 1")
     parser.add_argument("--out", "-o", type=Path, metavar="DIR", help="folder (default continual/MODEL-METHOD)")
     parser.add_argument("--force", action="store_true", help="even if another study, or other files, are there")

@@ -22,7 +22,7 @@ def add(commands: Any) -> None:
         "--device", "-d", nargs="+", action="extend", required=True, metavar="D", help="device profiles"
     )
     parser.add_argument("--seed", "-s", type=int, default=0, metavar="S", help="of weights and samples (default 0)")
-    parser.add_argument("--engine", default="auto", help="auto, cpu or reference")
+    parser.add_argument("--engine", default="auto", help="auto, cpu, reference, spiking or brian2")
     add_without(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(act=act)

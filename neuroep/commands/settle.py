@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from neuroep.solvers.course import PhaseSettled
     from neuroep.solvers.plan import ContinuousPlan
 
-#: What --plot can write.
-FORMATS = (".png", ".svg", ".pdf")
 #: Of adaptive solvers, and the step of the others as a share of the shortest time constant.
 RTOL, ATOL, SHARE = 1e-6, 1e-9, 0.1
 #: On the velocity of a sample that has settled.
@@ -95,30 +93,13 @@ def act(options: argparse.Namespace) -> int:
 
 def check(options: argparse.Namespace) -> None:
     """Refuse what can't be used before anything is computed."""
+    from neuroep.commands.settle_options import check_common
     from neuroep.errors import UnknownName
     from neuroep.solvers.problems import Form
 
     if options.form is not None and options.form not in list(Form):
         raise UnknownName("form", options.form, [form.value for form in Form], "--form")
     check_common(options)
-
-
-def check_common(options: argparse.Namespace) -> None:
-    """Refuse what can't be used, whatever settles."""
-    from neuroep.disk import refuse_existing
-    from neuroep.errors import BadInput
-
-    if options.samples < 1:
-        raise BadInput(f"{options.samples} samples", "--samples", "1 or more")
-    if options.seed < 0:
-        raise BadInput(f"seed {options.seed}", "--seed", "a whole number from 0")
-    if not -1.0 < options.beta < float("inf"):
-        raise BadInput(f"β = {options.beta}", "--beta", "β > -1")
-    if options.plot is not None and options.plot.suffix.lower() not in FORMATS:
-        raise BadInput(f"a figure called {options.plot.name!r}", "--plot", ", ".join(FORMATS))
-    if options.plot is not None and not options.plot.resolve().parent.is_dir():
-        raise BadInput(f"no folder {str(options.plot.parent)!r}", "--plot", "an existing folder")
-    refuse_existing(options.plot, "--plot", options.force)
 
 
 def make_plan(options: argparse.Namespace, circuit: Circuit) -> ContinuousPlan:

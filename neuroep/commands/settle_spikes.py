@@ -41,7 +41,7 @@ def act(options: argparse.Namespace) -> int:
 
     import numpy as np
 
-    from neuroep.commands.settle import check_common
+    from neuroep.commands.settle_options import check_common
     from neuroep.hardware.device import Ideal
     from neuroep.network import initial_weights
     from neuroep.rng import stream
