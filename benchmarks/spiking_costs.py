@@ -31,7 +31,7 @@ CHIPS, PROCESSORS = ("loihi1", "loihi2"), ("gpu-h100", "cpu-server")
 
 
 class Way(NamedTuple):
-    """A way to train: a model, the devices it is priced on, what differs from its recipe."""
+    """A way to train: a model, the devices it is priced on, what differs from its recipe, for all or by device."""
 
     name: str
     model: str
@@ -39,10 +39,11 @@ class Way(NamedTuple):
     phases: Mapping[str, Any] = MappingProxyType({})
     rule: bool = False
     method: str = "ep"
+    own: bool = False
 
     def recipe(self, device: DeviceSpec, epochs: int) -> Recipe:
-        """The model's for the device, with what differs."""
-        found = load_model(self.model).recipe(device)
+        """The model's, or its own for the device, with what differs."""
+        found = load_model(self.model).recipe(device if self.own else None)
         if self.rule:
             found = replace(found, programming=replace(found.programming, method=Method.RULE))
         return replace(found, phases=replace(found.phases, **self.phases)).lasting(epochs)
@@ -52,6 +53,7 @@ WAYS = (
     Way("spikes, integrate-and-fire", "digits-spiking", CHIPS),
     Way("spikes, sigma-delta", "digits-spiking", CHIPS, SIGMA_DELTA),
     Way("spikes, learning engine", "digits-spiking", ("loihi1",), rule=True),
+    Way("integers, learning engine", "digits-spiking", CHIPS, own=True),
     Way("rates", "digits-mlp", (*CHIPS, *PROCESSORS)),
     Way("backprop", "digits-mlp", PROCESSORS, method="backprop"),
 )

@@ -192,8 +192,8 @@ def settle(
             if step % clock.period == 0:
                 add(net.biases, common)
                 driven[1:] = True
-                counts[SPIKE, 0] += 1
-            counts[SPIKE, 0] += send_input(
+                counts[SPIKE, 0] += copies
+            counts[SPIKE, 0] += copies * send_input(
                 clock, senders.drive[row], senders.voltage[row], senders.held[row], senders.fired[row]
             )
             if counted:
