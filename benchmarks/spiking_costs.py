@@ -53,7 +53,7 @@ WAYS = (
     Way("spikes, integrate-and-fire", "digits-spiking", CHIPS),
     Way("spikes, sigma-delta", "digits-spiking", CHIPS, SIGMA_DELTA),
     Way("spikes, learning engine", "digits-spiking", ("loihi1",), rule=True),
-    Way("integers, learning engine", "digits-spiking", CHIPS, own=True),
+    Way("integer neurons, learning engine", "digits-spiking", CHIPS, own=True),
     Way("rates", "digits-mlp", (*CHIPS, *PROCESSORS)),
     Way("backprop", "digits-mlp", PROCESSORS, method="backprop"),
 )
