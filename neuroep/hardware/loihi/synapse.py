@@ -10,7 +10,9 @@ Loihi's weights of mixed sign are −256..254 in steps of 2 with exponents −8.
 here, the factor 2 being part of `unit`. With rounding ``"loihi"`` a request becomes a whole number of 2^−7 of the
 chip's own mantissa, is added in the 15-bit accumulator, which saturates, and is rounded away at random when the weight
 is written back (:mod:`neuroep.hardware.loihi.traces`); with the others a request has full float resolution. On the
-chip, exponents below −1 also cut off low bits of what a spike adds; that isn't modelled.
+chip, exponents below −1 also cut off low bits of what a spike adds; only integer neurons see that.
+
+With method ``rule`` the chip's learning engine writes the weights (:mod:`neuroep.hardware.loihi.by_rule`).
 """
 
 from __future__ import annotations
