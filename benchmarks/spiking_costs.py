@@ -102,11 +102,11 @@ def main() -> None:
     options = parser.parse_args()
     print(f"digits, {options.epochs} epochs, seed {options.seed}; of an inference, then of a training step")
     head = ("accuracy", *("synops", "energy", "time", "steps") * 2)
-    print(f"{'':38}" + "".join(f"{cell:>11}" for cell in head))
+    print(f"{'':45}" + "".join(f"{cell:>11}" for cell in head))
     for way in WAYS:
         for name in way.devices:
             found = row(way, load_device(name), options.epochs, options.seed)
-            print(f"{way.name:27}{name:11}" + "".join(f"{cell:>11}" for cell in found), flush=True)
+            print(f"{way.name:34}{name:11}" + "".join(f"{cell:>11}" for cell in found), flush=True)
 
 
 if __name__ == "__main__":
