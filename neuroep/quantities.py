@@ -15,7 +15,7 @@ Tag = Literal["measured", "simulated", "derived", "estimate", "unverified"]
 
 
 class Unit(NamedTuple):
-    """A unit: what it measures, and its factor to the SI unit (or to one bit, one)."""
+    """A unit: what it measures, and its factor to the SI unit (or to one bit, byte, one)."""
 
     dimension: str
     factor: float
@@ -42,6 +42,7 @@ UNITS = MappingProxyType(
         "mW": Unit("power", 1e-3),
         "W": Unit("power", 1.0),
         "bit": Unit("bits", 1.0),
+        "byte": Unit("bytes", 1.0),
         "1": Unit("number", 1.0),
         "%": Unit("number", 1e-2),
     }
@@ -200,12 +201,12 @@ class Quantity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.value if self.high is None else self.high
 
     def si(self, dimension: str, where: str = "") -> Band:
-        """Return the band in SI units (bits and plain numbers as they are, % as a share).
+        """Return the band in SI units (bits, bytes and plain numbers as they are, % as a share).
 
         Parameters
         ----------
         dimension : str
-            What the number must measure: energy, time, conductance, voltage, resistance, power, bits, number.
+            What the number must measure: energy, time, conductance, voltage, resistance, power, bits, bytes, number.
         where : str, optional
             File and key path for the error.
 

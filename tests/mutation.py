@@ -1167,6 +1167,34 @@ DEFECTS = [
         "new = z[j] * share * (s[j] * (one - s[j])) / (one + s[j] * curve)",
         "convergence/test_scaled.py",
     ),
+    Defect(
+        "an operand named twice moves twice",
+        "cost/stack_kernels.py",
+        "if places[value] < first:  # an operand",
+        "if True:  # an operand",
+        "cost/test_byte_dmd.py",
+    ),
+    Defect(
+        "results of a program die with their last use",
+        "cost/byte_dmd.py",
+        "last[values.of(name)] = len(operands.starts)",
+        "values.of(name)",
+        "cost/test_byte_dmd.py",
+    ),
+    Defect(
+        "a full word of places is forgotten by the sums",
+        "cost/stack_kernels.py",
+        "tree[1 : full + 1] = _BITS",
+        "tree[1:full] = _BITS",
+        "cost/test_stack_distance.py",
+    ),
+    Defect(
+        "a read that just fits is served by the next level",
+        "cost/hierarchy.py",
+        "float_bytes * reuse.distances.astype(np.float64))",
+        "float_bytes * reuse.distances.astype(np.float64) + 1.0)",
+        "cost/test_hierarchy.py",
+    ),
 ]
 
 

@@ -11,7 +11,7 @@ from neuroep.commands.console import add_without, estimate, names_in, say, show_
 if TYPE_CHECKING:
     from neuroep.network import Network
     from neuroep.specs import DeviceSpec
-    from neuroep.studies.estimate import Estimate
+    from neuroep.studies.estimate import Estimate, Memory
 
 
 def add(commands: Any) -> None:
@@ -60,7 +60,7 @@ def act(options: argparse.Namespace) -> int:
         if device.caveats:
             say("\n".join(["  not counted:", *(f"    - {line}" for line in device.caveats)]))
         show_chip(device, network)
-    show_memory(found[0])
+    show_memory(found)
     return 0
 
 
@@ -74,10 +74,18 @@ def cost_object(found: Estimate) -> dict[str, Any]:
         "time_seconds": found.bill.time_as_dict(),
         "events": found.events,
         "memory": {
-            "ep": None if found.memory is None else found.memory._asdict(),
-            "backprop": None if found.backprop_memory is None else found.backprop_memory._asdict(),
+            "ep": None if found.memory is None else memory_object(found.memory),
+            "backprop": None if found.backprop_memory is None else memory_object(found.backprop_memory),
         },
     }
+
+
+def memory_object(found: Memory) -> dict[str, Any]:
+    """Return memory traffic as plain data."""
+    steps = zip(found.misses.capacities.tolist(), found.misses.ratios.tolist(), strict=True)
+    levels = [level._asdict() | {"joules": level.joules._asdict()} for level in found.levels]
+    curve = [{"capacity": capacity, "miss_ratio": ratio} for capacity, ratio in steps]
+    return found._asdict() | {"misses": curve, "levels": levels}
 
 
 def chip_object(device: DeviceSpec, network: Network) -> dict[str, Any] | None:
@@ -129,12 +137,31 @@ def show_split(found: Estimate) -> None:
         say(f"{found.device}: no prices")
 
 
-def show_memory(found: Estimate) -> None:
-    """Print the memory traffic of one training step beside backprop's."""
+def show_memory(found: list[Estimate]) -> None:
+    """Print the memory traffic of one training step beside backprop's, and what it costs in each profile's memories."""
+    steps = (("EP", found[0].memory), ("backprop", found[0].backprop_memory))
     rows = [
-        (name, *(f"{value:,.0f}" for value in memory))
+        (name, *(f"{value:,.0f}" for value in (
+            memory.reads, memory.writes, memory.floats, memory.weighted_ard, memory.lru_weighted_ard, memory.dmc,
+            memory.dmd, memory.byte_dmd,
+        )))
+        for name, memory in steps
+        if memory is not None
+    ]  # fmt: skip
+    header = ("method", "reads", "writes", "floats", "weighted ARD", "LRU weighted ARD", "clock DMC", "DMD", "ByteDMD")
+    show_table("memory traffic of a training step, one sample", header, rows)
+    for each in found:
+        show_levels(each)
+
+
+def show_levels(found: Estimate) -> None:
+    """Print which of a profile's memories serves how many reads of a training step, and at what energy."""
+    rows = [
+        (name, level.level, f"{level.floats:,}", f"{level.share:.1%}", estimate(level.joules._asdict(), "J"))
         for name, memory in (("EP", found.memory), ("backprop", found.backprop_memory))
         if memory is not None
+        for level in memory.levels
     ]
-    header = ("method", "reads", "writes", "floats", "weighted ARD", "LRU weighted ARD", "clock DMC")
-    show_table("memory traffic of a training step, one sample", header, rows)
+    if rows:
+        header = ("method", "served by", "floats", "share", "energy")
+        show_table(f"{found.device}: reads of that step in its memories, beside the bill", header, rows, text=2)

@@ -25,6 +25,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from neuroep.cost.misses import MissRatios, miss_ratios
 from neuroep.errors import BadInput
 
 _ZETA_MINUS_HALF = -0.2078862249773545
@@ -255,6 +256,10 @@ class LruReuse(NamedTuple):
     def miss_ratio(self, capacity: int) -> float:
         """Return the share of the floats read that miss in an LRU memory of `capacity` floats."""
         return float(self.sizes[self.distances > capacity].sum() / self.sizes.sum()) if self.sizes.size else 0.0
+
+    def miss_ratios(self) -> MissRatios:
+        """Return the miss ratio against the capacity of an LRU memory, in floats."""
+        return miss_ratios(self.distances, self.sizes)
 
 
 def lru_reuse(trace: Iterable[Access]) -> LruReuse:

@@ -1,7 +1,7 @@
-"""LRU stack distances of single elements, and the miss ratio of a memory of any capacity that follows from them.
+"""LRU stack distances of single elements in any order (Mattson et al. 1970).
 
-Mattson et al. (1970): an LRU memory of c elements misses exactly what lies deeper than c. Distances of buffers that are
-accessed as a whole are cheaper by :func:`neuroep.cost.reuse.lru_reuse`; these are for any order of single elements.
+Distances of buffers that are accessed as a whole are cheaper by :func:`neuroep.cost.reuse.lru_reuse`. What a memory of
+some capacity misses follows from either: :func:`neuroep.cost.misses.miss_ratios`.
 """
 
 from __future__ import annotations
@@ -73,59 +73,3 @@ def stack_distances(elements: ArrayLike) -> IntArray:
     count = int(asked.max(initial=-1)) + 1
     checks.room(count, "elements")
     return lru_distances(np.ascontiguousarray(asked), count)
-
-
-class MissRatios(NamedTuple):
-    """Miss ratio of a fully associative LRU memory against its capacity, a falling staircase.
-
-    Attributes
-    ----------
-    capacities : ndarray of int64, shape (steps,)
-        Where the staircase falls, in elements, rising from 0.
-    ratios : ndarray of float64, shape (steps,)
-        Share of accesses that miss in a memory of that capacity up to the next.
-    """
-
-    capacities: IntArray
-    ratios: NDArray[np.float64]
-
-    def at(self, capacities: ArrayLike) -> NDArray[np.float64]:
-        """Return the miss ratios of memories of any capacities, in elements.
-
-        Raises
-        ------
-        BadInput
-            If one is negative or no number.
-        """
-        asked = np.asarray(capacities, dtype=np.float64)
-        if not (asked >= 0.0).all():
-            raise BadInput(f"capacities from {asked.min()}", "capacities", "0 or more elements")
-        return self.ratios[np.searchsorted(self.capacities, asked, side="right") - 1]
-
-
-def miss_ratios(distances: ArrayLike, sizes: ArrayLike | None = None) -> MissRatios:
-    """Return the miss-ratio curve of stack distances.
-
-    Parameters
-    ----------
-    distances : array_like of int, shape (n,)
-        Stack distances; 0, a first access, misses in every memory.
-    sizes : array_like of int, shape (n,), optional
-        Elements that share each distance; 1 unless given.
-
-    Returns
-    -------
-    MissRatios
-        One step at 0 and one at each distance that occurs. Without accesses nothing misses.
-    """
-    found = np.asarray(distances, dtype=np.int64)
-    weights = np.ones(found.size) if sizes is None else np.asarray(sizes, dtype=np.float64)
-    if not found.size:
-        return MissRatios(np.zeros(1, np.int64), np.zeros(1))
-    steps, which = np.unique(found, return_inverse=True)
-    hits = np.bincount(which, weights)
-    if steps[0] == 0:
-        hits[0] = 0.0
-    else:
-        steps, hits = np.concatenate([[0], steps]), np.concatenate([[0.0], hits])
-    return MissRatios(steps, 1.0 - np.cumsum(hits) / weights.sum())

@@ -16,6 +16,7 @@ from neuroep.prices import PRICED_EVENTS, Prices
 from neuroep.quantities import Band, Quantity
 from neuroep.specs.kind import Kind
 from neuroep.specs.kinds import KINDS, tables_of
+from neuroep.specs.memory import hierarchy, memory_numbers
 from neuroep.specs.numbers import (
     ENERGY_RULE,
     STATIC_RULE,
@@ -27,6 +28,7 @@ from neuroep.specs.numbers import (
 from neuroep.specs.reading import Table, at, convert, name_of, read_toml, refuse_unknown_keys
 
 if TYPE_CHECKING:
+    from neuroep.cost.hierarchy import Hierarchy
     from neuroep.hardware.device import Device
     from neuroep.hardware.loihi.chip import LearningChip, OnChip
     from neuroep.hardware.loihi.cores import CoreMap
@@ -45,6 +47,7 @@ class DeviceTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     time: dict[str, Any] = {}
     static: dict[str, Any] | None = None
     system: dict[str, Any] = {}
+    memory: dict[str, Any] = {}
     tables: dict[str, dict[str, Any]] = {}
 
 
@@ -132,6 +135,10 @@ class DeviceSpec:
             self.numbers["static"].si("power") if self.table.static is not None else Band.exact(0.0),
         )
 
+    def memory(self) -> Hierarchy | None:
+        """Return the memories that reads are served from, or None for a profile that doesn't say."""
+        return hierarchy(self.table.memory, self.numbers)
+
     def chip(self) -> LearningChip | None:
         """Return the chip's cores and learning rule, or None for a profile that doesn't say."""
         device = self._on_chip()
@@ -210,6 +217,7 @@ def read_device(path: str | Path) -> DeviceSpec:
     if table.static is not None:
         numbers["static"] = checked_quantity(table.static, STATIC_RULE, path, "static")
     numbers |= checked_numbers(table.system, SYSTEM_RULES, path, "system")
+    numbers |= memory_numbers(table.memory, path)
     spec = DeviceSpec(name, path, table, numbers)
     spec.build()
     return spec

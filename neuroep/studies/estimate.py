@@ -7,8 +7,11 @@ from typing import NamedTuple
 import numpy as np
 
 from neuroep import checks
+from neuroep.cost.byte_dmd import byte_dmd, program_of
 from neuroep.cost.energy import Bill, price
-from neuroep.cost.reuse import Access, ClockTracker, lru_reuse
+from neuroep.cost.hierarchy import Hierarchy, Served
+from neuroep.cost.misses import MissRatios
+from neuroep.cost.reuse import Access, ClockTracker, granular_dmd, lru_reuse
 from neuroep.cost.traces import backprop_of
 from neuroep.data import Dataset, check_inputs, load_data, targets
 from neuroep.errors import MissingData
@@ -24,7 +27,23 @@ from neuroep.studies.training import samples_of
 
 
 class Memory(NamedTuple):
-    """Memory traffic of one training step on one sample, in floats (BENCHMARKS: clock ARD, LRU reuse, DMC)."""
+    """Memory traffic of one training step on one sample.
+
+    Attributes
+    ----------
+    reads, writes, floats : int
+        Accesses of buffers, and floats that they moved.
+    weighted_ard, lru_weighted_ard : float
+        Mean distance of a read by the clock and on an LRU stack, in floats.
+    dmc, dmd : float
+        Σ √distance over floats read, by the clock (DMC) and on an LRU stack (granular DMD), in √floats.
+    byte_dmd : int
+        Σ ⌈√depth⌉ over bytes read, of live values alone.
+    misses : MissRatios
+        Share of the floats read that miss in an LRU memory, against its capacity in floats.
+    levels : tuple of Served
+        What each of the profile's memories serves, in joules; empty where it names none.
+    """
 
     reads: int
     writes: int
@@ -32,6 +51,10 @@ class Memory(NamedTuple):
     weighted_ard: float
     lru_weighted_ard: float
     dmc: float
+    dmd: float
+    byte_dmd: int
+    misses: MissRatios
+    levels: tuple[Served, ...]
 
 
 class Estimate(NamedTuple):
@@ -128,18 +151,30 @@ def estimate_cost(
         free_outputs(trainer.engine, mounted.circuit, samples.x, trainer.plans.free, seed, progress.ledger)
         for number, batch in enumerate(batches):
             trainer.step(batch, (0, number), rates, rng, progress)
-    ledger = device.counted(network, progress.ledger)
+    ledger, memories = device.counted(network, progress.ledger), device.memory()
     return Estimate(
         device.name,
         where,
         len(samples.x),
         price(ledger, device.prices()),
         {phase.name.lower(): ledger.events(phase) for phase in Phase},
-        _memory(ep_step_trace(network, recipe.phases)) if recipe.phases.traced else None,
-        _memory(backprop_of(network)) if PHYSICS[network.physics].feedforward else None,
+        memory_of(ep_step_trace(network, recipe.phases), memories) if recipe.phases.traced else None,
+        memory_of(backprop_of(network), memories) if PHYSICS[network.physics].feedforward else None,
     )
 
 
-def _memory(trace: list[Access]) -> Memory:
-    clock = ClockTracker().follow(trace)
-    return Memory(clock.reads, clock.writes, clock.floats, clock.weighted_ard, lru_reuse(trace).weighted_ard, clock.dmc)
+def memory_of(trace: list[Access], memories: Hierarchy | None = None) -> Memory:
+    """Return what a trace of a training step moves, and what its reads cost in a profile's memories."""
+    clock, reuse = ClockTracker().follow(trace), lru_reuse(trace)
+    return Memory(
+        clock.reads,
+        clock.writes,
+        clock.floats,
+        clock.weighted_ard,
+        reuse.weighted_ard,
+        clock.dmc,
+        granular_dmd(trace, reads_move=True),
+        byte_dmd(*program_of(trace)),
+        reuse.miss_ratios(),
+        () if memories is None else memories.serve(reuse),
+    )

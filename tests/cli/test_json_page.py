@@ -73,7 +73,7 @@ def test_run(finished: Finished) -> None:
     [
         (
             "neuroep cost",
-            ["cost", "digits-mlp", "--device", "ecram", "loihi1", "gpu-h100", "ideal", "--without", "granularity"],
+            ["cost", "digits-mlp", "--device", "ecram", "loihi1", "cpu-server", "ideal", "--without", "granularity"],
         ),
         ("neuroep check", ["check", "xor", "--device", "ecram", "--without", "granularity"]),
         ("neuroep life", ["life", "xor", "--device", "rram-hfo2", "--epochs", "1"]),

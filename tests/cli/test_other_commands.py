@@ -97,6 +97,24 @@ def test_cost_says_what_is_not_counted() -> None:
     assert all(" ".join(caveat.split()) in shown for caveat in load_device("ecram").caveats)
 
 
+def test_cost_prices_reads_where_they_are_served(tmp_path: Path) -> None:
+    """One memory without end, 1 nJ a byte, serves every read: 4 nJ a float, and the bill stays empty."""
+    price = 'energy_per_byte = { value = 1, unit = "nJ", source = "test", tag = "estimate" }'
+    (tmp_path / "flat.toml").write_text(
+        f'summary = "flat"\nkind = "cost-only"\n[memory.all]\n{price}\n', encoding="utf-8"
+    )
+    (row,) = call("cost", "xor", "--device", "flat.toml", "--json").json["rows"]
+    for step in row["memory"].values():
+        (level,) = step["levels"]
+        assert (level["level"], level["share"]) == ("all", 1.0)
+        assert level["joules"]["value"] == pytest.approx(4e-9 * level["floats"])
+        assert step["misses"][0] == {"capacity": 0, "miss_ratio": 1.0}
+        assert step["misses"][-1]["miss_ratio"] == pytest.approx(0.0, abs=1e-12)
+    assert row["energy_joules"] == {phase: {} for phase in row["energy_joules"]}
+    assert "flat: reads of that step in its memories" in call("cost", "xor", "--device", "flat.toml").out
+    assert "in its memories" not in call("cost", "xor", "--device", "ecram").out
+
+
 def test_cost_shows_the_core_map_and_the_rule_of_a_chip() -> None:
     """784-256-10 by nengo-loihi's packing: 142 units fit the first core (tests/devices/test_loihi_cores.py)."""
     first, other = call("cost", "fashion-mlp", "--device", "loihi1", "ecram", "--json").json["rows"]

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from neuroep.cost.misses import miss_ratios
 from neuroep.cost.reuse import Access, lru_reuse
-from neuroep.cost.stack_distance import miss_ratios, single_floats, stack_distances
+from neuroep.cost.stack_distance import single_floats, stack_distances
 from neuroep.cost.traces import backprop_step
 from neuroep.errors import BadInput
 

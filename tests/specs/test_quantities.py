@@ -21,6 +21,7 @@ BASE = {
     "V": "voltage",
     "W": "power",
     "ohm": "resistance",
+    "byte": "bytes",
 }
 finite = st.floats(min_value=-1e30, max_value=1e30, allow_nan=False)
 

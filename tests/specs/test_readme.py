@@ -16,6 +16,7 @@ from neuroep.recipe import Estimator, Method, Order, Phases, Programming, Reads,
 from neuroep.specs import catalogue
 from neuroep.specs.chip import CHIP_RULES, RULE_KEY
 from neuroep.specs.crossbar import CHOICES, LABELS, OPTIONAL, REQUIRED, SHAPES
+from neuroep.specs.memory import MEMORY_RULES
 from neuroep.specs.model import ACTIVATIONS, COSTS, LayerTable, Measured, ModelTable
 from neuroep.specs.numbers import SYSTEM_RULES
 from neuroep.specs.quantized import ROUNDINGS, SYNAPSE_CHOICES, SYNAPSE_OPTIONS, SYNAPSE_RULES
@@ -35,6 +36,7 @@ def test_every_device_key_is_explained() -> None:
     wanted = {*SYNAPSE_RULES, *LABELS.values(), *PRICED_EVENTS, *UNITS, *ROUNDINGS}
     wanted |= {
         *SYSTEM_RULES,
+        *MEMORY_RULES,
         *CHIP_RULES,
         RULE_KEY,
         *SYNAPSE_OPTIONS,
