@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 
@@ -29,6 +29,8 @@ from neuroep.weights import FloatArray
 
 #: Samples handed to a thread at once.
 SHARE = 16
+Work = Callable[[int, int, kernels.IntArray, kernels.Raster], None]
+"""What settles samples first..last − 1, adds to counts and notes spikes."""
 _CODES = {Encoder.INTEGRATE_AND_FIRE: kernels.IF, Encoder.SIGMA_DELTA: kernels.SIGMA_DELTA,
           Encoder.POISSON: kernels.POISSON}  # fmt: skip
 
@@ -129,20 +131,12 @@ class SpikingEngine:
         means = np.empty_like(begin.cells.membrane)
         velocity = np.empty((copies, rows), dtype=means.dtype)
         targets, beta = nudge.targets.reshape(copies, rows, -1), nudge.beta.reshape(copies, rows)
-        shares = [(n, min(n + SHARE, rows)) for n in range(0, rows, SHARE)]
-        counts, raster = (
-            np.zeros((len(shares), 4, len(circuit.sizes)), np.int64),
-            self._raster(copies, rows, how, circuit),
-        )
 
-        def work(number: int) -> None:
-            kernels.settle(wiring, constants, begin.inputs, begin.cells, targets, beta, np.uint64(key), *shares[number],
-                           means, velocity, counts[number], raster)  # fmt: skip
+        def work(first: int, last: int, counts: kernels.IntArray, raster: kernels.Raster) -> None:
+            kernels.settle(wiring, constants, begin.inputs, begin.cells, targets, beta, np.uint64(key), first, last,
+                           means, velocity, counts, raster)  # fmt: skip
 
-        self._share_out(work, len(shares))
-        if self._rasters is not None:
-            self._rasters.append(raster)
-        count(counts.sum(axis=0), how.steps, copies * rows, ledger, phase)
+        self._share_out(work, circuit, (copies, rows), how, ledger, phase)
         return equilibrium(circuit, begin, means, velocity, how)
 
     def _run_integers(
@@ -154,40 +148,34 @@ class SpikingEngine:
         net, clock, pushed = loihi.net(circuit, scale), loihi.clockwork(how, scale), loihi.nudging(nudge, copies, scale)
         sent = np.zeros(senders.drive.shape, np.int64)
         found, late = (np.zeros(cells.current.shape, np.int64) for _ in range(2))
-        shares = [(n, min(n + SHARE, rows)) for n in range(0, rows, SHARE)]
-        counts, raster = (
-            np.zeros((len(shares), 4, len(circuit.sizes)), np.int64),
-            self._raster(copies, rows, how, circuit),
-        )
 
-        def work(number: int) -> None:
-            loihi_kernels.settle(net, clock, senders, cells, pushed, *shares[number], sent, found, late,
-                                 counts[number], raster)  # fmt: skip
+        def work(first: int, last: int, counts: kernels.IntArray, raster: kernels.Raster) -> None:
+            loihi_kernels.settle(net, clock, senders, cells, pushed, first, last, sent, found, late, counts, raster)
 
-        self._share_out(work, len(shares))
-        if self._rasters is not None:
-            self._rasters.append(raster)
-        count(counts.sum(axis=0), how.steps, copies * rows, ledger, phase)
+        self._share_out(work, circuit, (copies, rows), how, ledger, phase)
         return loihi.equilibrium(circuit, senders, cells, sent, found, late, how, nudge.beta.dtype)
 
-    def _raster(self, copies: int, rows: int, how: Spikes, circuit: Circuit) -> kernels.Raster:
-        """Room for every spike of a phase, or none."""
+    def _share_out(
+        self, work: Work, circuit: Circuit, cells: tuple[int, int], how: Spikes, ledger: Ledger, phase: Phase
+    ) -> None:
+        """Have each thread take every `threads`-th share of the samples, which don't see each other; count, note."""
+        copies, rows = cells
+        shares = [(n, min(n + SHARE, rows)) for n in range(0, rows, SHARE)]
+        counts = np.zeros((len(shares), 4, len(circuit.sizes)), np.int64)
         noted = (copies, rows, how.steps, int(circuit.sizes.sum())) if self._rasters is not None else (0, 0, 0, 0)
-        return np.zeros(noted, dtype=np.int8)
+        raster = np.zeros(noted, dtype=np.int8)
 
-    def _share_out(self, work: object, shares: int) -> None:
-        """Have every thread take each `threads`-th share; samples don't see each other."""
-        call = work
-        assert callable(call)
+        def some(start: int) -> None:
+            for number in range(start, len(shares), self.threads):
+                work(*shares[number], counts[number], raster)
 
-        def some(first: int) -> None:
-            for number in range(first, shares, self.threads):
-                call(number)
-
-        others: list[Future[None]] = [self._workers.submit(some, n) for n in range(1, min(self.threads, shares))]
+        others: list[Future[None]] = [self._workers.submit(some, n) for n in range(1, min(self.threads, len(shares)))]
         some(0)
         for other in others:
             other.result()
+        if self._rasters is not None:
+            self._rasters.append(raster)
+        count(counts.sum(axis=0), how.steps, copies * rows, ledger, phase)
 
     def contrast(
         self,
