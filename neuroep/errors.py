@@ -52,7 +52,7 @@ class UnknownName(BadInput):
     """A name that isn't among the known ones; suggests the nearest."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str], where: str = "") -> None:
-        names = sorted(known)
+        names = sorted(str(one) for one in known)
         spelt = {known.lower(): known for known in names}
         close = difflib.get_close_matches(name.lower(), spelt, n=1, cutoff=0.5)
         hint = f" (did you mean {spelt[close[0]]!r}?)" if close else ""

@@ -1195,6 +1195,34 @@ DEFECTS = [
         "float_bytes * reuse.distances.astype(np.float64) + 1.0)",
         "cost/test_hierarchy.py",
     ),
+    Defect(
+        "no free copy runs along where free states enter the difference",
+        "solvers/spikes.py",
+        "free_copy=compared",
+        "free_copy=False",
+        "spikes/test_twin.py",
+    ),
+    Defect(
+        "spikes from above bring what those from below do, without the feedback gain",
+        "engines/spiking/engine.py",
+        "(real(gain) * coupling_down(circuit, k).T)",
+        "(real(1.0) * coupling_down(circuit, k).T)",
+        "spikes/test_twin.py",
+    ),
+    Defect(
+        "sigma-delta codes a state itself, not what a filter lacks of it",
+        "engines/spiking/kernels.py",
+        "accumulated[i] += (state - kept * before[i]) / leak",
+        "accumulated[i] += state",
+        "spikes/test_twin.py",
+    ),
+    Defect(
+        "the fidelity of a spiking network's gradient is held to spikes",
+        "studies/device_fidelity.py",
+        'return create("cpu", 1) if rig.recipe.phases.spiking else rig.engine',
+        "return rig.engine",
+        "spikes/test_spiking_commands.py",
+    ),
 ]
 
 

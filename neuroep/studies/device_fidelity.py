@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuroep.circuit import Circuit
-from neuroep.engines import Accumulation, Engine
+from neuroep.engines import Accumulation, Engine, create
 from neuroep.equilibrium import ResultCode
 from neuroep.errors import BadInput
 from neuroep.hardware.device import Mounted, effective_weights, lower
@@ -139,9 +139,14 @@ def refuse_unmeasurable(rig: Rig) -> None:
     small = replace(rig, network=stand_in(rig.network))
     mounted = small.mount(small.initial_weights())
     try:
-        exact_reading(rig.engine, small.network, mounted.circuit, rig.recipe.phases.scaled)
+        exact_reading(_settling(rig), small.network, mounted.circuit, rig.recipe.phases.scaled)
     except BadInput as error:
         raise BadInput(str(error), f"the exact gradient on {rig.device.name}") from error
+
+
+def _settling(rig: Rig) -> Engine:
+    """Where exact phases settle: the rig's engine, unless it settles by spikes, which are never exact."""
+    return create("cpu", 1) if rig.recipe.phases.spiking else rig.engine
 
 
 def measure(subject: Subject, mounted: Mounted, epoch: int, window: int) -> DeviceFidelity:
@@ -185,7 +190,7 @@ def _gradients(subject: Subject, mounted: Mounted, epoch: int) -> Iterator[tuple
 
 
 def _exact(rig: Rig, mounted: Mounted, x: FloatArray, targets: FloatArray) -> tuple[Weights, float]:
-    return exact_gradient(rig.engine, rig.network, mounted.circuit, x, targets, rig.recipe.phases.scaled)
+    return exact_gradient(_settling(rig), rig.network, mounted.circuit, x, targets, rig.recipe.phases.scaled)
 
 
 def _updates(subject: Subject, mounted: Mounted, epoch: int, window: int) -> list[list[float]]:

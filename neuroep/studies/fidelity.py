@@ -118,8 +118,6 @@ def check(
     programming = recipe.programming if reads is None else replace(recipe.programming, reads=reads)
     if reads is not None and (device is None or not device.is_hardware):
         raise BadInput(f"reads of {reads.value} on exact weights", "--reads", "with a crossbar as --device")
-    rig = Rig.of(network, replace(recipe, programming=programming), hardware, engine, seed=seed, off=off)
-    circuit = rig.mount(rig.initial_weights(np.dtype(precision))).circuit
     phases = replace(
         recipe.phases.swept(),
         beta=recipe.phases.beta if beta is None else beta,
@@ -127,6 +125,9 @@ def check(
         nudged_sweeps=SWEEPS,
         tolerance=TOLERANCES[precision],
     )
+    asked = replace(recipe, programming=programming, phases=recipe.phases.swept())
+    rig = Rig.of(network, asked, hardware, engine, seed=seed, off=off)
+    circuit = rig.mount(rig.initial_weights(np.dtype(precision))).circuit
     x, wanted = samples.x.astype(precision), samples.targets.astype(precision)
     found = ep_gradients(rig.engine, circuit, x, wanted, phases, seed)
     rows = _backprop(network, circuit, x, wanted, found) if PHYSICS[network.physics].feedforward else []

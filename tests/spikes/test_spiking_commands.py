@@ -157,3 +157,16 @@ def test_local_plasticity_is_the_sum_over_spikes_of_the_others_slopes() -> None:
     slope = (0.8**elapsed / (0.5 * 5.0) - 0.95**elapsed / (0.5 * 20.0)) / 15.0
     assert (course[:15] == 0.0).all()
     np.testing.assert_allclose(course[15:], slope / 0.5, rtol=1e-12)
+
+
+def test_checks_of_a_model_in_spikes_settle_by_sweeps(tmp_path: Path) -> None:
+    """Spikes are never exact: what EP's gradient is held to is settled by sweeps, whatever the recipe's solver."""
+    found = call("check", model(tmp_path), "--json").json
+    assert found["settled"] == 1.0
+    ablated = call("ablate", model(tmp_path), "--device", "loihi1", "--json").json
+    assert all(row["settled_initial"] == 1.0 for row in ablated["rows"])
+
+
+def test_the_nearest_code_is_named_as_it_is_written(tmp_path: Path) -> None:
+    for argv in (("settle", "xor", "--solver", "sigma-delt"), ("run", model(tmp_path, "sigma-delt"))):
+        assert "did you mean 'sigma-delta'?" in refused(*argv)

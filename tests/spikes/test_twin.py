@@ -161,6 +161,13 @@ def test_gradients_of_spikes_near_those_of_the_continuous_network(estimator: Est
     assert cosines[2] > 0.999
 
 
+def test_free_copies_are_of_the_estimators_that_read_free_states() -> None:
+    for estimator in (Estimator.ONE_SIDED, Estimator.RANDOM_SIGN, Estimator.CENTERED):
+        found: Any = plans(Phases(estimator, 0.3, 50, 50, solver="poisson"), 2)
+        assert found.nudged.free_copy == (estimator is not Estimator.CENTERED)
+        assert not found.free.free_copy
+
+
 def test_a_free_copy_runs_along_where_free_states_enter_the_difference() -> None:
     """It is a nudged phase of β = 0: both are read after as many steps."""
     circuit, _ = mounted(network())
