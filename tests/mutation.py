@@ -1222,6 +1222,18 @@ DEFECTS = [
         'return create("cpu", 1) if rig.recipe.phases.spiking else rig.engine',
         "return rig.engine",
         "spikes/test_spiking_commands.py",
+        "the layer under a segment's end is computed anew as if it were inside",
+        "cost/traces.py",
+        "_forward(script, lower, lower < k - 1)",
+        "_forward(script, lower, True)",
+        "cost/test_closed_forms.py",
+    ),
+    Defect(
+        "a nudged sweep's working set forgets the targets",
+        "cost/closed_forms.py",
+        "synapses + (1 + 3 * copies) * units",
+        "synapses + (1 + 3 * copies) * units - copies * int(n[-1])",
+        "cost/test_closed_forms.py",
     ),
 ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from neuroep import checks
 from neuroep.cost.reuse import Access
 from neuroep.errors import BadInput
 from neuroep.network import Network
@@ -96,7 +97,9 @@ def _keep_states(script: _Script, phase: str) -> None:
         script.writes(f"{phase}_{layer}")
 
 
-def backprop_step(sizes: Sequence[int], skips: Sequence[tuple[int, int]] = ()) -> list[Access]:
+def backprop_step(
+    sizes: Sequence[int], skips: Sequence[tuple[int, int]] = (), segment: int | None = None
+) -> list[Access]:
     """Return one step of backprop with stochastic gradient descent, for one sample.
 
     The forward pass keeps pre-activations; gradients of W_1 and b_1 are applied as they arise, those of
@@ -110,6 +113,10 @@ def backprop_step(sizes: Sequence[int], skips: Sequence[tuple[int, int]] = ()) -
     skips : sequence of tuple of int
         Source and target of identity skips: the source's activations are read where the target's input is summed, the
         target's gradient where the source's is.
+    segment : int, optional
+        Keep the activations of every `segment`-th layer alone and compute the others anew on the way back, segment by
+        segment, where their gradients are needed (Chen et al. 2016); what lies above the last kept layer is still
+        there. Without it all are kept.
 
     Returns
     -------
@@ -119,23 +126,22 @@ def backprop_step(sizes: Sequence[int], skips: Sequence[tuple[int, int]] = ()) -
     Raises
     ------
     BadInput
-        If there are fewer than two layers, or one without units.
+        If there are fewer than two layers, or one without units, or segments of no layers or of a network with skips.
     """
     _check_sizes(sizes, 2)
     depth = len(sizes) - 1
+    if segment is not None and skips:
+        raise BadInput("segments of a network with skips", "segment", "a chain")
+    length = depth if segment is None else checks.whole(segment, "segment", 1)
     script = _Script(_backprop_buffers(sizes))
     for k in range(1, depth + 1):
         script.writes(f"W{k}", f"b{k}")
     script.writes("h0", "y")
     for k in range(1, depth + 1):
-        script.reads(f"h{k - 1}", f"W{k}", f"b{k}", *(f"h{source}" for source, target in skips if target == k))
-        script.writes(f"a{k}")
-        if k < depth:
-            script.reads(f"a{k}")
-            script.writes(f"h{k}")
+        _forward(script, k, k < depth, skips)
     script.reads(f"a{depth}", "y")
     script.writes(f"da{depth}")
-    _backward(script, depth, skips)
+    _backward(script, depth, skips, length)
     return script.trace
 
 
@@ -153,8 +159,19 @@ def _backprop_buffers(sizes: Sequence[int]) -> dict[str, int]:
     return buffers
 
 
-def _backward(script: _Script, depth: int, skips: Sequence[tuple[int, int]]) -> None:
+def _forward(script: _Script, k: int, activated: bool, skips: Sequence[tuple[int, int]] = ()) -> None:
+    script.reads(f"h{k - 1}", f"W{k}", f"b{k}", *(f"h{source}" for source, target in skips if target == k))
+    script.writes(f"a{k}")
+    if activated:
+        script.reads(f"a{k}")
+        script.writes(f"h{k}")
+
+
+def _backward(script: _Script, depth: int, skips: Sequence[tuple[int, int]], length: int) -> None:
     for k in range(depth, 1, -1):
+        if (k - 1) % length == 0:  # the layer below ends a segment: its own activations are kept
+            for lower in range(k - length, k):
+                _forward(script, lower, lower < k - 1)
         script.reads(f"da{k}", f"h{k - 1}")
         script.writes(f"dW{k}", f"db{k}")
         script.reads(f"W{k}", f"da{k}", *(f"da{target}" for source, target in skips if source == k - 1))

@@ -1,0 +1,186 @@
+"""What a training step of a chain moves, by formulas in layer sizes and sweeps: the same as its trace, without one.
+
+n_k units in layer k = 0..L, w_k = n_{k−1} n_k synapses below layer k. Buffers are those of
+:mod:`neuroep.learning.access` (EP as the engines do it: the input is read through W_1 once, sums are read again only
+when their source has changed) and of :func:`neuroep.cost.traces.backprop_step`. A formula is a list of terms: how often
+each buffer of a range of layers is moved.
+
+EP's traffic grows with its sweeps, but the floats that a sweep moves are the same each time: a memory of
+:func:`working_set` floats serves all sweeps of a phase but the first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuroep import checks
+from neuroep.errors import BadInput
+from neuroep.network import Network
+from neuroep.recipe import Estimator, Order, Phases
+
+_IntArray = NDArray[np.int64]
+_Terms = list[tuple[int, _IntArray]]
+"""How often, and the sizes of the buffers."""
+
+
+class Traffic(NamedTuple):
+    """Accesses of buffers, and the floats that they read and write."""
+
+    reads: int
+    writes: int
+    read_floats: int
+    written_floats: int
+
+
+class _Chain(NamedTuple):
+    """n_0..n_L, and w_k from k = 0, where there is none, so that both are indexed alike."""
+
+    n: _IntArray
+    w: _IntArray
+
+    @classmethod
+    def of(cls, sizes: Sequence[int]) -> _Chain:
+        if len(sizes) < 2 or min(sizes) < 1:
+            raise BadInput(f"layer sizes {tuple(sizes)}", "sizes", "2 or more, each at least 1")
+        n = np.asarray(sizes, dtype=np.int64)
+        return cls(n, np.concatenate([[0], n[:-1] * n[1:]]))
+
+    @property
+    def parameters(self) -> _IntArray:
+        """Sizes of W_1..W_L and b_1..b_L."""
+        return np.concatenate([self.w[1:], self.n[1:]])
+
+
+def _traffic(reads: _Terms, writes: _Terms) -> Traffic:
+    accesses = (sum(times * sizes.size for times, sizes in terms) for terms in (reads, writes))
+    floats = (sum(times * int(sizes.sum()) for times, sizes in terms) for terms in (reads, writes))
+    return Traffic(*accesses, *floats)
+
+
+def backprop_traffic(sizes: Sequence[int], segment: int | None = None) -> Traffic:
+    """Return what one step of backprop on one sample moves: :func:`neuroep.cost.traces.backprop_step` in closed form.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        n_0..n_L.
+    segment : int, optional
+        Layers from one kept activation to the next; without it all are kept.
+
+    Returns
+    -------
+    Traffic
+        Without recomputation 14 L − 4 reads and 10 L − 2 writes.
+
+    Raises
+    ------
+    BadInput
+        If there are fewer than two layers, one has no units, or a segment no layers.
+    """
+    n, w = net = _Chain.of(sizes)
+    reads: _Terms = [
+        (1, n[:-1]), (1, w[1:]), (1, n[1:]), (1, n[1:-1]), (2, n[-1:]),  # forward, and the error of the output
+        (2, n[2:]), (1, n[1:-1]), (1, w[2:]), (2, n[1:-1]),  # gradients of W_k, and of the states below them
+        (3, n[1:2]), (1, n[:1]), (1, w[1:2]), (2, w[2:]), (2, n[2:]),  # W_1 and b_1 at once, the others at the end
+    ]  # fmt: skip
+    writes: _Terms = [
+        (1, net.parameters), (1, n[:1]), (1, n[-1:]),
+        (1, n[1:]), (1, n[1:-1]), (1, n[-1:]),
+        (1, w[2:]), (1, n[2:]), (2, n[1:-1]),
+        (1, net.parameters),
+    ]  # fmt: skip
+    again = _recomputed(len(n) - 1, segment)
+    inner = np.array([k for k in again if k % (segment or 1)], dtype=np.int64)
+    reads += [(1, n[again - 1]), (1, w[again]), (1, n[again]), (1, n[inner])]
+    writes += [(1, n[again]), (1, n[inner])]
+    return _traffic(reads, writes)
+
+
+def _recomputed(depth: int, segment: int | None) -> _IntArray:
+    """Layers of all whole segments under the output layer."""
+    if segment is None:
+        return np.zeros(0, np.int64)
+    length = checks.whole(segment, "segment", 1)
+    return np.arange(1, (depth - 1) // length * length + 1)
+
+
+def ep_traffic(network: Network, phases: Phases) -> Traffic:
+    """Return what one step of EP on one sample moves: :func:`neuroep.learning.access.ep_step_trace` in closed form.
+
+    Parameters
+    ----------
+    network : Network
+        A chain; with D its last dynamical layer, L or, under a cross-entropy read-out, L − 1.
+    phases : Phases
+        A difference of real equilibria by T free sweeps forward and K nudged ones backward, on C nudged copies.
+
+    Returns
+    -------
+    Traffic
+
+    Raises
+    ------
+    BadInput
+        For skips, other estimators and other orders.
+    """
+    net, last, copies = _checked(network, phases)
+    n, w = net
+    with_free = copies == 1
+    t, k, c = phases.free_sweeps, phases.nudged_sweeps, copies
+    states, below, fed = n[1:], n[1:-1], n[1:last]
+    reads: _Terms = [
+        (1, n[:1]), (1, w[1:2]),  # the input, once
+        (t, below), (t, w[2:]), (2 * t, states), (t, fed),  # free sweeps: sums up, updates
+        (t - 1, n[2 : last + 1]), (t - 1, w[2 : last + 1]),  # and down, from the second on
+        (2, states), (c > 1, n[-1:]),  # nudged copies are made
+        (k, c * n[2:]), (k, w[2:]), (k, states), (k, c * states), (k, c * below), (k, c * n[-1:]),
+        (k - 1, c * below), (k - 1, w[2:]),
+    ]  # fmt: skip
+    writes: _Terms = [
+        (1, net.parameters), (1, n[:1]), (1, n[-1:]), (1, n[1:2]),
+        (1, states), (1, n[2:]), (1, below),
+        (t, n[2:]), (t, states), (t - 1, fed),
+        (2, c * states), (c > 1, c * n[-1:]),
+        (k, c * below), (k, c * states), (k - 1, c * n[2:]),
+    ]  # fmt: skip
+    reads += [(1, n[:1]), *((1, size * s) for size in (1,) * with_free + (c,) for s in (n[1:last], n[1 : last + 1]))]
+    if last < network.depth:
+        reads += [(1, n[last : last + 1]), (2, n[-1:])]
+    reads += [(2, net.parameters)]
+    writes += [(2, net.parameters)]
+    return _traffic(reads, writes)
+
+
+def working_set(network: Network, phases: Phases) -> tuple[int, int]:
+    """Return how many floats a free and a nudged sweep touch, from the second sweep of each phase on.
+
+    An LRU memory of so many floats serves every read of those sweeps, one of a float less misses some in each:
+    Σ_{k>1} w_k + 3 Σ n_k + Σ_{k<D} n_k and Σ_{k>1} w_k + (1 + 3C) Σ n_k, with sums over k = 1..L, D and C as in
+    :func:`ep_traffic`.
+
+    Raises
+    ------
+    BadInput
+        As :func:`ep_traffic`.
+    """
+    (n, w), last, copies = _checked(network, phases)
+    synapses, units = int(w[2:].sum()), int(n[1:].sum())
+    return synapses + 3 * units + int(n[1:last].sum()), synapses + (1 + 3 * copies) * units
+
+
+def _checked(network: Network, phases: Phases) -> tuple[_Chain, int, int]:
+    """Return a chain, its last dynamical layer and the nudged copies."""
+    if network.skips:
+        raise BadInput("a network with skips", "network", "a chain")
+    if not phases.estimator.is_difference:
+        allowed = "one-sided, random-sign or centered"
+        raise BadInput(f"traffic of the {phases.estimator.value} estimator", "phases.estimator", allowed)
+    if (phases.free_order, phases.nudged_order) != (Order.FORWARD, Order.BACKWARD):
+        orders = f"{phases.free_order.value} and {phases.nudged_order.value}"
+        raise BadInput(f"sweeps {orders}", "phases", "forward, then backward when nudged")
+    copies = 2 if phases.estimator is Estimator.CENTERED else 1
+    return _Chain.of(network.sizes), network.dynamical, copies
