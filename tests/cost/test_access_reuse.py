@@ -101,6 +101,33 @@ def test_clock_figures_are_the_published_ones(
     assert round(tracker.dmc, 2) == dmc
 
 
+def harness_sgd(n: int, h: int) -> list[Access]:
+    """Return the accesses of the benchmark harness's own SGD step: parameters are loaded when due, never written back.
+
+    After r buffers are read, after w written.
+    """
+    steps = """w x W1 b1 r x W1 b1 w a r a w s w W2 b2 r s W2 b2 w out
+        r out w dout r dout W2 s w dW2 db2 r dout W2 w ds r ds a w da r da x w dW1 db1
+        r W1 dW1 W2 dW2 b1 db1 b2 db2"""
+    sizes = dict.fromkeys(("x",), n) | dict.fromkeys(("W1", "dW1"), n * h)
+    sizes |= dict.fromkeys(("b1", "db1", "a", "s", "da", "ds", "W2", "dW2"), h)
+    sizes |= dict.fromkeys(("b2", "db2", "out", "dout"), 1)
+    recorder = Recorder()
+    act = recorder.write
+    for word in steps.split():
+        if word in ("r", "w"):
+            act = recorder.read if word == "r" else recorder.write
+        else:
+            act(word, sizes[word])
+    return recorder.trace
+
+
+def test_the_harness_has_a_step_of_its_own() -> None:
+    tracker = ClockTracker().follow(harness_sgd(20, 200))
+    assert (tracker.reads, tracker.writes, tracker.floats) == (25, 15, 24_470)
+    assert (round(tracker.weighted_ard, 2), round(tracker.dmc, 2)) == (8_503.67, 1_278_460.30)
+
+
 @pytest.mark.parametrize(("trace", "staying", "moving"), PUBLISHED_DMD)
 def test_granular_dmd_is_the_published_one(trace: list[Access], staying: int, moving: int) -> None:
     assert round(granular_dmd(trace)) == staying
