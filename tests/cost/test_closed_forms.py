@@ -14,6 +14,7 @@ from neuroep.errors import BadInput
 from neuroep.learning.access import ep_step_trace
 from neuroep.network import Cost, chain
 from neuroep.recipe import Estimator, Order, Phases
+from neuroep.specs.catalogue import load_model
 
 DIFFERENCES = [e for e in Estimator if e.is_difference]
 LAYERS = st.lists(st.integers(1, 9), min_size=2, max_size=7)
@@ -39,6 +40,14 @@ def test_ep_is_its_trace(sizes: list[int], estimator: Estimator, cost: Cost, dat
     sizes = [*sizes, 3] if cost is Cost.CROSS_ENTROPY else sizes
     phases = swept(estimator, data.draw(st.integers(1, 6)), data.draw(st.integers(1, 6)))
     network = chain(tuple(sizes), cost=cost)
+    assert ep_traffic(network, phases) == counted(ep_step_trace(network, phases))
+
+
+@pytest.mark.parametrize("model", ["parity", "digits-mlp", "digits-drn"])
+def test_shipped_models_move_what_the_forms_say(model: str) -> None:
+    """Hopfield networks and a resistive one, whose inputs are clamped twice, by the recipes that train them."""
+    spec = load_model(model)
+    network, phases = spec.network(), spec.recipe().phases
     assert ep_traffic(network, phases) == counted(ep_step_trace(network, phases))
 
 
