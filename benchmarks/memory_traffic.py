@@ -1,6 +1,7 @@
 """What one training step moves: EP as published and as the engines do it, backprop with and without recomputation.
 
     python benchmarks/memory_traffic.py                        # the sparse-parity network, 20-1000-1; seconds
+    python benchmarks/memory_traffic.py --batch 64
     python benchmarks/memory_traffic.py --sizes 784 512 256 10 --sweeps 60 15
     python benchmarks/memory_traffic.py --sizes 256 256 256 256 256 256 256 256 10
 
@@ -24,14 +25,16 @@ CAPACITIES = (2**13, 2**15, 2**20)
 """Bytes of the memories: 8 KB, 32 KB, 1 MB."""
 
 
-def steps(sizes: tuple[int, ...], phases: Phases) -> dict[str, list[Access]]:
+def steps(sizes: tuple[int, ...], phases: Phases, batch: int) -> dict[str, list[Access]]:
     """Traces by name; what was published has one hidden layer and one output."""
-    found = {f"EP, {phases.free_sweeps} + {phases.nudged_sweeps} sweeps": ep_step_trace(chain(sizes), phases)}
-    if len(sizes) == 3 and sizes[2] == 1:
+    found = {
+        f"EP, {phases.free_sweeps} + {phases.nudged_sweeps} sweeps": ep_step_trace(chain(sizes), phases, batch=batch)
+    }
+    if len(sizes) == 3 and sizes[2] == 1 and batch == 1:
         found = {"EP as published, 30 + 30": published_ep(*sizes[:2])} | found
-    found["backprop"] = backprop_step(sizes)
+    found["backprop"] = backprop_step(sizes, batch=batch)
     for segment in sorted({1, round((len(sizes) - 1) ** 0.5)}):
-        found[f"backprop, keeps each {segment}."] = backprop_step(sizes, segment=segment)
+        found[f"backprop, keeps each {segment}."] = backprop_step(sizes, segment=segment, batch=batch)
     return found
 
 
@@ -39,13 +42,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=int, nargs="+", default=[20, 1000, 1], help="units per layer")
     parser.add_argument("--sweeps", type=int, nargs=2, default=[20, 10], help="free and nudged (default 20 10)")
+    parser.add_argument("--batch", type=int, default=1, help="samples of a step (default 1)")
     options = parser.parse_args()
     sizes, (free, nudged) = tuple(options.sizes), options.sweeps
     phases = Phases(Estimator.CENTERED, 0.1, free, nudged, Order.FORWARD, Order.BACKWARD)
     misses = [f"miss {capacity // 1024} KB" for capacity in CAPACITIES]
     header = ("step", "reads", "floats", "ARD", "LRU ARD", "DMC", "DMD", "ByteDMD", *misses)
     print(f"{header[0]:26}" + "".join(f"{name:>16}" for name in header[1:]))
-    for name, trace in steps(sizes, phases).items():
+    for name, trace in steps(sizes, phases, options.batch).items():
         found = memory_of(trace)
         figures = (found.reads, found.floats, found.weighted_ard, found.lru_weighted_ard, found.dmc, found.dmd)
         shares = found.misses.at([capacity // 4 for capacity in CAPACITIES])
@@ -54,7 +58,7 @@ def main() -> None:
             + "".join(f"{figure:16,.0f}" for figure in (*figures, found.byte_dmd))
             + "".join(f"{share:16.1%}" for share in shares)
         )
-    sets = working_set(chain(sizes), phases)
+    sets = working_set(chain(sizes), phases, options.batch)
     print(f"EP's working set: {4 * sets[0]:,} bytes in a free sweep, {4 * sets[1]:,} in a nudged one")
 
 

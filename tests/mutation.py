@@ -1231,8 +1231,15 @@ DEFECTS = [
     Defect(
         "a nudged sweep's working set forgets the targets",
         "cost/closed_forms.py",
-        "synapses + (1 + 3 * copies) * units",
-        "synapses + (1 + 3 * copies) * units - copies * int(n[-1])",
+        "fixed + 3 * copies * units",
+        "fixed + 3 * copies * units - copies * int(v[-1])",
+        "cost/test_closed_forms.py",
+    ),
+    Defect(
+        "a minibatch's target is one sample's",
+        "learning/access.py",
+        '("y", batch * sizes[-1])',
+        '("y", sizes[-1])',
         "cost/test_closed_forms.py",
     ),
 ]

@@ -37,17 +37,18 @@ class Traffic(NamedTuple):
 
 
 class _Chain(NamedTuple):
-    """n_0..n_L, and w_k from k = 0, where there is none, so that both are indexed alike."""
+    """n_0..n_L; w_k from k = 0, where there is none, to be indexed alike; units of all samples, v_k = B n_k."""
 
     n: _IntArray
     w: _IntArray
+    v: _IntArray
 
     @classmethod
-    def of(cls, sizes: Sequence[int]) -> _Chain:
+    def of(cls, sizes: Sequence[int], batch: int) -> _Chain:
         if len(sizes) < 2 or min(sizes) < 1:
             raise BadInput(f"layer sizes {tuple(sizes)}", "sizes", "2 or more, each at least 1")
         n = np.asarray(sizes, dtype=np.int64)
-        return cls(n, np.concatenate([[0], n[:-1] * n[1:]]))
+        return cls(n, np.concatenate([[0], n[:-1] * n[1:]]), checks.whole(batch, "batch", 1) * n)
 
     @property
     def parameters(self) -> _IntArray:
@@ -61,8 +62,8 @@ def _traffic(reads: _Terms, writes: _Terms) -> Traffic:
     return Traffic(*accesses, *floats)
 
 
-def backprop_traffic(sizes: Sequence[int], segment: int | None = None) -> Traffic:
-    """Return what one step of backprop on one sample moves: :func:`neuroep.cost.traces.backprop_step` in closed form.
+def backprop_traffic(sizes: Sequence[int], segment: int | None = None, batch: int = 1) -> Traffic:
+    """Return what one step of backprop moves: :func:`neuroep.cost.traces.backprop_step` in closed form.
 
     Parameters
     ----------
@@ -70,6 +71,8 @@ def backprop_traffic(sizes: Sequence[int], segment: int | None = None) -> Traffi
         n_0..n_L.
     segment : int, optional
         Layers from one kept activation to the next; without it all are kept.
+    batch : int
+        Samples of the step.
 
     Returns
     -------
@@ -79,24 +82,25 @@ def backprop_traffic(sizes: Sequence[int], segment: int | None = None) -> Traffi
     Raises
     ------
     BadInput
-        If there are fewer than two layers, one has no units, or a segment no layers.
+        If there are fewer than two layers, one has no units, a segment no layers, or the step no samples.
     """
-    n, w = net = _Chain.of(sizes)
+    n, w, v = net = _Chain.of(sizes, batch)
     reads: _Terms = [
-        (1, n[:-1]), (1, w[1:]), (1, n[1:]), (1, n[1:-1]), (2, n[-1:]),  # forward, and the error of the output
-        (2, n[2:]), (1, n[1:-1]), (1, w[2:]), (2, n[1:-1]),  # gradients of W_k, and of the states below them
-        (3, n[1:2]), (1, n[:1]), (1, w[1:2]), (2, w[2:]), (2, n[2:]),  # W_1 and b_1 at once, the others at the end
+        (1, v[:-1]), (1, w[1:]), (1, n[1:]), (1, v[1:-1]), (2, v[-1:]),  # forward, and the error of the output
+        (2, v[2:]), (1, v[1:-1]), (1, w[2:]), (2, v[1:-1]),  # gradients of W_k, and of the states below them
+        (2, v[1:2]), (1, v[:1]), (1, w[1:2]), (1, n[1:2]),  # W_1 and b_1 at once
+        (2, w[2:]), (2, n[2:]),  # the others at the end
     ]  # fmt: skip
     writes: _Terms = [
-        (1, net.parameters), (1, n[:1]), (1, n[-1:]),
-        (1, n[1:]), (1, n[1:-1]), (1, n[-1:]),
-        (1, w[2:]), (1, n[2:]), (2, n[1:-1]),
+        (1, net.parameters), (1, v[:1]), (1, v[-1:]),
+        (1, v[1:]), (1, v[1:-1]), (1, v[-1:]),
+        (1, w[2:]), (1, n[2:]), (2, v[1:-1]),
         (1, net.parameters),
     ]  # fmt: skip
     again = _recomputed(len(n) - 1, segment)
     inner = np.array([k for k in again if k % (segment or 1)], dtype=np.int64)
-    reads += [(1, n[again - 1]), (1, w[again]), (1, n[again]), (1, n[inner])]
-    writes += [(1, n[again]), (1, n[inner])]
+    reads += [(1, v[again - 1]), (1, w[again]), (1, n[again]), (1, v[inner])]
+    writes += [(1, v[again]), (1, v[inner])]
     return _traffic(reads, writes)
 
 
@@ -108,8 +112,8 @@ def _recomputed(depth: int, segment: int | None) -> _IntArray:
     return np.arange(1, (depth - 1) // length * length + 1)
 
 
-def ep_traffic(network: Network, phases: Phases) -> Traffic:
-    """Return what one step of EP on one sample moves: :func:`neuroep.learning.access.ep_step_trace` in closed form.
+def ep_traffic(network: Network, phases: Phases, batch: int = 1) -> Traffic:
+    """Return what one step of EP moves: :func:`neuroep.learning.access.ep_step_trace` in closed form.
 
     Parameters
     ----------
@@ -117,6 +121,8 @@ def ep_traffic(network: Network, phases: Phases) -> Traffic:
         A chain; with D its last dynamical layer, L or, under a cross-entropy read-out, L − 1.
     phases : Phases
         A difference of real equilibria by T free sweeps forward and K nudged ones backward, on C nudged copies.
+    batch : int
+        Samples that settle together.
 
     Returns
     -------
@@ -125,54 +131,53 @@ def ep_traffic(network: Network, phases: Phases) -> Traffic:
     Raises
     ------
     BadInput
-        For skips, other estimators and other orders.
+        For skips, other estimators, other orders and no samples.
     """
-    net, last, copies = _checked(network, phases)
-    n, w = net
-    with_free = copies == 1
-    t, k, c = phases.free_sweeps, phases.nudged_sweeps, copies
-    states, below, fed = n[1:], n[1:-1], n[1:last]
+    net, last, c = _checked(network, phases, batch)
+    n, w, v = net
+    t, k, with_free = phases.free_sweeps, phases.nudged_sweeps, c == 1
+    states, below, fed = v[1:], v[1:-1], v[1:last]
     reads: _Terms = [
-        (1, n[:1]), (1, w[1:2]),  # the input, once
-        (t, below), (t, w[2:]), (2 * t, states), (t, fed),  # free sweeps: sums up, updates
-        (t - 1, n[2 : last + 1]), (t - 1, w[2 : last + 1]),  # and down, from the second on
-        (2, states), (c > 1, n[-1:]),  # nudged copies are made
-        (k, c * n[2:]), (k, w[2:]), (k, states), (k, c * states), (k, c * below), (k, c * n[-1:]),
+        (1, v[:1]), (1, w[1:2]),  # the input, once
+        (t, below), (t, w[2:]), (t, states), (t, n[1:]), (t, fed),  # free sweeps: sums up, updates
+        (t - 1, v[2 : last + 1]), (t - 1, w[2 : last + 1]),  # and down, from the second on
+        (2, states), (c > 1, v[-1:]),  # nudged copies are made
+        (k, c * v[2:]), (k, w[2:]), (k, n[1:]), (k, c * states), (k, c * below), (k, c * v[-1:]),
         (k - 1, c * below), (k - 1, w[2:]),
     ]  # fmt: skip
     writes: _Terms = [
-        (1, net.parameters), (1, n[:1]), (1, n[-1:]), (1, n[1:2]),
-        (1, states), (1, n[2:]), (1, below),
-        (t, n[2:]), (t, states), (t - 1, fed),
-        (2, c * states), (c > 1, c * n[-1:]),
-        (k, c * below), (k, c * states), (k - 1, c * n[2:]),
+        (1, net.parameters), (1, v[:1]), (1, v[-1:]), (1, v[1:2]),
+        (1, states), (1, v[2:]), (1, below),
+        (t, v[2:]), (t, states), (t - 1, fed),
+        (2, c * states), (c > 1, c * v[-1:]),
+        (k, c * below), (k, c * states), (k - 1, c * v[2:]),
     ]  # fmt: skip
-    reads += [(1, n[:1]), *((1, size * s) for size in (1,) * with_free + (c,) for s in (n[1:last], n[1 : last + 1]))]
+    reads += [(1, v[:1]), *((1, size * s) for size in (1,) * with_free + (c,) for s in (v[1:last], v[1 : last + 1]))]
     if last < network.depth:
-        reads += [(1, n[last : last + 1]), (2, n[-1:])]
+        reads += [(1, v[last : last + 1]), (2, v[-1:])]
     reads += [(2, net.parameters)]
     writes += [(2, net.parameters)]
     return _traffic(reads, writes)
 
 
-def working_set(network: Network, phases: Phases) -> tuple[int, int]:
+def working_set(network: Network, phases: Phases, batch: int = 1) -> tuple[int, int]:
     """Return how many floats a free and a nudged sweep touch, from the second sweep of each phase on.
 
     An LRU memory of so many floats serves every read of those sweeps, one of a float less misses some in each:
-    Σ_{k>1} w_k + 3 Σ n_k + Σ_{k<D} n_k and Σ_{k>1} w_k + (1 + 3C) Σ n_k, with sums over k = 1..L, D and C as in
-    :func:`ep_traffic`.
+    Σ_{k>1} w_k + (1 + 2B) Σ n_k + B Σ_{k<D} n_k and Σ_{k>1} w_k + (1 + 3BC) Σ n_k, with sums over k = 1..L, D and C as
+    in :func:`ep_traffic`, and B samples.
 
     Raises
     ------
     BadInput
         As :func:`ep_traffic`.
     """
-    (n, w), last, copies = _checked(network, phases)
-    synapses, units = int(w[2:].sum()), int(n[1:].sum())
-    return synapses + 3 * units + int(n[1:last].sum()), synapses + (1 + 3 * copies) * units
+    (n, w, v), last, copies = _checked(network, phases, batch)
+    fixed, units = int(w[2:].sum() + n[1:].sum()), int(v[1:].sum())
+    return fixed + 2 * units + int(v[1:last].sum()), fixed + 3 * copies * units
 
 
-def _checked(network: Network, phases: Phases) -> tuple[_Chain, int, int]:
+def _checked(network: Network, phases: Phases, batch: int) -> tuple[_Chain, int, int]:
     """Return a chain, its last dynamical layer and the nudged copies."""
     if network.skips:
         raise BadInput("a network with skips", "network", "a chain")
@@ -183,4 +188,4 @@ def _checked(network: Network, phases: Phases) -> tuple[_Chain, int, int]:
         orders = f"{phases.free_order.value} and {phases.nudged_order.value}"
         raise BadInput(f"sweeps {orders}", "phases", "forward, then backward when nudged")
     copies = 2 if phases.estimator is Estimator.CENTERED else 1
-    return _Chain.of(network.sizes), network.dynamical, copies
+    return _Chain.of(network.sizes, batch), network.dynamical, copies

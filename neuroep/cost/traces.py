@@ -98,9 +98,9 @@ def _keep_states(script: _Script, phase: str) -> None:
 
 
 def backprop_step(
-    sizes: Sequence[int], skips: Sequence[tuple[int, int]] = (), segment: int | None = None
+    sizes: Sequence[int], skips: Sequence[tuple[int, int]] = (), segment: int | None = None, batch: int = 1
 ) -> list[Access]:
-    """Return one step of backprop with stochastic gradient descent, for one sample.
+    """Return one step of backprop with stochastic gradient descent, for one sample or a minibatch.
 
     The forward pass keeps pre-activations; gradients of W_1 and b_1 are applied as they arise, those of
     the couplings above are written first and applied at the end. With one hidden layer this is the step
@@ -117,6 +117,8 @@ def backprop_step(
         Keep the activations of every `segment`-th layer alone and compute the others anew on the way back, segment by
         segment, where their gradients are needed (Chen et al. 2016); what lies above the last kept layer is still
         there. Without it all are kept.
+    batch : int
+        Samples of the step: activations and their gradients hold all of them, weights are read once for all.
 
     Returns
     -------
@@ -133,7 +135,7 @@ def backprop_step(
     if segment is not None and skips:
         raise BadInput("segments of a network with skips", "segment", "a chain")
     length = depth if segment is None else checks.whole(segment, "segment", 1)
-    script = _Script(_backprop_buffers(sizes))
+    script = _Script(_backprop_buffers(sizes, checks.whole(batch, "batch", 1)))
     for k in range(1, depth + 1):
         script.writes(f"W{k}", f"b{k}")
     script.writes("h0", "y")
@@ -150,12 +152,13 @@ def backprop_of(network: Network) -> list[Access]:
     return backprop_step(network.sizes, [(skip.source, skip.target) for skip in network.skips])
 
 
-def _backprop_buffers(sizes: Sequence[int]) -> dict[str, int]:
+def _backprop_buffers(sizes: Sequence[int], batch: int) -> dict[str, int]:
     """Return buffer sizes: h0 is the input, a pre-activations, h activations, d… gradients."""
-    buffers = {"h0": sizes[0], "y": sizes[-1]}
+    buffers = {"h0": batch * sizes[0], "y": batch * sizes[-1]}
     for k in range(1, len(sizes)):
         buffers |= dict.fromkeys((f"W{k}", f"dW{k}"), sizes[k - 1] * sizes[k])
-        buffers |= dict.fromkeys((f"b{k}", f"db{k}", f"a{k}", f"da{k}", f"h{k}", f"dh{k}"), sizes[k])
+        buffers |= dict.fromkeys((f"b{k}", f"db{k}"), sizes[k])
+        buffers |= dict.fromkeys((f"a{k}", f"da{k}", f"h{k}", f"dh{k}"), batch * sizes[k])
     return buffers
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from neuroep import checks
 from neuroep.cost.reuse import Access
 from neuroep.cost.traces import Recorder
 from neuroep.engines import Plans
@@ -22,8 +23,8 @@ NEVER = -1.0
 """A tolerance that no residual is under: every sweep is taken."""
 
 
-def ep_step_trace(network: Network, phases: Phases, seed: int = 0) -> list[Access]:
-    """Return every buffer access of one EP step on one sample, all sweeps taken.
+def ep_step_trace(network: Network, phases: Phases, seed: int = 0, batch: int = 1) -> list[Access]:
+    """Return every buffer access of one EP step on one sample or a minibatch, all sweeps taken.
 
     Weights, input and target are written first. The input is read through W_1 once for all phases, and a
     weighted sum is read again only when its source has changed: what the engines really do, unlike an EP
@@ -39,6 +40,8 @@ def ep_step_trace(network: Network, phases: Phases, seed: int = 0) -> list[Acces
         Estimator and sweeps; its tolerance isn't used.
     seed : int
         Of the nudge's sign where that is random, on which no access depends.
+    batch : int
+        Samples that settle together: states and sums hold all of them, and weights are read once for all.
 
     Returns
     -------
@@ -48,18 +51,18 @@ def ep_step_trace(network: Network, phases: Phases, seed: int = 0) -> list[Acces
     Raises
     ------
     BadInput
-        For an estimator that isn't a difference of real equilibria at fixed weights.
+        For an estimator that isn't a difference of real equilibria at fixed weights, or no samples.
     """
     if not phases.estimator.is_difference:
         allowed = "one-sided, random-sign or centered"
         raise BadInput(f"a trace of the {phases.estimator.value} estimator", "phases.estimator", allowed)
-    recorder, sizes = Recorder(), network.sizes
+    recorder, sizes, batch = Recorder(), network.sizes, checks.whole(batch, "batch", 1)
     parameters = [(f"W{k}", sizes[k - 1] * sizes[k]) for k in range(1, network.depth + 1)]
     parameters = [one for k, w in enumerate(parameters, start=1) for one in (w, (f"b{k}", sizes[k]))]
-    for name, size in (*parameters, ("x", sizes[0]), ("y", sizes[-1])):
+    for name, size in (*parameters, ("x", batch * sizes[0]), ("y", batch * sizes[-1])):
         recorder.write(name, size)
-    copies, with_free = _settle(ReferenceEngine(recorder), network, phases, seed)
-    _contrast(recorder, network, copies, with_free)
+    copies, with_free = _settle(ReferenceEngine(recorder), network, phases, seed, batch)
+    _contrast(recorder, network, copies, with_free, batch)
     for name, size in parameters:
         recorder.read(f"d{name}", size)
         recorder.read(name, size)
@@ -67,31 +70,31 @@ def ep_step_trace(network: Network, phases: Phases, seed: int = 0) -> list[Acces
     return recorder.trace
 
 
-def _settle(engine: ReferenceEngine, network: Network, phases: Phases, seed: int) -> tuple[int, bool]:
+def _settle(engine: ReferenceEngine, network: Network, phases: Phases, seed: int, batch: int) -> tuple[int, bool]:
     """Settle a network of zeros, which takes every sweep; return the nudged copies and whether free states count."""
     zeros = Weights.zeros(network.sizes)
     circuit = lower(network, zeros.couplings, zeros.couplings, zeros.biases)
-    x, y = (np.zeros((1, n), dtype=np.float32) for n in (network.sizes[0], network.sizes[-1]))
-    nudges = scheme(phases.estimator, phases.beta, 1, stream(seed, "signs"))
+    x, y = (np.zeros((batch, n), dtype=np.float32) for n in (network.sizes[0], network.sizes[-1]))
+    nudges = scheme(phases.estimator, phases.beta, batch, stream(seed, "signs"))
     plan = Plans(*(one._replace(tolerance=NEVER) for one in sweep_plans(phases, network.depth)))
     away = nudges._replace(beta=np.abs(nudges.beta))  # zeros nudged the other way may have no minimum
     settle_phases(engine, circuit, x, y, plan, away, QUIET, Ledger.empty(network.sizes))
-    return len(nudges.beta), nudges.with_free
+    return len(nudges.beta) // batch, nudges.with_free
 
 
-def _contrast(recorder: Recorder, network: Network, copies: int, with_free: bool) -> None:
+def _contrast(recorder: Recorder, network: Network, copies: int, with_free: bool, batch: int) -> None:
     """Note the contrast of each coupling, all rows summed before anything is written; then a read-out's gradient."""
-    sizes, last = network.sizes, network.dynamical
+    sizes, last, units = network.sizes, network.dynamical, [batch * size for size in network.sizes]
     for k in range(1, last + 1):
         if k == 1:
-            recorder.read("x", sizes[0])
+            recorder.read("x", units[0])
         for layer in (k - 1, k) if k > 1 else (k,):
             if with_free:
-                recorder.read(f"s{layer}", sizes[layer])
-            recorder.read(f"s{layer}′", copies * sizes[layer])
+                recorder.read(f"s{layer}", units[layer])
+            recorder.read(f"s{layer}′", copies * units[layer])
         _write_gradient(recorder, sizes, k)
     if last < network.depth:
-        for name, size in ((f"s{last}", sizes[last]), (f"s{last + 1}", sizes[-1]), ("y", sizes[-1])):
+        for name, size in ((f"s{last}", units[last]), (f"s{last + 1}", units[-1]), ("y", units[-1])):
             recorder.read(name, size)
         _write_gradient(recorder, sizes, network.depth)
 

@@ -29,9 +29,9 @@ def swept(estimator: Estimator = Estimator.CENTERED, free: int = 3, nudged: int 
     return Phases(estimator, 0.1, free, nudged, Order.FORWARD, Order.BACKWARD)
 
 
-@given(LAYERS, st.none() | st.integers(1, 8))
-def test_backprop_is_its_trace(sizes: list[int], segment: int | None) -> None:
-    assert backprop_traffic(sizes, segment) == counted(backprop_step(sizes, segment=segment))
+@given(LAYERS, st.none() | st.integers(1, 8), st.integers(1, 5))
+def test_backprop_is_its_trace(sizes: list[int], segment: int | None, batch: int) -> None:
+    assert backprop_traffic(sizes, segment, batch) == counted(backprop_step(sizes, segment=segment, batch=batch))
 
 
 @given(LAYERS, st.sampled_from(DIFFERENCES), st.sampled_from([Cost.MSE, Cost.CROSS_ENTROPY]), st.data())
@@ -39,8 +39,17 @@ def test_backprop_is_its_trace(sizes: list[int], segment: int | None) -> None:
 def test_ep_is_its_trace(sizes: list[int], estimator: Estimator, cost: Cost, data: st.DataObject) -> None:
     sizes = [*sizes, 3] if cost is Cost.CROSS_ENTROPY else sizes
     phases = swept(estimator, data.draw(st.integers(1, 6)), data.draw(st.integers(1, 6)))
-    network = chain(tuple(sizes), cost=cost)
-    assert ep_traffic(network, phases) == counted(ep_step_trace(network, phases))
+    network, batch = chain(tuple(sizes), cost=cost), data.draw(st.integers(1, 5))
+    assert ep_traffic(network, phases, batch) == counted(ep_step_trace(network, phases, batch=batch))
+
+
+def test_a_minibatch_reads_weights_once() -> None:
+    """Of 20-200-1, states and sums grow with the samples, weights and biases don't; the accesses are the same ones."""
+    network, phases = chain((20, 200, 1)), swept()
+    one, many = (ep_step_trace(network, phases, batch=batch) for batch in (1, 16))
+    assert [access[:2] for access in one] == [access[:2] for access in many]
+    fixed = {"W1", "W2", "b1", "b2", "dW1", "dW2", "db1", "db2"}
+    assert all(b.size == a.size * (1 if a.buffer in fixed else 16) for a, b in zip(one, many, strict=True))
 
 
 @pytest.mark.parametrize("model", ["parity", "digits-mlp", "digits-drn"])
@@ -100,12 +109,15 @@ def missed(reuse: LruReuse, capacity: int) -> int:
 @pytest.mark.parametrize("estimator", DIFFERENCES)
 @pytest.mark.parametrize("cost", [Cost.MSE, Cost.CROSS_ENTROPY])
 @pytest.mark.parametrize("phase", [0, 1])
-def test_a_memory_of_the_working_set_serves_every_further_sweep(estimator: Estimator, cost: Cost, phase: int) -> None:
+@pytest.mark.parametrize("batch", [1, 3])
+def test_a_memory_of_the_working_set_serves_every_further_sweep(
+    estimator: Estimator, cost: Cost, phase: int, batch: int
+) -> None:
     """A sweep more costs no miss in a memory of that size, and some in one that is a float smaller."""
     network = chain((9, 6, 4, 3), cost=cost)
     phases = swept(estimator), (swept(estimator, free=4), swept(estimator, nudged=3))[phase]
-    fewer, more = (lru_reuse(ep_step_trace(network, each)) for each in phases)
-    size = working_set(network, swept(estimator))[phase]
+    fewer, more = (lru_reuse(ep_step_trace(network, each, batch=batch)) for each in phases)
+    size = working_set(network, swept(estimator), batch)[phase]
     assert missed(more, size) == missed(fewer, size)
     assert missed(more, size - 1) > missed(fewer, size - 1)
 
@@ -189,6 +201,14 @@ def test_what_has_no_closed_form() -> None:
         backprop_step((3, 4, 4, 4, 1), [(1, 3)], 2)
     with pytest.raises(BadInput, match="layer sizes"):
         backprop_traffic((3,))
+    for empty in (
+        lambda: backprop_step((3, 1), batch=0),
+        lambda: backprop_traffic((3, 1), batch=0),
+        lambda: ep_traffic(chain((3, 1)), swept(), 0),
+        lambda: ep_step_trace(chain((3, 1)), swept(), batch=0),
+    ):
+        with pytest.raises(BadInput, match="batch"):
+            empty()
     network = chain((3, 4, 4, 4, 1))
     for wrong, said in (
         (Phases(Estimator.HOLOMORPHIC), "holomorphic"),
