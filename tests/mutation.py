@@ -1222,6 +1222,8 @@ DEFECTS = [
         'return create("cpu", 1) if rig.recipe.phases.spiking else rig.engine',
         "return rig.engine",
         "spikes/test_spiking_commands.py",
+    ),
+    Defect(
         "the layer under a segment's end is computed anew as if it were inside",
         "cost/traces.py",
         "_forward(script, lower, lower < k - 1)",
