@@ -1243,6 +1243,11 @@ DEFECTS = [
         '("y", batch * sizes[-1])',
         '("y", sizes[-1])',
         "cost/test_closed_forms.py",
+        "tanh in single precision takes its series beyond where that holds",
+        "physics/scalars.py",
+        "_NEAR, _SATURATED = np.float32(0.75), np.float32(10.0)",
+        "_NEAR, _SATURATED = np.float32(1.75), np.float32(10.0)",
+        "closed_form/test_scalars.py",
     ),
 ]
 

@@ -99,3 +99,22 @@ def test_exponentials_are_right_to_a_unit_in_the_last_place() -> None:
     assert np.isfinite(beyond).all()
     assert (beyond > 0.0).all()
     assert powers(GRID) == pytest.approx(np.exp(GRID), rel=1e-15)
+
+
+@njit(fastmath={"reassoc", "contract", "nsz", "arcp"})
+def tangents(values: Any) -> Any:
+    out = np.empty_like(values)
+    for i in range(len(values)):
+        out[i] = scalars.tangent(values[i])
+    return out
+
+
+def test_tangents_are_right_to_two_units_in_the_last_place() -> None:
+    """Against float64, from the least normal numbers to saturation; odd, bounded, and NaN where nothing is known."""
+    x = np.concatenate([np.linspace(0.0, 12.0, 100_001)[1:], np.logspace(-37.0, 0.0, 20_001)]).astype(np.float32)
+    found = tangents(x)
+    assert np.abs(found / np.tanh(x.astype(np.float64)) - 1.0).max() < 2.0 * np.finfo(np.float32).eps
+    np.testing.assert_array_equal(tangents(-x), -found)
+    ends = tangents(np.array([0.0, np.inf, -np.inf, 3e38, np.nan], np.float32))
+    np.testing.assert_array_equal(ends, np.array([0.0, 1.0, -1.0, 1.0, np.nan], np.float32))
+    assert tangents(GRID) == pytest.approx(np.tanh(GRID), rel=1e-15)

@@ -62,7 +62,7 @@ def update_hidden(
         base = r * n
         if code == scalars.TANH:
             for j in range(n):
-                new = math.tanh(up[base + j] + bias[j] + gain * down[base + j])
+                new = scalars.tangent(up[base + j] + bias[j] + gain * down[base + j])
                 change = new - states[base + j]
                 total += change * change
                 states[base + j] = new

@@ -70,7 +70,7 @@ def activate_into(code: int, count: int, inputs: FloatArray, out: FloatArray) ->
     zero, half, high = inputs.dtype.type(0.0), inputs.dtype.type(0.5), inputs.dtype.type(scalars.highest(code))
     if code == scalars.TANH:
         for i in range(count):
-            out[i] = math.tanh(inputs[i])
+            out[i] = scalars.tangent(inputs[i])
     elif code == scalars.SIGMOID:
         for i in range(count):
             out[i] = scalars.logistic(inputs[i], half)
