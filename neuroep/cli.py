@@ -10,7 +10,21 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, NoReturn
 
-from neuroep.commands import ablate, bench, check, continual, cost, data, device, exchange, life, listing, run, settle
+from neuroep.commands import (
+    ablate,
+    bench,
+    check,
+    continual,
+    cost,
+    data,
+    device,
+    exchange,
+    life,
+    listing,
+    parity,
+    run,
+    settle,
+)
 from neuroep.commands.stopping import report, stops
 from neuroep.commands.streams import drop_output, prepare, tell
 from neuroep.errors import BadInput, NeuroepError, Remark, UnknownName, shortened
@@ -64,7 +78,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"neuroep {neuroep.__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
-    for module in (run, ablate, continual, life, listing, device, cost, settle, check, exchange, bench, data):
+    for module in (run, ablate, continual, life, listing, device, cost, parity, settle, check, exchange, bench, data):
         module.add(commands)
     return parser
 

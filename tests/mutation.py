@@ -1243,11 +1243,27 @@ DEFECTS = [
         '("y", batch * sizes[-1])',
         '("y", sizes[-1])',
         "cost/test_closed_forms.py",
+    ),
+    Defect(
         "tanh in single precision takes its series beyond where that holds",
         "physics/scalars.py",
         "_NEAR, _SATURATED = np.float32(0.75), np.float32(10.0)",
         "_NEAR, _SATURATED = np.float32(1.75), np.float32(10.0)",
         "closed_form/test_scalars.py",
+    ),
+    Defect(
+        "the read-out's rate on parity isn't brought to the number of inputs",
+        "studies/parity.py",
+        "readout * (self.bits / bits) * (hidden / self.hidden)",
+        "readout * (hidden / self.hidden)",
+        "learning/test_parity_solving.py",
+    ),
+    Defect(
+        "the trace of a step straight into weights adds gradients once more",
+        "learning/access.py",
+        "for name, size in () if direct else parameters:",
+        "for name, size in parameters:",
+        "cost/test_step_trace.py",
     ),
 ]
 

@@ -23,7 +23,9 @@ NEVER = -1.0
 """A tolerance that no residual is under: every sweep is taken."""
 
 
-def ep_step_trace(network: Network, phases: Phases, seed: int = 0, batch: int = 1) -> list[Access]:
+def ep_step_trace(
+    network: Network, phases: Phases, seed: int = 0, batch: int = 1, direct: bool = False
+) -> list[Access]:
     """Return every buffer access of one EP step on one sample or a minibatch, all sweeps taken.
 
     Weights, input and target are written first. The input is read through W_1 once for all phases, and a
@@ -42,6 +44,9 @@ def ep_step_trace(network: Network, phases: Phases, seed: int = 0, batch: int = 
         Of the nudge's sign where that is random, on which no access depends.
     batch : int
         Samples that settle together: states and sums hold all of them, and weights are read once for all.
+    direct : bool
+        Whether contrasts go straight into the weights, without a gradient's buffer, as those of a plain rule
+        (`Training.is_plain`) do on exact weights.
 
     Returns
     -------
@@ -62,8 +67,8 @@ def ep_step_trace(network: Network, phases: Phases, seed: int = 0, batch: int = 
     for name, size in (*parameters, ("x", batch * sizes[0]), ("y", batch * sizes[-1])):
         recorder.write(name, size)
     copies, with_free = _settle(ReferenceEngine(recorder), network, phases, seed, batch)
-    _contrast(recorder, network, copies, with_free, batch)
-    for name, size in parameters:
+    _contrast(recorder, network, copies, with_free, batch, direct)
+    for name, size in () if direct else parameters:
         recorder.read(f"d{name}", size)
         recorder.read(name, size)
         recorder.write(name, size)
@@ -82,7 +87,7 @@ def _settle(engine: ReferenceEngine, network: Network, phases: Phases, seed: int
     return len(nudges.beta) // batch, nudges.with_free
 
 
-def _contrast(recorder: Recorder, network: Network, copies: int, with_free: bool, batch: int) -> None:
+def _contrast(recorder: Recorder, network: Network, copies: int, with_free: bool, batch: int, direct: bool) -> None:
     """Note the contrast of each coupling, all rows summed before anything is written; then a read-out's gradient."""
     sizes, last, units = network.sizes, network.dynamical, [batch * size for size in network.sizes]
     for k in range(1, last + 1):
@@ -92,13 +97,16 @@ def _contrast(recorder: Recorder, network: Network, copies: int, with_free: bool
             if with_free:
                 recorder.read(f"s{layer}", units[layer])
             recorder.read(f"s{layer}′", copies * units[layer])
-        _write_gradient(recorder, sizes, k)
+        _add(recorder, sizes, k, direct)
     if last < network.depth:
         for name, size in ((f"s{last}", units[last]), (f"s{last + 1}", units[-1]), ("y", units[-1])):
             recorder.read(name, size)
-        _write_gradient(recorder, sizes, network.depth)
+        _add(recorder, sizes, network.depth, direct)
 
 
-def _write_gradient(recorder: Recorder, sizes: tuple[int, ...], k: int) -> None:
-    recorder.write(f"dW{k}", sizes[k - 1] * sizes[k])
-    recorder.write(f"db{k}", sizes[k])
+def _add(recorder: Recorder, sizes: tuple[int, ...], k: int, direct: bool) -> None:
+    """Note what a coupling's contrast is written to: its gradient's buffer, or the weights that it changes."""
+    for name, size in ((f"W{k}", sizes[k - 1] * sizes[k]), (f"b{k}", sizes[k])):
+        if direct:
+            recorder.read(name, size)
+        recorder.write(name if direct else f"d{name}", size)

@@ -79,6 +79,10 @@ def test_run(finished: Finished) -> None:
         ("neuroep life", ["life", "xor", "--device", "rram-hfo2", "--epochs", "1"]),
         ("neuroep ablate", ["ablate", "own.toml", "--device", "ecram", "--effects", "read-noise", "--epochs", "1"]),
         ("neuroep continual", ["continual", "xor", "--tasks", "2", "--epochs", "1"]),
+        (
+            "neuroep parity",
+            ["parity", "--n", "3", "--hidden", "20", "--train", "20", "--test", "8", "--seeds", "200", "--no-backprop"],
+        ),
         ("neuroep settle", ["settle", "xor", "--samples", "2"]),
         ("neuroep settle --engine spiking", ["settle", "xor", "--samples", "2", "--engine", "spiking"]),
         ("neuroep bench", ["bench", "--model", "xor", "--steps", "1", "--threads", "1"]),

@@ -67,6 +67,18 @@ def test_a_step_by_hand(estimator: Estimator) -> None:
     assert found == expected
 
 
+def test_contrasts_of_a_plain_rule_go_straight_into_weights() -> None:
+    """3-2-1 by hand: weights are read and written where their gradient's buffer was, and that's the end of the step."""
+    expected = accesses("""
+        r x:3 r s1′:4 r W1:6 w W1:6 r b1:2 w b1:2
+        r s1′:4 r s2′:2 r W2:2 w W2:2 r b2:1 w b2:1
+        """)
+    phases = Phases(Estimator.CENTERED, free_sweeps=1, nudged_sweeps=1)
+    buffered, found = (ep_step_trace(chain((3, 2, 1)), phases, direct=direct) for direct in (False, True))
+    assert found[-len(expected) :] == expected
+    assert found[: -len(expected)] == buffered[: len(found) - len(expected)]
+
+
 def counts(network: Network, phases: Phases) -> tuple[int, int]:
     """Reads and writes of a step that sweeps forward, then backward, all sweeps taken.
 
