@@ -1265,6 +1265,13 @@ DEFECTS = [
         "for name, size in parameters:",
         "cost/test_step_trace.py",
     ),
+    Defect(
+        "the loop's gain leaves out the feedback gain",
+        "studies/diagnosis.py",
+        "total = total + circuit.feedback * (change[k] @ coupling_down(circuit, k + 1).T)",
+        "total = total + change[k] @ coupling_down(circuit, k + 1).T",
+        "learning/test_diagnosis.py",
+    ),
 ]
 
 

@@ -1,4 +1,4 @@
-"""`neuroep check`: gradient fidelity, EP against backprop and finite differences."""
+"""`neuroep check`: gradient fidelity, EP against backprop and finite differences, and a diagnosis."""
 
 from __future__ import annotations
 
@@ -72,7 +72,9 @@ def act(options: argparse.Namespace) -> int:
             "reads": found.reads.value,
         }
         show_json(
-            head | {"feedback": found.feedback, "beta": found.beta, "rows": [row._asdict() for row in found.rows]}
+            head
+            | {"feedback": found.feedback, "beta": found.beta, "rows": [row._asdict() for row in found.rows]}
+            | {"diagnosis": [finding._asdict() for finding in found.findings]}
         )
         return 0
     reads = "" if found.reads.value == "states" else f", reads of {found.reads.value}"
@@ -82,6 +84,9 @@ def act(options: argparse.Namespace) -> int:
     )
     rows = [(r.against, str(r.layer), f"{r.cosine:.6f}", f"{r.relative_error:.2e}") for r in found.rows]
     show_table(title, ("against", "coupling", "cosine", "relative error"), rows)
+    for finding in found.findings:
+        verdict = "sound" if finding.advice is None else f"over {finding.limit:g}: try {finding.advice}"
+        say(f"  {finding.name:10s} {finding.value:8.3g}  {verdict}")
     if not PHYSICS[network.physics].feedforward:
         say(f"no backprop: a feedforward net isn't the limit of a {network.physics} network")
     if found.beta > SMALL_BETA and _has_kinks(network):

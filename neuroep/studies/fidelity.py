@@ -22,6 +22,7 @@ from neuroep.recipe import Phases, Reads
 from neuroep.rng import stream
 from neuroep.solvers.sweeps import layer_order
 from neuroep.specs import DeviceSpec, ModelSpec
+from neuroep.studies.diagnosis import Finding, diagnose, diagnosed
 from neuroep.studies.rig import Rig
 from neuroep.weights import FloatArray, Weights
 
@@ -59,13 +60,17 @@ class Agreement(NamedTuple):
 
 
 class Fidelity(NamedTuple):
-    """What :func:`check` found: the settings, how settling ended, and the agreement layer by layer."""
+    """What :func:`check` found: the settings, how settling ended, the agreement layer by layer, and what may hinder it.
+
+    There are no `findings` of a network that :mod:`neuroep.studies.diagnosis` knows nothing of.
+    """
 
     feedback: float
     beta: float
     settled: float
     reads: Reads
     rows: list[Agreement]
+    findings: list[Finding]
 
 
 def check(
@@ -133,7 +138,12 @@ def check(
     rows = _backprop(network, circuit, x, wanted, found) if PHYSICS[network.physics].feedforward else []
     if precision == "float64" and reads_exactly(circuit._replace(adjoint=0)):
         rows += _differences(rig.engine, circuit, x, wanted, phases, found, seed)
-    return Fidelity(network.feedback, phases.beta, _settled(rig.engine, circuit, x, phases), programming.reads, rows)
+    settled = _settled(rig.engine, circuit, x, phases)
+    findings: list[Finding] = []
+    if diagnosed(circuit) and not phases.estimator.is_continual:
+        half = ep_gradients(rig.engine, circuit, x, wanted, replace(phases, beta=phases.beta / 2.0), seed)
+        findings = diagnose(circuit, x, recipe.phases.free_sweeps, (found, half), stream(seed, "diagnosis"))
+    return Fidelity(network.feedback, phases.beta, settled, programming.reads, rows, findings)
 
 
 def cosine(a: FloatArray, b: FloatArray) -> float:
