@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from neuroep import checks
 from neuroep.circuit import Circuit
 from neuroep.engines import Nudge, Plan, create
 from neuroep.engines.base import refuse_unsupported
@@ -92,6 +93,8 @@ def settle_by_spikes(
         If spikes can't carry the circuit or the inputs.
     """
     plans, rasters = spiking(phases), list[NDArray[np.int8]]()
+    longest = max(plans.free.steps, plans.nudged.steps)
+    checks.room(len(x) * longest * int(circuit.sizes.sum()), "steps")
     engine, aside = SpikingEngine(1, rasters), Ledger.empty(tuple(int(n) for n in circuit.sizes))
     refuse_unsupported(engine, circuit, plans.free)
     wanted = _at_rest(circuit, x, targets, beta)
