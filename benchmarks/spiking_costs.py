@@ -27,6 +27,8 @@ from neuroep.specs.device import DeviceSpec
 STEPS = ("barrier", "sweep")
 SIGMA_DELTA = MappingProxyType({"solver": "sigma-delta", "free_sweeps": 40, "nudged_sweeps": 20, "relaxation": 0.6,
                                 "leak": 0.4, "window": 10})  # fmt: skip
+GRADED = MappingProxyType({"solver": "graded", "free_sweeps": 30, "nudged_sweeps": 20, "relaxation": 0.5,
+                           "grain": 1.0 / 32.0, "window": 5})  # fmt: skip
 CHIPS, PROCESSORS = ("loihi1", "loihi2"), ("gpu-h100", "cpu-server")
 
 
@@ -52,6 +54,7 @@ class Way(NamedTuple):
 WAYS = (
     Way("spikes, integrate-and-fire", "digits-spiking", CHIPS),
     Way("spikes, sigma-delta", "digits-spiking", CHIPS, SIGMA_DELTA),
+    Way("spikes, graded", "digits-spiking", ("loihi2",), GRADED),
     Way("spikes, learning engine", "digits-spiking", ("loihi1",), rule=True),
     Way("integer neurons, learning engine", "digits-spiking", CHIPS, own=True),
     Way("rates", "digits-mlp", (*CHIPS, *PROCESSORS)),

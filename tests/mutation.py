@@ -1272,6 +1272,13 @@ DEFECTS = [
         "total = total + change[k] @ coupling_down(circuit, k + 1).T",
         "learning/test_diagnosis.py",
     ),
+    Defect(
+        "a graded spike's remainder is forgotten",
+        "engines/spiking/kernels.py",
+        "                before[i] += value\n",
+        "                before[i] = s[i]\n",
+        "spikes/test_twin.py",
+    ),
 ]
 
 

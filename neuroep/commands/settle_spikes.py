@@ -98,9 +98,13 @@ def coded(options: argparse.Namespace, phases: Phases) -> Phases:
 
     from neuroep import checks
     from neuroep.engines import phases_on
+    from neuroep.errors import BadInput
+    from neuroep.recipe import Encoder
 
     found = phases_on("spiking", phases)
     found = found if options.solver is None else replace(found, solver=options.solver)
+    if found.solver == Encoder.GRADED:
+        raise BadInput("graded spikes, which have no rates to be drawn", "--solver", "another code")
     if options.steps is None:
         return found
     steps = checks.count(options.steps, "--steps", noun="steps")

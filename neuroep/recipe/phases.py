@@ -66,10 +66,11 @@ class Encoder(StrEnum):
     SIGMA_DELTA = "sigma-delta"
     POISSON = "poisson"
     LOIHI = "loihi"
+    GRADED = "graded"
 
 
 #: Settings of spikes, which nothing else reads.
-OF_SPIKES = ("relaxation", "leak", "peak", "window")
+OF_SPIKES = ("relaxation", "leak", "peak", "grain", "window")
 #: Settings of continuous time, which sweeps and spikes don't read.
 IN_TIME = ("form", "step_seconds", "rtol", "atol", "free_seconds", "nudged_seconds", "noise")
 SWEEPS = "sweeps"
@@ -118,6 +119,8 @@ class Phases:
         Of spikes: shares of a membrane's and of a synaptic current's time constant that one step takes, ε and λ.
     peak : float
         Spikes a step at a state of 1.
+    grain : float
+        Of graded spikes, the smallest change of a state that is sent.
     window : int
         Last steps of a phase whose mean states are read.
     """
@@ -142,6 +145,7 @@ class Phases:
     relaxation: float = 0.1
     leak: float = 0.2
     peak: float = 0.5
+    grain: float = 1.0 / 64.0
     window: int = 20
 
     @property
@@ -199,7 +203,7 @@ class Phases:
     def _check_spikes(self) -> None:
         if self.spiking and self.tolerance:
             raise BadInput("spikes never come to rest", "phases.tolerance", "0: phases last free_sweeps, nudged_sweeps")
-        for key in ("relaxation", "leak", "peak"):
+        for key in ("relaxation", "leak", "peak", "grain"):
             if not 0.0 < getattr(self, key) <= 1.0:
                 raise BadInput(f"{getattr(self, key)}", f"phases.{key}", f"0 < {key} <= 1")
         if self.window < 1 or (self.spiking and self.window > min(self.free_sweeps, self.nudged_sweeps)):

@@ -37,6 +37,8 @@ OWN_SETTINGS: Mapping[str, Readers] = {
     "nudged_order": Readers("solver", (SWEEPS,)),
     **dict.fromkeys(IN_TIME, Readers("solver", (SWEEPS, *Encoder), others=True)),
     **dict.fromkeys(OF_SPIKES, Readers("solver", tuple(Encoder))),
+    "leak": Readers("solver", tuple(encoder for encoder in Encoder if encoder is not Encoder.GRADED)),
+    "grain": Readers("solver", (Encoder.GRADED,)),
     "peak": Readers("solver", (Encoder.INTEGRATE_AND_FIRE, Encoder.POISSON, Encoder.LOIHI)),
     "momentum": Readers("rule", ("adam",), others=True),
     **dict.fromkeys(ADAMS, Readers("rule", (SGD, "muon"), others=True)),

@@ -12,6 +12,10 @@ With ``integrate-and-fire`` the drive is p·s, with ``sigma-delta`` (O'Connor et
 The mean of q/p over T steps is s to within 1/(pT), by chance alone within 1/√T; so the fixed point is the continuous
 network's, s = ρ(W s_below + γW s_above + b).
 
+With ``graded`` a spike carries a value (Loihi 2): a unit sends what its state has changed by since it last sent, in
+whole multiples of g, as soon as that is more than g/2; currents add values up and don't leak. What others have of a
+state is then within g/2 of it, and at rest nothing is sent.
+
 With ``loihi`` a chip's integer neurons take the place of all this: :mod:`neuroep.engines.spiking.loihi`.
 
 References
@@ -41,9 +45,11 @@ class Spikes(NamedTuple):
     relaxation, leak : float
         ε and λ above, shares of a time constant.
     peak : float
-        p, spikes a step at s = 1; 1 for sigma-delta.
+        p, spikes a step at s = 1; 1 for sigma-delta, 0 for graded spikes, which have no limit.
     free_copy : bool
         Whether an unnudged copy runs along, so that both are read after as many steps (O'Connor's split streams).
+    grain : float
+        g, of graded spikes.
     """
 
     encoder: Encoder
@@ -53,6 +59,7 @@ class Spikes(NamedTuple):
     leak: float
     peak: float
     free_copy: bool = False
+    grain: float = 0.0
 
 
 class Spiking(NamedTuple):
@@ -65,8 +72,12 @@ class Spiking(NamedTuple):
 def spiking(phases: Phases) -> Spiking:
     """Return how a recipe's phases settle by spikes."""
     encoder = Encoder(phases.solver)
-    peak = 1.0 if encoder is Encoder.SIGMA_DELTA else phases.peak
-    shared = phases.window, phases.relaxation, phases.leak, peak
+    graded = encoder is Encoder.GRADED
+    peak = {Encoder.SIGMA_DELTA: 1.0, Encoder.GRADED: 0.0}.get(encoder, phases.peak)
+    shared = phases.window, phases.relaxation, 0.0 if graded else phases.leak, peak
+    grain = phases.grain if graded else 0.0
     compared = phases.estimator in (phases.estimator.ONE_SIDED, phases.estimator.RANDOM_SIGN)
     free, nudged = phases.free_sweeps, phases.nudged_sweeps
-    return Spiking(Spikes(encoder, free, *shared), Spikes(encoder, nudged, *shared, free_copy=compared))
+    return Spiking(
+        Spikes(encoder, free, *shared, grain=grain), Spikes(encoder, nudged, *shared, free_copy=compared, grain=grain)
+    )

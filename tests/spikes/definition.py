@@ -44,7 +44,7 @@ class ByHand:
                 pull = pull + beta * (target - s[k])
             self.v[k] = self.v[k] + how.relaxation * pull
             self.I[k] = (1.0 - how.leak) * self.I[k]
-        scale = how.leak / how.peak
+        scale = 1.0 if how.encoder is Encoder.GRADED else how.leak / how.peak
         for k in range(last + 1):
             self.spikes[k] += np.count_nonzero(q[k])
             if k < last:
@@ -61,6 +61,10 @@ class ByHand:
         return s[1:]
 
     def _encode(self, k: int, s: Any, signed: bool) -> Any:
+        if self.how.encoder is Encoder.GRADED:
+            q = np.rint((s - self.before[k]) / self.how.grain) * self.how.grain
+            self.before[k] = self.before[k] + q
+            return q
         s = np.clip(s, -1.0 / self.how.peak, 1.0 / self.how.peak)
         if self.how.encoder is Encoder.SIGMA_DELTA:
             self.V[k] = self.V[k] + (s - (1.0 - self.how.leak) * self.before[k]) / self.how.leak

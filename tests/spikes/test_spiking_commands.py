@@ -56,7 +56,7 @@ def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-@pytest.mark.parametrize("solver", ["integrate-and-fire", "sigma-delta", "poisson"])
+@pytest.mark.parametrize("solver", ["integrate-and-fire", "sigma-delta", "poisson", "graded"])
 def test_a_recipe_of_spikes_takes_the_engine_that_has_them(tmp_path: Path, solver: str) -> None:
     argv = ("run", model(tmp_path, solver), "--device", "loihi1", "--no-backprop", "--json")
     found = call(*argv).json
@@ -102,6 +102,10 @@ def test_what_does_not_go_together_is_refused_in_a_line(
 def test_peak_is_not_of_sigma_delta(tmp_path: Path) -> None:
     assert "phases.peak" in refused("run", model(tmp_path, "sigma-delta", "peak = 0.25"))
     assert "phases.leak" in refused("run", model(tmp_path, "dopri5", "leak = 0.25"))
+    assert "phases.leak" in refused("run", model(tmp_path, "graded", "leak = 0.25"))
+    assert "phases.peak" in refused("run", model(tmp_path, "graded", "peak = 0.25"))
+    assert "phases.grain" in refused("run", model(tmp_path, "poisson", "grain = 0.25"))
+    assert "no rates" in refused("settle", model(tmp_path, "graded"), "--engine", "spiking")
 
 
 def test_settling_by_spikes_is_drawn(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from definition import ByHand
 
+from neuroep.circuit import coupling_up
 from neuroep.engines import Keys, Nudge, create
 from neuroep.engines.spiking.engine import SpikingEngine
 from neuroep.equilibrium import ResultCode
@@ -45,6 +46,8 @@ def inputs(rows: int, seed: int = 1) -> Any:
 
 
 def how(encoder: Encoder, steps: int, window: int = 10, free_copy: bool = False) -> Spikes:
+    if encoder is Encoder.GRADED:
+        return Spikes(encoder, steps, window, 0.3, 0.0, 0.0, free_copy, 1.0 / 32.0)
     return Spikes(encoder, steps, window, 0.15, 0.25, 1.0 if encoder is Encoder.SIGMA_DELTA else 0.5, free_copy)
 
 
@@ -57,7 +60,7 @@ def rest(circuit: Any, x: Any) -> list[Any]:
 
 
 @pytest.mark.parametrize(("hidden", "output"), [(HARD, HARD), (TANH, LINEAR), (Activation.SIGMOID, LINEAR)])
-@pytest.mark.parametrize("encoder", [Encoder.INTEGRATE_AND_FIRE, Encoder.SIGMA_DELTA])
+@pytest.mark.parametrize("encoder", [Encoder.INTEGRATE_AND_FIRE, Encoder.SIGMA_DELTA, Encoder.GRADED])
 def test_both_phases_are_the_equations_step_by_step(encoder: Encoder, hidden: Activation, output: Activation) -> None:
     """States, spikes and synaptic operations of each sample, in float64: sums differ in their last bits alone."""
     circuit, _ = mounted(network(hidden, output, gain=1.5))
@@ -111,6 +114,27 @@ def test_rasters_are_the_spikes_step_by_step(encoder: Encoder) -> None:
         by_hand = ByHand(circuit, x[row], counter_uniform(4, np.arange(2), sum(SIZES))[row], how(encoder, 60), SKIPS)
         by_hand.run(60)
         np.testing.assert_array_equal(rasters[0][0, row], [np.concatenate(q) for q in by_hand.trains])
+
+
+def test_graded_spikes_are_sent_of_changes_alone_and_leave_half_a_grain() -> None:
+    """Sources are off by half a grain at most; what comes in of that and of other states' errors bounds a state's."""
+    sizes, feedback = (7, 6, 6, 3), 0.6
+    circuit, _ = mounted(chain(sizes, TANH, LINEAR, feedback=feedback, gain=0.3))
+    ups = [np.abs(coupling_up(circuit, k)) for k in (1, 2, 3)]
+    downs = [feedback * w.sum(axis=1) for w in ups[1:]] + [np.zeros(3)]
+    into = max(float((w.sum(axis=0) + down).max()) for w, down in zip(ups, downs, strict=True))
+    assert into < 0.9
+    x, engine = inputs(8), create("spiking", 1)
+    wanted = np.concatenate(rest(circuit, x), axis=1)
+    for grain in (1 / 16, 1 / 64, 1 / 256):
+        plan, ledger = how(Encoder.GRADED, 300, 1)._replace(grain=grain), Ledger.empty(sizes)
+        free = engine.settle_free(circuit, x, plan, 0, ledger, Phase.FREE)
+        off = np.abs(np.concatenate(free.states, axis=1) - wanted).max()
+        assert 0.0 < off < 0.5 * grain * into / (1.0 - into) + 1e-12
+        still = Nudge(np.zeros((8, sizes[-1])), np.zeros(8))
+        engine.settle_nudged(circuit, free, still, plan, 0, ledger)
+        sent = ledger.counts[:, Event.SPIKE].sum(axis=1)
+        assert sent[Phase.NUDGED] == 0 < sent[Phase.FREE], "at rest nothing is sent"
 
 
 def slope(encoder: Encoder, times: list[int], seeds: int) -> float:

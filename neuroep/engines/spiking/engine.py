@@ -32,7 +32,7 @@ SHARE = 16
 Work = Callable[[int, int, kernels.IntArray, kernels.Raster], None]
 """What settles samples first..last − 1, adds to counts and notes spikes."""
 _CODES = {Encoder.INTEGRATE_AND_FIRE: kernels.IF, Encoder.SIGMA_DELTA: kernels.SIGMA_DELTA,
-          Encoder.POISSON: kernels.POISSON}  # fmt: skip
+          Encoder.POISSON: kernels.POISSON, Encoder.GRADED: kernels.GRADED}  # fmt: skip
 
 
 def why_not(circuit: Circuit, how: How, engine: str) -> str | None:
@@ -231,7 +231,9 @@ def _rows(found: Equilibrium, rows: slice) -> Equilibrium:
 
 def constants_of(how: Spikes) -> kernels.Constants:
     """Return a phase's numbers as kernels take them."""
-    return kernels.Constants(_CODES[how.encoder], how.steps, how.window, how.relaxation, how.leak, how.peak)
+    scale = 1.0 if how.encoder is Encoder.GRADED else how.leak / how.peak
+    limits = how.relaxation, how.leak, how.peak, how.grain
+    return kernels.Constants(_CODES[how.encoder], how.steps, how.window, *limits, scale)
 
 
 def wiring_of(circuit: Circuit) -> kernels.Wiring:

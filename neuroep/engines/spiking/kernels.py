@@ -21,7 +21,7 @@ from neuroep.weights import FloatArray
 
 IntArray = NDArray[np.int64]
 Raster = NDArray[np.int8]
-IF, SIGMA_DELTA, POISSON = range(3)
+IF, SIGMA_DELTA, POISSON, GRADED = range(4)
 SPIKE, ACTIVE, IDLE, SYNOP = range(4)
 """Rows of what :func:`settle` counts, each by layer; a synaptic operation by the coupling that it goes through."""
 
@@ -45,7 +45,7 @@ class Wiring(NamedTuple):
 
 
 class Constants(NamedTuple):
-    """Of a phase: the code, its steps, the last of them that count, and ε, λ and p."""
+    """Of a phase: the code, its steps, the last of them that count, ε, λ, p, g, and what one spike weighs."""
 
     encoder: int
     steps: int
@@ -53,6 +53,8 @@ class Constants(NamedTuple):
     relaxation: float
     leak: float
     peak: float
+    grain: float
+    scale: float
 
 
 class Inputs(NamedTuple):
@@ -91,13 +93,21 @@ def encode(
     constants: Constants, signed: bool, s: FloatArray, accumulated: FloatArray, before: FloatArray, low: int, high: int,
     fired: IntArray, signs: FloatArray,
 ) -> int:  # fmt: skip
-    """Turn a layer's states into the spikes of one step; return how many, their units in `fired`, ±1 in `signs`."""
+    """Turn a layer's states into the spikes of one step; return how many, their units in `fired`, values in `signs`."""
     real = accumulated.dtype.type
     one, zero, peak, kept = real(1.0), real(0.0), real(constants.peak), real(1.0 - constants.leak)
     leak: Any = real(constants.leak)
     most: Any = real(1.0 / constants.peak)
     found = 0
+    grain: Any = real(constants.grain)
     for i in range(len(s)):
+        if constants.encoder == GRADED:
+            value = np.rint((s[i] - before[i]) / grain) * grain
+            if value != zero:
+                before[i] += value
+                fired[found], signs[found] = i, value
+                found += 1
+            continue
         state = scalars.clip(s[i], -most, most)
         if constants.encoder == POISSON:
             chance = real(int32(hashed(low, high, uint32(i)) >> uint32(8))) * real(2.0**-24)
@@ -220,7 +230,7 @@ def settle(
         Where spikes are noted, as 1 and −1; empty where nobody looks.
     """
     real, sizes, units = means.dtype.type, wiring.sizes, wiring.units
-    depth, widest, scale = len(sizes) - 1, sizes.max(), real(constants.leak / constants.peak)
+    depth, widest, scale = len(sizes) - 1, sizes.max(), real(constants.scale)
     copies, window = len(cells.membrane), constants.window
     fired, signs = np.empty((depth + 1, widest), np.int64), np.empty((depth + 1, widest), means.dtype)
     found, reached = np.zeros(depth + 1, np.int64), np.zeros(depth + 1, np.bool_)
