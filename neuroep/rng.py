@@ -125,8 +125,7 @@ def counter_normal(key: int, rows: NDArray[np.integer], read: int, units: int, p
     row_keys = combine(np.full(len(rows), key, dtype=np.uint64), rows)
     read_keys = combine(row_keys, np.full(len(rows), read))
     keys = combine(read_keys, np.full(len(rows), part))[:, None]
-    low, high = (keys & np.uint64(0xFFFFFFFF)).astype(np.uint32), (keys >> np.uint64(32)).astype(np.uint32)
-    return normal_of(hashed(low, high, np.arange(units, dtype=np.uint32)))
+    return normal_of(_hashed_units(keys, units))
 
 
 def counter_uniform(key: int, rows: NDArray[np.integer], units: int) -> NDArray[np.float64]:
@@ -142,9 +141,14 @@ def counter_uniform(key: int, rows: NDArray[np.integer], units: int) -> NDArray[
         Numbers a row.
     """
     keys = combine(np.full(len(rows), key, dtype=np.uint64), rows)[:, None]
-    low, high = (keys & np.uint64(0xFFFFFFFF)).astype(np.uint32), (keys >> np.uint64(32)).astype(np.uint32)
-    whole = hashed(low, high, np.arange(units, dtype=np.uint32)) >> np.uint32(8)
+    whole = _hashed_units(keys, units) >> np.uint32(8)
     return whole.astype(np.float64) * 2.0**-24
+
+
+def _hashed_units(keys: NDArray[np.uint64], units: int) -> NDArray[np.uint32]:
+    """32 random bits of each unit under each key, (keys, units); keys stand in a column."""
+    low, high = (keys & np.uint64(0xFFFFFFFF)).astype(np.uint32), (keys >> np.uint64(32)).astype(np.uint32)
+    return hashed(low, high, np.arange(units, dtype=np.uint32))
 
 
 def hashed(low: NDArray[np.uint32], high: NDArray[np.uint32], unit: NDArray[np.uint32]) -> NDArray[np.uint32]:

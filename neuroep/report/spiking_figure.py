@@ -21,7 +21,10 @@ SPAN, UNITS, SYNAPSES = 20, 40, 4
 
 
 class Spiked(Protocol):
-    """One phase: nudging, steps before it, spikes (batch, steps, n_0 + units), the continuous equilibrium."""
+    """One phase: nudging, steps before it, spikes (batch, steps, n_0 + units), the continuous equilibrium.
+
+    `course(peak)` is the error of rates since the phase began, step by step.
+    """
 
     @property
     def beta(self) -> float:
@@ -41,6 +44,10 @@ class Spiked(Protocol):
     @property
     def wanted(self) -> FloatArray:
         """The continuous equilibrium, (batch, units)."""
+        ...
+
+    def course(self, peak: float) -> FloatArray:
+        """Error of rates at each step, root of the mean square over samples and units."""
         ...
 
 
@@ -131,10 +138,8 @@ def _change(axes: Axes, phases: Sequence[Spiked], course: FloatArray | None) -> 
 def _error(axes: Axes, phases: Sequence[Spiked], peak: float) -> None:
     """Error of the rates since each phase began, all samples and units."""
     for one in phases:
-        units = one.wanted.shape[1]
-        count = np.arange(1, one.raster.shape[1] + 1)
-        rates = one.raster[:, :, -units:].cumsum(axis=1, dtype=np.int64) / (peak * count[:, None])
-        error = np.sqrt(((rates - one.wanted[:, None]) ** 2).mean(axis=(0, 2)))
+        error = one.course(peak)
+        count = np.arange(1, len(error) + 1)
         colour = COLOURS[1 if one.beta else 0]
         label = f"nudged, β = {one.beta:g}" if one.beta else "free"
         axes.plot(one.begin + count, error, color=colour, linewidth=1.5, label=label)

@@ -88,13 +88,19 @@ def _phase(
 def _from_sweeps(circuit: Circuit, x: FloatArray, targets: FloatArray, beta: float, found: Equilibrium) -> float:
     if has_noise(circuit) or (found.code != ResultCode.CONVERGED).any():
         return float("nan")
-    engine, ledger = create("reference"), Ledger.empty(tuple(int(n) for n in circuit.sizes))
-    plan = Plan(layer_order(Order.FORWARD, len(circuit.sizes) - 1), SWEEPS, SWEEP_TOLERANCE)
-    drive = engine.drive(circuit, x, 0, ledger, Phase.FREE)
-    swept = engine.settle_free(circuit, drive, plan, 0, ledger, Phase.FREE)
-    if beta:
-        nudge = Nudge(targets, np.full(len(x), beta, dtype=x.dtype))
-        swept = engine.settle_nudged(circuit, swept, nudge, plan, 0, ledger)
+    swept = by_sweeps(circuit, x, targets, beta)[-1]
     if (swept.residual > 1e3 * SWEEP_TOLERANCE).any():
         return float("nan")
     return max(float(np.abs(a - b).max()) for a, b in zip(found.states, swept.states, strict=True))
+
+
+def by_sweeps(circuit: Circuit, x: FloatArray, targets: FloatArray, beta: float) -> list[Equilibrium]:
+    """Return the equilibrium that block sweeps find from zeros, and where β isn't 0 the nudged one from there."""
+    engine, ledger = create("reference"), Ledger.empty(tuple(int(n) for n in circuit.sizes))
+    plan = Plan(layer_order(Order.FORWARD, len(circuit.sizes) - 1), SWEEPS, SWEEP_TOLERANCE)
+    drive = engine.drive(circuit, x, 0, ledger, Phase.FREE)
+    found = [engine.settle_free(circuit, drive, plan, 0, ledger, Phase.FREE)]
+    if beta:
+        nudge = Nudge(targets, np.full(len(x), beta, dtype=x.dtype))
+        found.append(engine.settle_nudged(circuit, found[0], nudge, plan, 0, ledger))
+    return found

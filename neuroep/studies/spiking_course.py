@@ -10,18 +10,16 @@ from numpy.typing import NDArray
 
 from neuroep import checks
 from neuroep.circuit import Circuit
-from neuroep.engines import Nudge, Plan, create
+from neuroep.engines import Nudge
 from neuroep.engines.base import refuse_unsupported
 from neuroep.engines.spiking.engine import SpikingEngine
 from neuroep.ledger import Ledger, Phase
-from neuroep.recipe import Order, Phases
+from neuroep.recipe import Phases
 from neuroep.rng import noise_key
 from neuroep.solvers.spikes import Spikes, spiking
-from neuroep.solvers.sweeps import layer_order
+from neuroep.studies.settling import by_sweeps
 from neuroep.weights import FloatArray
 
-#: Block sweeps of the continuous network beside it, and the residual asked of them.
-SWEEPS, TOLERANCE = 5000, 1e-12
 #: Time constants of the traces that plasticity reads, in steps (EqSpike: 5 and 20 ms).
 FAST, SLOW = 5.0, 20.0
 
@@ -97,7 +95,7 @@ def settle_by_spikes(
     checks.room(len(x) * longest * int(circuit.sizes.sum()), "steps")
     engine, aside = SpikingEngine(1, rasters), Ledger.empty(tuple(int(n) for n in circuit.sizes))
     refuse_unsupported(engine, circuit, plans.free)
-    wanted = _at_rest(circuit, x, targets, beta)
+    wanted = [np.concatenate(one.states, axis=1) for one in by_sweeps(circuit, x, targets, beta)]
     key = noise_key(seed, "spikes")
     free = engine.settle_free(circuit, x, plans.free, key, aside, Phase.FREE)
     found = [free]
@@ -109,16 +107,6 @@ def settle_by_spikes(
         SpikingPhase(betas[n], begins[n], rasters[n][0], np.concatenate(one.states, axis=1), wanted[n], one.residual)
         for n, one in enumerate(found)
     ]
-
-
-def _at_rest(circuit: Circuit, x: FloatArray, targets: FloatArray, beta: float) -> list[FloatArray]:
-    """The continuous network's free and nudged equilibrium, by block sweeps."""
-    engine, aside = create("reference"), Ledger.empty(tuple(int(n) for n in circuit.sizes))
-    plan = Plan(layer_order(Order.FORWARD, len(circuit.sizes) - 1), SWEEPS, TOLERANCE)
-    free = engine.settle_free(circuit, engine.drive(circuit, x, 0, aside, Phase.FREE), plan, 0, aside, Phase.FREE)
-    nudge = Nudge(targets, np.full(len(x), beta, dtype=x.dtype))
-    nudged = engine.settle_nudged(circuit, free, nudge, plan, 0, aside)
-    return [np.concatenate(one.states, axis=1) for one in (free, nudged)]
 
 
 def last_coupling(sizes: Sequence[int]) -> tuple[slice, slice]:

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 
 import numpy as np
-from numpy.typing import NDArray
 
-from neuroep.circuit import Circuit, coupling_down, reads_exactly
-from neuroep.engines.base import Accumulation, Engine, How, Keys, Nudge, Settlings, unknown
+from neuroep.circuit import Circuit, coupling_down
+from neuroep.engines.base import How, Nudge
 from neuroep.engines.cpu.workers import Workers, blas_libraries, one_blas_thread
-from neuroep.engines.reference import ReferenceEngine
 from neuroep.engines.spiking import kernels, loihi, loihi_kernels
 from neuroep.engines.spiking.carried import Carried, count, equilibrium, fresh, repeated
+from neuroep.engines.spiking.shared import BySpikes, is_signed, refuse_large, spikes_of, why_not
 from neuroep.equilibrium import Equilibrium
-from neuroep.errors import BadInput, NotAvailable
 from neuroep.ledger import Ledger, Phase
-from neuroep.physics import scalars
-from neuroep.physics.activations import RANGES, Activation
-from neuroep.physics.costs import Cost
-from neuroep.physics.hopfield import HOPFIELD
 from neuroep.recipe import Encoder
 from neuroep.solvers.spikes import Spikes
 from neuroep.weights import FloatArray
@@ -35,30 +29,7 @@ _CODES = {Encoder.INTEGRATE_AND_FIRE: kernels.IF, Encoder.SIGMA_DELTA: kernels.S
           Encoder.POISSON: kernels.POISSON, Encoder.GRADED: kernels.GRADED}  # fmt: skip
 
 
-def why_not(circuit: Circuit, how: How, engine: str) -> str | None:
-    """Return what spikes can't carry of a circuit and a plan, with the remedy; None where they carry all."""
-    if not isinstance(how, Spikes):
-        return f"no spikes in the plan, on the {engine} engine: use an encoder as phases.solver, or --engine cpu"
-    missing = unknown(circuit, engine, (HOPFIELD.code,))
-    if missing is None and how.encoder is Encoder.LOIHI:
-        missing = loihi.why_not(circuit, how)
-    if missing is not None:
-        return missing
-    if circuit.cost != Cost.MSE:
-        label = Cost(int(circuit.cost)).label
-        return f"the cost {label!r} with spikes, which carry states and no errors: use cost = 'mse', or --engine cpu"
-    if not reads_exactly(circuit):
-        return f"converters or read noise on the {engine} engine: use a device without them, or --engine cpu"
-    for k, code in enumerate(circuit.activations[1:], start=1):
-        low, high = RANGES[Activation(int(code))]
-        most = max(abs(low), abs(high))
-        if np.isfinite(most) and most * how.peak > 1.0:
-            label = Activation(int(code)).label
-            return f"states up to {most:g} of {label!r} units in layer {k}: use phases.peak of at most {1.0 / most:.3g}"
-    return None
-
-
-class SpikingEngine:
+class SpikingEngine(BySpikes):
     """Numba settling by spikes; what is summed of the states is numpy's affair.
 
     Parameters
@@ -75,8 +46,9 @@ class SpikingEngine:
     def __init__(self, threads: int | None = None, rasters: list[kernels.Raster] | None = None) -> None:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         self.threads = cores if threads is None else threads
+        super().__init__()
         self._workers = Workers(max(1, self.threads - 1), lambda: None)
-        self._reference, self._blas, self._rasters = ReferenceEngine(), blas_libraries(), rasters
+        self._blas, self._rasters = blas_libraries(), rasters
 
     def supports(self, circuit: Circuit, how: How) -> str | None:
         """See Engine."""
@@ -87,10 +59,6 @@ class SpikingEngine:
         """See Engine."""
         with self._workers.turn(), one_blas_thread(self._blas):
             yield
-
-    def drive(self, circuit: Circuit, x: FloatArray, noise_key: int, ledger: Ledger, phase: Phase) -> FloatArray:
-        """Return the clamped input itself: it is sent as spikes, step by step."""
-        return x
 
     def settle_free(
         self, circuit: Circuit, drive: FloatArray, plan: How, noise_key: int, ledger: Ledger, phase: Phase
@@ -115,13 +83,6 @@ class SpikingEngine:
             begun = loihi.repeated(circuit, free, copies)
             return self._run_integers(circuit, begun, nudge, how, loihi.scaling(circuit, how), ledger, Phase.NUDGED)
         return self._settle(circuit, repeated(circuit, free, copies), nudge, how, noise_key, ledger, Phase.NUDGED)
-
-    def phases(
-        self, circuit: Circuit, x: FloatArray, plans: Settlings, nudge: Nudge, keys: Keys,
-        ledger: Ledger,
-    ) -> tuple[Equilibrium, Equilibrium]:  # fmt: skip
-        """See Engine."""
-        return spiking_phases(self, circuit, x, plans, nudge, keys, ledger)
 
     def _settle(
         self, circuit: Circuit, begin: Carried, nudge: Nudge, how: Spikes, key: int, ledger: Ledger, phase: Phase
@@ -177,57 +138,6 @@ class SpikingEngine:
             self._rasters.append(raster)
         count(counts.sum(axis=0), how.steps, copies * rows, ledger, phase)
 
-    def contrast(
-        self,
-        circuit: Circuit,
-        x: FloatArray,
-        states: Sequence[FloatArray],
-        coefficients: FloatArray,
-        into: Accumulation,
-        ledger: Ledger,
-    ) -> None:
-        """See Engine; of mean states, which are rates."""
-        self._reference.contrast(circuit, x, states, coefficients, into, ledger)
-
-    def readout_gradient(
-        self, circuit: Circuit, free: Equilibrium, targets: FloatArray, into: Accumulation, ledger: Ledger
-    ) -> None:
-        """See Engine; there is no read-out."""
-
-
-def spikes_of(plan: How) -> Spikes:
-    """Return a plan of spikes, or raise NotAvailable for another."""
-    if not isinstance(plan, Spikes):
-        raise NotAvailable("no spikes in the plan: use an encoder as phases.solver")
-    return plan
-
-
-def refuse_large(x: FloatArray, how: Spikes) -> None:
-    """Raise BadInput for inputs that would have to send more than a spike a step."""
-    largest = float(np.abs(x).max(initial=0.0))
-    if largest * how.peak > 1.0:
-        raise BadInput(f"inputs up to {largest:.3g}", "data", f"at most {1.0 / how.peak:g}, as one spike a step codes")
-
-
-def spiking_phases(
-    engine: Engine, circuit: Circuit, x: FloatArray, plans: Settlings, nudge: Nudge, keys: Keys, ledger: Ledger
-) -> tuple[Equilibrium, Equilibrium]:
-    """Settle free and nudged; where free states enter the difference, a free copy runs along with the nudged ones."""
-    free = engine.settle_free(circuit, x, plans.free, keys.free, ledger, Phase.FREE)
-    if not spikes_of(plans.nudged).free_copy:
-        return free, engine.settle_nudged(circuit, free, nudge, plans.nudged, keys.nudged, ledger)
-    rows = len(x)
-    both = Nudge(np.concatenate([np.zeros_like(nudge.targets[:rows]), nudge.targets]),
-                 np.concatenate([np.zeros_like(nudge.beta[:rows]), nudge.beta]))  # fmt: skip
-    found = engine.settle_nudged(circuit, free, both, plans.nudged, keys.nudged, ledger)
-    return _rows(found, slice(0, rows)), _rows(found, slice(rows, None))
-
-
-def _rows(found: Equilibrium, rows: slice) -> Equilibrium:
-    states, currents = (tuple(a[rows] for a in part) for part in (found.states, found.currents))
-    quality = found.residual[rows], found.steps[rows], found.code[rows]
-    return Equilibrium(states, currents, found.fresh, *quality, inputs=found.inputs)
-
 
 def constants_of(how: Spikes) -> kernels.Constants:
     """Return a phase's numbers as kernels take them."""
@@ -242,6 +152,6 @@ def wiring_of(circuit: Circuit) -> kernels.Wiring:
     down = np.zeros_like(circuit.up)
     for k in range(2, len(circuit.sizes)):
         down[circuit.starts[k - 1] : circuit.starts[k]] = (real(gain) * coupling_down(circuit, k).T).ravel()
-    signed: NDArray[np.bool_] = np.isin(circuit.activations, (scalars.LINEAR, scalars.TANH))
+    signed = np.array([is_signed(int(code)) for code in circuit.activations])
     return kernels.Wiring(circuit.sizes, circuit.units, circuit.starts, circuit.activations, signed, circuit.up, down,
                           circuit.biases, circuit.skips, float(gain))  # fmt: skip

@@ -195,6 +195,25 @@ def send(
 
 
 @njit(cache=True)
+def tally(sizes: IntArray, found: IntArray, reached: NDArray[np.bool_], counts: IntArray) -> None:
+    """Count units that sent or got a spike in one step, and the others."""
+    for k in range(1, len(sizes)):
+        active = sizes[k] if reached[k] else found[k]
+        counts[ACTIVE, k] += active
+        counts[IDLE, k] += sizes[k] - active
+
+
+@njit(cache=True)
+def finish(constants: Constants, membrane: FloatArray, start: FloatArray, means: FloatArray) -> float:
+    """Make sums of a window's states their means; return the norm of the membranes' mean velocity since `start`."""
+    squares = 0.0
+    for i in range(len(means)):
+        means[i] /= means.dtype.type(constants.window)
+        squares += ((membrane[i] - start[i]) / (constants.window * constants.relaxation)) ** 2
+    return math.sqrt(squares)
+
+
+@njit(cache=True)
 def note(fired: IntArray, signs: FloatArray, count: int, into: Raster) -> None:
     """Note a layer's spikes of one step."""
     for n in range(count):
@@ -258,15 +277,8 @@ def settle(
                     send(wiring, scale, k, fired[k], signs[k], found[k], current, reached, counts)
                     if raster.size:
                         note(fired[k], signs[k], found[k], raster[c, row, step, sizes[0] + units[k - 1] if k else 0 :])
-                for k in range(1, depth + 1):
-                    active = sizes[k] if reached[k] else found[k]
-                    counts[ACTIVE, k] += active
-                    counts[IDLE, k] += sizes[k] - active
+                tally(sizes, found, reached, counts)
                 if step >= constants.steps - window:
                     means[c, row] += states
         for c in range(copies):
-            squares = 0.0
-            for i in range(units[depth]):
-                means[c, row, i] /= real(window)
-                squares += ((cells.membrane[c, row, i] - start[c, i]) / (window * constants.relaxation)) ** 2
-            velocity[c, row] = math.sqrt(squares)
+            velocity[c, row] = finish(constants, cells.membrane[c, row], start[c], means[c, row])

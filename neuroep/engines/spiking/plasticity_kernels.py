@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,8 +13,10 @@ from neuroep.engines.spiking.kernels import (
     IntArray,
     Wiring,
     encode,
+    finish,
     membranes,
     send,
+    tally,
 )
 from neuroep.kernel_cache import njit
 from neuroep.weights import FloatArray
@@ -95,7 +96,7 @@ def learn(
         Added to.
     """
     real, sizes, units = means.dtype.type, wiring.sizes, wiring.units
-    depth, widest, scale = len(sizes) - 1, sizes.max(), real(constants.leak / constants.peak)
+    depth, widest, scale = len(sizes) - 1, sizes.max(), real(constants.scale)
     fast, slow = spans
     kept, apart = (real(1.0 - 1.0 / fast), real(1.0 - 1.0 / slow)), real(slow - fast)
     by, charge = (real(1.0 / (constants.peak * fast)), real(1.0 / (constants.peak * slow))), real(1.0 / constants.peak)
@@ -135,13 +136,9 @@ def learn(
                     )  # fmt: skip
                     layer = slice(units[k - 1], units[k])
                     mark(fired[k], signs[k], found[k], marks.fast[c, row, layer], marks.slow[c, row, layer], *by)
-                    active = sizes[k] if reached[k] else found[k]
-                    counts[ACTIVE, k] += active
-                    counts[IDLE, k] += sizes[k] - active
+                tally(sizes, found, reached, counts)
                 if step >= constants.steps - constants.window:
                     means[c, row] += states
             mark(fired[0], signs[0], found[0], marks.input_fast[row], marks.input_slow[row], *by)
         for c in range(copies):
-            means[c, row] /= real(constants.window)
-            drift = (cells.membrane[c, row] - start[c]) / (constants.window * constants.relaxation)
-            velocity[c, row] = math.sqrt((drift * drift).sum())
+            velocity[c, row] = finish(constants, cells.membrane[c, row], start[c], means[c, row])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -13,17 +13,16 @@ import numpy as np
 
 from neuroep import checks
 from neuroep.circuit import Circuit
-from neuroep.engines.base import Accumulation, How, Keys, Nudge, Settlings
-from neuroep.engines.reference import ReferenceEngine
+from neuroep.engines.base import How, Nudge
 from neuroep.engines.spiking.brian.counting import counted, joined, sent, updates
 from neuroep.engines.spiking.brian.guard import brian
 from neuroep.engines.spiking.brian.network import Shape
 from neuroep.engines.spiking.brian.phases import Plastic, Portion, portions, settings_of, shape_of, take_up
 from neuroep.engines.spiking.brian.programs import Program, Runtime, Standalone, Train
 from neuroep.engines.spiking.carried import Carried, count, equilibrium, fresh, repeated
-from neuroep.engines.spiking.engine import refuse_large, spikes_of, spiking_phases, why_not
 from neuroep.engines.spiking.kernels import IntArray
 from neuroep.engines.spiking.plasticity import Learned, Traces, check, reached
+from neuroep.engines.spiking.shared import BySpikes, refuse_large, spikes_of, why_not
 from neuroep.equilibrium import Equilibrium
 from neuroep.errors import NotAvailable
 from neuroep.layout import Layout
@@ -46,7 +45,7 @@ class _Done(NamedTuple):
     spikes: list[IntArray]
 
 
-class BrianEngine:
+class BrianEngine(BySpikes):
     """Settles by spikes in brian2, as a second simulator beside the spiking engine: same keys, same spikes.
 
     Parameters
@@ -67,11 +66,11 @@ class BrianEngine:
     on_host = True
 
     def __init__(self, target: str = "numpy", most_synapses: int = MOST_SYNAPSES) -> None:
+        super().__init__()
         self.target = checks.one_of(target, TARGETS, "code generation target", "target")
         self.most_synapses = checks.count(most_synapses, "most_synapses")
         self.trains: tuple[Train, ...] = ()
         self._programs: dict[tuple[Shape, int], Program] = {}
-        self._reference = ReferenceEngine()
         _refuse_without_compiler(target)
 
     @property
@@ -96,10 +95,6 @@ class BrianEngine:
             pass
         yield
 
-    def drive(self, circuit: Circuit, x: FloatArray, noise_key: int, ledger: Ledger, phase: Phase) -> FloatArray:
-        """Return the clamped input itself: it is sent as spikes, step by step."""
-        return x
-
     def settle_free(
         self, circuit: Circuit, drive: FloatArray, plan: How, noise_key: int, ledger: Ledger, phase: Phase
     ) -> Equilibrium:
@@ -115,12 +110,6 @@ class BrianEngine:
         """See Engine; from where the free phase left membranes, currents and accumulators."""
         begin = repeated(circuit, free, len(nudge.beta) // len(free.residual))
         return self._run(circuit, begin, nudge, spikes_of(plan), ledger, Phase.NUDGED).equilibrium
-
-    def phases(
-        self, circuit: Circuit, x: FloatArray, plans: Settlings, nudge: Nudge, keys: Keys, ledger: Ledger
-    ) -> tuple[Equilibrium, Equilibrium]:
-        """See Engine."""
-        return spiking_phases(self, circuit, x, plans, nudge, keys, ledger)
 
     def learn(
         self, circuit: Circuit, free: Equilibrium, nudge: Nudge, how: Spikes, traces: Traces, rates: FloatArray,
@@ -173,23 +162,6 @@ class BrianEngine:
             made = Standalone(shape, steps) if self.target == "cpp_standalone" else Runtime(shape, self.target)
             self._programs[key] = made
         return self._programs[key]
-
-    def contrast(
-        self,
-        circuit: Circuit,
-        x: FloatArray,
-        states: Sequence[FloatArray],
-        coefficients: FloatArray,
-        into: Accumulation,
-        ledger: Ledger,
-    ) -> None:
-        """See Engine; of mean states, which are rates."""
-        self._reference.contrast(circuit, x, states, coefficients, into, ledger)
-
-    def readout_gradient(
-        self, circuit: Circuit, free: Equilibrium, targets: FloatArray, into: Accumulation, ledger: Ledger
-    ) -> None:
-        """See Engine; there is no read-out."""
 
 
 def _refuse_without_compiler(target: str) -> None:

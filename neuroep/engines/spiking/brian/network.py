@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from neuroep.engines.spiking.brian.hopfield import STATES
 from neuroep.engines.spiking.plasticity import Traces
-from neuroep.physics.activations import RANGES, Activation
+from neuroep.engines.spiking.shared import is_signed
+from neuroep.physics.activations import Activation
 
 #: Seconds of a step: time has no other scale here, as all time constants are counted in steps.
 STEP_SECONDS = 1e-3
@@ -130,11 +131,6 @@ def _layer(b2: Any, shape: Shape, k: int, clock: Any, constants: dict[str, Any])
     if at_start:
         group.run_regularly("\n".join(at_start), when="start")
     return group
-
-
-def is_signed(code: int) -> bool:
-    """Return whether units send spikes of −1, too."""
-    return RANGES[Activation(code)][0] < 0.0
 
 
 def _coupling(b2: Any, shape: Shape, k: int, layers: tuple[Any, ...], weights: Any, constants: dict[str, Any]) -> Any:
