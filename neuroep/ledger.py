@@ -48,6 +48,10 @@ class Event(IntEnum):
     MESSAGE = 19  # messages by which cores were told of spikes of layer k
     HOP = 20  # hops of these messages from tile to tile
     BARRIER = 21  # entry 0: time steps, summed over rows; a run in spikes counts them in place of sweeps
+    LIT_UP = 22  # lines of upward reads of coupling k that carried something: no zero, and no change of zero
+    LIT_DOWN = 23  # likewise of downward reads; repeats count, the arrays that a line crosses don't
+    LOCAL = 24  # rows and phases whose states met at coupling k, as a rule at the synapse forms products
+    KEPT = 25  # rows and phases whose states of layer k were kept until the contrast was formed
 
 
 class Ledger(NamedTuple):
@@ -74,7 +78,15 @@ class Ledger(NamedTuple):
         self.counts[phase, event, k] += count
 
     def add_read(
-        self, phase: Phase, upward: bool, k: int, rows: int, reads: int = 1, lines: int = 0, sums: int = 0
+        self,
+        phase: Phase,
+        upward: bool,
+        k: int,
+        rows: int,
+        reads: int = 1,
+        lines: int = 0,
+        sums: int = 0,
+        lit: int | None = None,
     ) -> None:
         """Count a read of coupling k and its conversions.
 
@@ -90,45 +102,75 @@ class Ledger(NamedTuple):
             Samples.
         reads, lines, sums : int
             What a row costs, from :func:`neuroep.circuit.read_size`; lines and sums 0 for those of one whole array.
+        lit : int, optional
+            Lines of all rows that carried something, each read once; all that were driven if left out.
         """
         into, out = (self.sizes[k - 1], self.sizes[k])[:: 1 if upward else -1]
         self.add(phase, Event.READ_UP if upward else Event.READ_DOWN, k, rows * reads)
         self.add(phase, Event.LINE, k, rows * (lines or into))
         self.add(phase, Event.CONVERSION, k, rows * (sums or out))
+        carried = rows * min(into, lines or into) if lit is None else lit
+        self.add(phase, Event.LIT_UP if upward else Event.LIT_DOWN, k, carried * reads)
 
-    def events(self, phase: Phase) -> dict[str, int]:
-        """Return the physical events of a phase, under the names that device profiles price.
+    def add_products(self, k: int, formed: int, met: int) -> None:
+        """Count a contrast of coupling k.
+
+        Parameters
+        ----------
+        k : int
+            Coupling.
+        formed : int
+            Rows whose products were formed.
+        met : int
+            Rows and phases whose states there are: a rule at the synapse would form the product of each.
+        """
+        self.add(Phase.UPDATE, Event.CONTRAST, k, formed)
+        self.add(Phase.UPDATE, Event.LOCAL, k, met)
+        self.add(Phase.UPDATE, Event.KEPT, k, met)
+
+    def by_layer(self, phase: Phase) -> dict[str, NDArray[np.int64]]:
+        """Return the physical events of a phase, of each layer or coupling, under the names that profiles price.
 
         Returns
         -------
-        dict
-            ``array_read`` whole-coupling reads; ``synop`` one weight times one state, or one spike at one
-            synapse; ``dac`` line drives; ``adc`` line reads; ``neuron_update``; ``layer_update`` (all units of
-            a layer at once); ``contrast_mac`` local products; ``weight_write``; ``pulse``, and of these
-            ``pulse_up`` and ``pulse_down``; ``accumulation``; ``state_move`` one state that a skip brought to
-            another layer; ``pulse_slot``; ``sweep``; ``sample``. In place of ``neuron_update`` and ``sweep``,
-            a run in spikes has ``neuron_active`` and ``neuron_idle``, one unit in one step with and without a
-            spike, and ``barrier``, one step; it also has ``spike``, ``message``, ``hop``, and
-            ``learning_update``, one synapse.
+        dict of str to ndarray of int64, shape (L + 1,)
+            Reads: ``array_read`` whole-coupling reads; ``synop`` one weight times one state, zeros among them, or one
+            spike at one synapse; ``effective_synop`` the same without zeros and what hasn't changed (NeuroBench's
+            effective operations); ``sent_state`` lines that carried something; ``state_transfer`` one state brought to
+            the lines of a coupling; ``dac`` line drives; ``adc`` line reads. Units: ``neuron_update``;
+            ``layer_update`` (all units of a layer at once); ``state_move`` one state that a skip brought to another
+            layer. Learning: ``state_store`` one state of a phase kept until the contrast; ``contrast_mac`` products
+            that were formed; ``local_product`` one state times another in each phase at each synapse;
+            ``accumulation``; ``weight_write``; ``pulse``, and of these ``pulse_up`` and ``pulse_down``;
+            ``pulse_slot``. ``sweep``; ``sample``. In place of ``neuron_update`` and ``sweep``, a run in spikes has
+            ``neuron_active`` and ``neuron_idle``, one unit in one step with and without a spike, and ``barrier``, one
+            step; it also has ``spike``, ``message``, ``hop``, and ``learning_update``, one synapse.
         """
         sizes = np.asarray(self.sizes, dtype=np.int64)
-        synapses = np.concatenate([[0], sizes[:-1] * sizes[1:]])
+        below = np.concatenate([[0], sizes[:-1]])
+        synapses = below * sizes
         count = self.counts[phase]
         up, down = count[Event.READ_UP], count[Event.READ_DOWN]
-        found = {
+        lit_up, lit_down = count[Event.LIT_UP], count[Event.LIT_DOWN]
+        return {
             "array_read": up + down,
             "synop": (up + down) * synapses + count[Event.SYNOP],
+            "effective_synop": lit_up * sizes + lit_down * below + count[Event.SYNOP],
+            "sent_state": lit_up + lit_down,
+            "state_transfer": up * below + down * sizes,
             "dac": count[Event.LINE],
             "adc": count[Event.CONVERSION],
             "neuron_update": count[Event.NEURON] * sizes,
             "layer_update": count[Event.NEURON],
+            "state_move": count[Event.SKIP] * sizes,
+            "state_store": count[Event.KEPT] * sizes,
             "contrast_mac": count[Event.CONTRAST] * synapses,
+            "local_product": count[Event.LOCAL] * synapses,
+            "accumulation": count[Event.ACCUMULATION],
             "weight_write": count[Event.WRITE],
             "pulse": count[Event.PULSE_UP] + count[Event.PULSE_DOWN],
             "pulse_up": count[Event.PULSE_UP],
             "pulse_down": count[Event.PULSE_DOWN],
-            "accumulation": count[Event.ACCUMULATION],
-            "state_move": count[Event.SKIP] * sizes,
             "pulse_slot": count[Event.PULSE_SLOT],
             "sweep": count[Event.SWEEP],
             "sample": count[Event.SAMPLE],
@@ -140,4 +182,7 @@ class Ledger(NamedTuple):
             "hop": count[Event.HOP],
             "barrier": count[Event.BARRIER],
         }
-        return {name: int(values.sum()) for name, values in found.items()}
+
+    def events(self, phase: Phase) -> dict[str, int]:
+        """Return the events of :meth:`by_layer`, of all layers together."""
+        return {name: int(values.sum()) for name, values in self.by_layer(phase).items()}

@@ -270,6 +270,7 @@ def _count(ledger: Ledger, rows: int, steps: int, skips: Sequence[Skip]) -> None
         if k > 1:
             ledger.add_read(Phase.NUDGED, False, k, rows)
         ledger.add(Phase.UPDATE, Event.CONTRAST, k, rows)
+        ledger.add(Phase.UPDATE, Event.KEPT, k, rows)
         ledger.add(Phase.UPDATE, Event.WRITE, k, steps * ledger.sizes[k - 1] * ledger.sizes[k])
 
 

@@ -81,6 +81,11 @@ def read_change(
     return change, driven + lines.meant if circuit.dac_bits else source.copy()
 
 
+def lit_lines(circuit: Circuit, k: int, upward: bool, source: FloatArray) -> int:
+    """Return how many lines carry something in a read of coupling k that `source` drives: no zero, once converted."""
+    return int(np.count_nonzero(_lines(circuit, k, upward, source).driven))
+
+
 def _weights(circuit: Circuit, k: int, upward: bool, other: bool) -> FloatArray:
     """What a read multiplies with, (lines, sums); the other direction's weights for adjoint reads."""
     found = (coupling_up if upward != other else coupling_down)(circuit, k)

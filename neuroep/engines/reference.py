@@ -25,7 +25,7 @@ from neuroep.circuit import Circuit, keeps_registers, layer_bias, read_size, ski
 from neuroep.cost.traces import Recorder
 from neuroep.engines import in_time
 from neuroep.engines.base import Accumulation, How, Keys, Nudge, Plan, Settlings, by_sweeps, no_spikes, phases_in_turn
-from neuroep.engines.reads import read, read_change
+from neuroep.engines.reads import lit_lines, read, read_change
 from neuroep.equilibrium import Equilibrium, Registers
 from neuroep.ledger import Event, Ledger, Phase
 from neuroep.physics.known import physics_of
@@ -87,7 +87,8 @@ class ReferenceEngine:
         """See Engine."""
         n0, n1 = int(circuit.sizes[0]), int(circuit.sizes[1])
         self._note([("x", x.size), ("W1", n0 * n1)], [("u1", len(x) * n1)])
-        ledger.add_read(phase, True, 1, len(x), *read_size(circuit, 1, True))
+        lit = lit_lines(circuit, 1, True, x)
+        ledger.add_read(phase, True, 1, len(x), *read_size(circuit, 1, True), lit)
         return read(circuit, 1, True, x, noise_key, np.arange(len(x)), 0)
 
     def settle_free(
@@ -206,9 +207,9 @@ class ReferenceEngine:
         if not work.up_fresh[k - 1]:
             source = work.states[k - 2][work.rows]
             lines = work.driven_up[k - 2]
-            self._read(circuit, k, True, source, lines, work.up[k - 1], key, work.rows, sweep, phase)
+            lit = self._read(circuit, k, True, source, lines, work.up[k - 1], key, work.rows, sweep, phase)
             work.up_fresh[k - 1] = True
-            ledger.add_read(phase, True, k, len(work.rows), *read_size(circuit, k, True))
+            ledger.add_read(phase, True, k, len(work.rows), *read_size(circuit, k, True), lit)
             below, size = int(circuit.sizes[k - 1]), int(circuit.sizes[k])
             states, sums = _name("s", k - 1, phase), _name("u", k, phase)
             self._note([(states, source.size), (f"W{k}", below * size)], [(sums, len(source) * size)])
@@ -227,9 +228,9 @@ class ReferenceEngine:
     ) -> FloatArray:
         if not work.down_fresh[k - 1]:
             lines = work.driven_down[k]
-            self._read(circuit, k + 1, False, source, lines, work.down[k - 1], key, work.rows, sweep, phase)
+            lit = self._read(circuit, k + 1, False, source, lines, work.down[k - 1], key, work.rows, sweep, phase)
             work.down_fresh[k - 1] = True
-            ledger.add_read(phase, False, k + 1, len(work.rows), *read_size(circuit, k + 1, False))
+            ledger.add_read(phase, False, k + 1, len(work.rows), *read_size(circuit, k + 1, False), lit)
             size, above = int(circuit.sizes[k]), int(circuit.sizes[k + 1])
             sent = [(_name("s", k + 1, phase), source.size)]
             if k == circuit.last:  # a read-out sends down what the target lacks
@@ -240,14 +241,15 @@ class ReferenceEngine:
     def _read(
         self, circuit: Circuit, k: int, upward: bool, source: FloatArray, lines: FloatArray, sums: FloatArray, key: int,
         rows: NDArray[np.intp], sweep: int, phase: Phase,
-    ) -> None:  # fmt: skip
-        """Bring the sums of some rows up to date, and what their lines hold."""
+    ) -> int:  # fmt: skip
+        """Bring the sums of some rows up to date, and what their lines hold; return how many carried something."""
         if not keeps_registers(circuit):
             sums[rows] = read(circuit, k, upward, source, key, rows, sweep)
-            return
-        nudged = phase is Phase.NUDGED
+            return lit_lines(circuit, k, upward, source)
+        nudged, lit = phase is Phase.NUDGED, lit_lines(circuit, k, upward, source - lines[rows])
         change, lines[rows] = read_change(circuit, k, upward, source, lines[rows], key, rows, sweep, nudged)
         sums[rows] += change
+        return lit
 
     def contrast(
         self,
@@ -264,7 +266,7 @@ class ReferenceEngine:
             rate, products = into.rates[k - 1], physics.products(circuit, k, below, states[k - 1], coefficients)
             scale = -rate / float(circuit.reach[k])
             _accumulate(into, k, rate * products.summed(), scale * (coefficients @ states[k - 1]))
-            ledger.add(Phase.UPDATE, Event.CONTRAST, k, len(below))
+            ledger.add_products(k, len(below), len(coefficients))
             below = states[k - 1]
 
     def readout_gradient(
@@ -281,7 +283,7 @@ class ReferenceEngine:
             return
         error = into.rates[depth - 1] * (free.output - targets) / len(targets)
         _accumulate(into, depth, free.states[-2].T @ error, error.sum(axis=0))
-        ledger.add(Phase.UPDATE, Event.CONTRAST, depth, len(targets))
+        ledger.add_products(depth, len(targets), len(targets))
 
 
 def _name(letter: str, k: int, phase: Phase) -> str:

@@ -71,7 +71,11 @@ def test_engines_agree(reads: dict[str, int], averaged: int, managed: int, cost:
         apart = np.abs(found[0] - found[1]) > CLOSE[dtype] * np.abs(found[1]).max()
         # in single precision rounding may push a sum over the edge between two levels, and its sample elsewhere
         assert apart.mean() <= (0.05 if dtype is np.float32 and converters else 0.0)
-        np.testing.assert_array_equal(books[0].counts, books[1].counts)
+        # and where changes are read, whether a line's has been rounded to nothing
+        lit, rest = [Event.LIT_UP, Event.LIT_DOWN], [event for event in Event if not event.name.startswith("LIT")]
+        np.testing.assert_array_equal(books[0].counts[:, rest], books[1].counts[:, rest])
+        slack = 0.02 if reads or dtype is np.float32 else 0.0
+        np.testing.assert_allclose(books[0].counts[:, lit], books[1].counts[:, lit], rtol=slack, atol=0)
 
 
 @pytest.mark.parametrize("threads", [1, 2])

@@ -10,7 +10,7 @@ from neuroep.engines import Engine, create
 from neuroep.engines.base import unknown
 from neuroep.learning.readings import ep_gradients
 from neuroep.learning.trainer import Progress, Samples
-from neuroep.ledger import Ledger
+from neuroep.ledger import Event, Ledger
 from neuroep.network import Activation
 from neuroep.physics.hopfield import HOPFIELD
 from neuroep.recipe import Estimator, Order, Phases, Recipe, Training
@@ -98,7 +98,7 @@ def test_engines_that_know_another_energy_refuse() -> None:
 
 
 def test_hidden_work_is_as_in_any_other_chain(engine: Engine) -> None:
-    """Loads aren't reads: a resistive chain counts what a Hopfield chain of its sizes does."""
+    """Loads aren't reads: a resistive chain counts what a Hopfield chain of its sizes does, but for zeros."""
     from problems import problem
 
     counts = []
@@ -107,4 +107,5 @@ def test_hidden_work_is_as_in_any_other_chain(engine: Engine) -> None:
         free = settle(engine, p.circuit, p.x, out, ledger)
         settle_nudged(engine, p.circuit, free, p.targets, stream(0).uniform(0.1, 0.2, len(p.x)), out, ledger)
         counts.append(ledger.counts)
-    assert (counts[0] == counts[1]).all()
+    events = [event for event in Event if not event.name.startswith("LIT")]
+    assert (counts[0][:, events] == counts[1][:, events]).all()

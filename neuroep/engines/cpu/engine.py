@@ -33,7 +33,7 @@ from neuroep.engines.cpu.read_kernels import SCRATCH, IntArray
 from neuroep.engines.cpu.workers import Workers, blas_libraries, one_blas_thread
 from neuroep.equilibrium import Equilibrium, Registers
 from neuroep.errors import BadInput
-from neuroep.ledger import Event, Ledger, Phase
+from neuroep.ledger import Ledger, Phase
 from neuroep.solvers.plan import ContinuousPlan, Settled
 from neuroep.solvers.problems import Flow
 from neuroep.weights import FloatArray
@@ -179,8 +179,9 @@ class CpuEngine:
         out = np.empty(len(x) * n1, dtype=circuit.up.dtype)
         lines, scratch = np.zeros(x.size, dtype=out.dtype), self._scratch(blocks, (n0, n1), out.dtype)
         flat, key, gemm = x.reshape(-1), np.uint64(noise_key), self._blas.gemm(out.dtype)
-        self._share(kernels.drive_block, blocks, lambda i: (circuit, flat, lines, scratch[i], out, key, gemm))
-        ledger.add_read(phase, True, 1, len(x), *read_size(circuit, 1, True))
+        lit = np.zeros(len(blocks), dtype=np.int64)
+        self._share(kernels.drive_block, blocks, lambda i: (circuit, flat, lines, scratch[i], out, lit[i:], key, gemm))
+        ledger.add_read(phase, True, 1, len(x), *read_size(circuit, 1, True), int(lit.sum()))
         return out.reshape(len(x), n1)
 
     def settle_free(
@@ -288,7 +289,7 @@ class CpuEngine:
 
         self._share(contrast_kernels.contrast_part, [(part, parts) for part in range(parts)], arguments)
         for k in range(1, last + 1):
-            ledger.add(Phase.UPDATE, Event.CONTRAST, k, len(x) if k == 1 else rows)
+            ledger.add_products(k, len(x) if k == 1 else rows, rows)
 
     def _flat(self, states: Sequence[FloatArray]) -> FloatArray:
         """Return states layer after layer; this engine's own are already laid out so."""
@@ -316,4 +317,4 @@ class CpuEngine:
             len(below), below.shape[1], free.output.shape[1], below.reshape(-1), error, rate, into.keep, coupling, bias,
             gemm,
         )  # fmt: skip
-        ledger.add(Phase.UPDATE, Event.CONTRAST, depth, len(targets))
+        ledger.add_products(depth, len(targets), len(targets))

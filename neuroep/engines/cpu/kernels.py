@@ -241,10 +241,12 @@ def settle_block(
             bias = circuit.biases[bias_start[k] :]
             if not up_fresh[k - 1]:
                 weights = (circuit.down if swapped else circuit.up)[weight_starts[k] :]
-                bring_up_to_date(circuit, registers, k, True, active, weights, states[starts[k - 1] :],
-                                 work.driven_up[starts[k - 1] :], scratch, u, ids, lo, key, sweep, gemm)  # fmt: skip
+                lit = bring_up_to_date(
+                    circuit, registers, k, True, active, weights, states[starts[k - 1] :],
+                    work.driven_up[starts[k - 1] :], scratch, u, ids, lo, key, sweep, gemm,
+                )  # fmt: skip
                 up_fresh[k - 1] = True
-                count_read(circuit, counts, k, True, active)
+                count_read(circuit, counts, k, True, active, lit)
             if k < depth and not down_fresh[k - 1] and (k < last or nudged):
                 source = states[starts[k + 1] :]
                 weights = (circuit.up if swapped else circuit.down)[weight_starts[k + 1] :]
@@ -252,10 +254,12 @@ def settle_block(
                     source = scratch[1]
                     feedback_lines(active, circuit.sizes[k + 1], states[starts[k + 1] :], row_targets, row_beta, ids,
                                    source)  # fmt: skip
-                bring_up_to_date(circuit, registers, k + 1, False, active, weights, source,
-                                 work.driven_down[starts[k + 1] :], scratch, d, ids, lo, key, sweep, gemm)  # fmt: skip
+                lit = bring_up_to_date(
+                    circuit, registers, k + 1, False, active, weights, source, work.driven_down[starts[k + 1] :],
+                    scratch, d, ids, lo, key, sweep, gemm,
+                )  # fmt: skip
                 down_fresh[k - 1] = True
-                count_read(circuit, counts, k + 1, False, active)
+                count_read(circuit, counts, k + 1, False, active, lit)
             gain = states.dtype.type(1.0 if k >= last else circuit.feedback)
             if has_skips(circuit, k):
                 total, sums = scratch[SKIPPED], u if k == depth else d
@@ -300,13 +304,13 @@ def settle_block(
 
 @njit(cache=True, nogil=True)
 def drive_block(
-    circuit: Circuit, x: FloatArray, lines: FloatArray, scratch: FloatArray, out: FloatArray, key: int, gemm: int,
-    lo: int, hi: int,
+    circuit: Circuit, x: FloatArray, lines: FloatArray, scratch: FloatArray, out: FloatArray, lit: IntArray, key: int,
+    gemm: int, lo: int, hi: int,
 ) -> None:  # fmt: skip
-    """Read rows lo..hi−1 of the clamped input through W_1."""
+    """Read rows lo..hi−1 of the clamped input through W_1; lit[0] is how many lines carried something."""
     n0, n1 = circuit.sizes[0], circuit.sizes[1]
-    read(circuit, 1, True, hi - lo, circuit.up, x[lo * n0 :], lines[lo * n0 :], scratch, out[lo * n1 :],
-         np.arange(hi - lo), lo, key, 0, gemm)  # fmt: skip
+    lit[0] = read(circuit, 1, True, hi - lo, circuit.up, x[lo * n0 :], lines[lo * n0 :], scratch, out[lo * n1 :],
+                  np.arange(hi - lo), lo, key, 0, gemm)  # fmt: skip
 
 
 @njit(cache=True, nogil=True)
@@ -355,8 +359,9 @@ def phases_block(
     `flags` has the free phase's two rows of freshness, then the nudged phases'; `counts` the free phase's, then theirs.
     """
     batch, rows = len(nothing.beta), len(nudge.beta)
-    drive_block(circuit, x, lines, scratch, free.up, keys[0], gemm, lo, hi)
-    count_read(circuit, counts[0], 1, True, hi - lo)
+    lit = np.zeros(1, np.int64)
+    drive_block(circuit, x, lines, scratch, free.up, lit, keys[0], gemm, lo, hi)
+    count_read(circuit, counts[0], 1, True, hi - lo, lit[0])
     clear_rows(circuit, free, batch, lo, hi)
     flags[:2] = True
     settle_block(circuit, free_plan, nothing, free, scratch, flags[0], flags[1], counts[0], keys[1], False, gemm, lo,

@@ -19,6 +19,7 @@ from neuroep.weights import FloatArray
 IntArray = NDArray[np.int64]
 _READ_UP, _READ_DOWN = int(Event.READ_UP), int(Event.READ_DOWN)
 _LINE, _CONVERSION = int(Event.LINE), int(Event.CONVERSION)
+_LIT_UP, _LIT_DOWN = int(Event.LIT_UP), int(Event.LIT_DOWN)
 # Rows of a block's scratch that reads use: a tile's product, its conversion, what scales each sample back, what has
 # changed on the lines, and what that changes in the sums.
 _PART, _TRIAL, _BACK, _CHANGED, _CHANGE = 2, 3, 4, 5, 6
@@ -125,11 +126,20 @@ def read_parts(
 
 
 @njit(cache=True)
+def lit_lines(count: int, lines: FloatArray) -> int:
+    """Return how many of the first lines carry something else than zero."""
+    lit = 0
+    for i in range(count):
+        lit += lines[i] != 0
+    return lit
+
+
+@njit(cache=True)
 def read(
     circuit: Circuit, k: int, upward: bool, rows: int, weights: FloatArray, source: FloatArray, lines: FloatArray,
     scratch: FloatArray, sums: FloatArray, ids: IntArray, offset: int, key: int, sweep: int, gemm: int,
-) -> None:  # fmt: skip
-    """One read of coupling k. `lines` is scratch for what drives it."""
+) -> int:  # fmt: skip
+    """One read of coupling k. `lines` is scratch for what drives it; return how many carry something."""
     below, size = circuit.sizes[k - 1], circuit.sizes[k]
     into, out = (below, size) if upward else (size, below)
     sigma = circuit.noise_up[k] if upward else circuit.noise_down[k]
@@ -157,6 +167,7 @@ def read(
         convert(circuit, k, rows, out, sigma, ids, offset, key, number, 0, sums)
     if managed or not whole:
         scale_rows(sums, rows, out, 1.0 if whole else 1.0 / circuit.averaged, managed, scratch[_BACK])
+    return lit_lines(rows * into, driven)
 
 
 @njit(cache=True)
@@ -164,23 +175,28 @@ def read_change(
     circuit: Circuit, k: int, upward: bool, rows: int, weights: FloatArray, source: FloatArray, driven: FloatArray,
     lines: FloatArray, scratch: FloatArray, sums: FloatArray, ids: IntArray, offset: int, key: int, sweep: int,
     gemm: int,
-) -> None:  # fmt: skip
-    """Add to the sums what the lines' change since they were `driven` gives, and note what they hold now."""
+) -> int:  # fmt: skip
+    """Add to the sums what the lines' change since they were `driven` gives, and note what they hold now.
+
+    Returns how many lines carried something.
+    """
     into, out = circuit.sizes[k - 1], circuit.sizes[k]
     if not upward:
         into, out = out, into
     changed, back = scratch[_CHANGED], scratch[_BACK]
     for i in range(rows * into):
         changed[i] = source[i] - driven[i]
-    read(circuit, k, upward, rows, weights, changed, lines, scratch, scratch[_CHANGE], ids, offset, key, sweep, gemm)
+    lit = read(circuit, k, upward, rows, weights, changed, lines, scratch, scratch[_CHANGE], ids, offset, key, sweep,
+               gemm)  # fmt: skip
     add_into(rows * out, scratch[_CHANGE], sums)
     if circuit.dac_bits == 0:
         driven[: rows * into] = source[: rows * into]
-        return
+        return lit
     for r in range(rows):
         scale = back[r] if circuit.managed != 0 else driven.dtype.type(1.0)
         for j in range(into):
             driven[r * into + j] += lines[r * into + j] * scale
+    return lit
 
 
 @njit(cache=True)
@@ -188,17 +204,19 @@ def bring_up_to_date(
     circuit: Circuit, registers: bool, k: int, upward: bool, rows: int, weights: FloatArray, source: FloatArray,
     driven: FloatArray, scratch: FloatArray, sums: FloatArray, ids: IntArray, offset: int, key: int, sweep: int,
     gemm: int,
-) -> None:  # fmt: skip
-    """Read coupling k: what has changed on its lines, where registers keep lines and sums, else the states."""
+) -> int:  # fmt: skip
+    """Read coupling k: what has changed on its lines, where registers keep lines and sums, else the states.
+
+    Returns how many lines carried something.
+    """
     if registers:
-        read_change(circuit, k, upward, rows, weights, source, driven, scratch[0], scratch, sums, ids, offset, key,
-                    sweep, gemm)  # fmt: skip
-    else:
-        read(circuit, k, upward, rows, weights, source, scratch[0], scratch, sums, ids, offset, key, sweep, gemm)
+        return read_change(circuit, k, upward, rows, weights, source, driven, scratch[0], scratch, sums, ids, offset,
+                           key, sweep, gemm)  # fmt: skip
+    return read(circuit, k, upward, rows, weights, source, scratch[0], scratch, sums, ids, offset, key, sweep, gemm)
 
 
 @njit(cache=True)
-def count_read(circuit: Circuit, counts: IntArray, k: int, upward: bool, rows: int) -> None:
+def count_read(circuit: Circuit, counts: IntArray, k: int, upward: bool, rows: int, lit: int) -> None:
     """Count a read of coupling k and its conversions, as `circuit.read_size` and `Ledger.add_read` do."""
     below, size = circuit.sizes[k - 1], circuit.sizes[k]
     across = -(-size // circuit.tile_columns) if circuit.tile_columns > 0 else 1
@@ -206,3 +224,4 @@ def count_read(circuit: Circuit, counts: IntArray, k: int, upward: bool, rows: i
     counts[_READ_UP if upward else _READ_DOWN, k] += rows * circuit.averaged
     counts[_LINE if upward else _CONVERSION, k] += rows * circuit.averaged * below * across
     counts[_CONVERSION if upward else _LINE, k] += rows * circuit.averaged * size * along
+    counts[_LIT_UP if upward else _LIT_DOWN, k] += lit * circuit.averaged

@@ -99,8 +99,10 @@ class CudaEngine:
         out = cuda.device_array(rows * n1, kind)
         grid = (-(-n1 // tile.columns), -(-rows // tile.rows))
         kernel = cuda_products.drive(kind, tile)
-        kernel[grid, (tile.threads_x, tile.threads_y)](rows, n1, n0, flat(x), on_device(circuit.up), out)
-        ledger.add_read(phase, True, 1, rows)
+        lines, found = flat(x), cuda.to_device(np.zeros(1, dtype=np.int64))
+        kernel[grid, (tile.threads_x, tile.threads_y)](rows, n1, n0, lines, on_device(circuit.up), out)
+        cuda_products.count_lit(kind)[elementwise(len(lines))](lines, found)
+        ledger.add_read(phase, True, 1, rows, lit=int(found.copy_to_host()[0]))
         return out
 
     def settle_free(
@@ -253,7 +255,7 @@ class CudaEngine:
         for k in range(1, last + 1):
             state = flat(states[k - 1])
             self._outer(circuit, k, below, rows, state, weights, -1.0 / float(circuit.reach[k]), into, out, biases)
-            ledger.add(Phase.UPDATE, Event.CONTRAST, k, rows)
+            ledger.add_products(k, rows, len(coefficients))
             below, rows = state, len(states[k - 1])
         bring_back(out, into.out.couplings)
         bring_back(biases, into.out.biases)
@@ -278,7 +280,7 @@ class CudaEngine:
         self._outer(circuit, depth, flat(free.states[-2]), rows, error, ones, 1.0, into, out, biases)
         bring_back(out, into.out.couplings)
         bring_back(biases, into.out.biases)
-        ledger.add(Phase.UPDATE, Event.CONTRAST, depth, rows)
+        ledger.add_products(depth, rows, rows)
 
     def add(self, out: FloatArray, change: FloatArray, rate: float, keep: float = 1.0) -> None:
         """out ← keep · out + rate · change in place, for flat arrays of one length: the update of ideal weights."""
@@ -303,10 +305,10 @@ class CudaEngine:
 
 def _count(ledger: Ledger, phase: Phase, counts: NDArray[np.int64]) -> None:
     """Add what a kernel counted; its reads are those of whole arrays."""
-    for upward, event in ((True, Event.READ_UP), (False, Event.READ_DOWN)):
+    for upward, event, lit in ((True, Event.READ_UP, Event.LIT_UP), (False, Event.READ_DOWN, Event.LIT_DOWN)):
         for k in range(1, len(ledger.sizes)):
-            ledger.add_read(phase, upward, k, int(counts[event, k]))
-        counts[event] = 0
+            ledger.add_read(phase, upward, k, int(counts[event, k]), lit=int(counts[lit, k]))
+        counts[[event, lit]] = 0
     ledger.counts[phase] += counts
 
 

@@ -25,6 +25,7 @@ from neuroep.physics import scalars
 from neuroep.weights import FloatArray
 
 _READ_UP, _READ_DOWN, _NEURON = int(Event.READ_UP), int(Event.READ_DOWN), int(Event.NEURON)
+_LIT_UP, _LIT_DOWN = int(Event.LIT_UP), int(Event.LIT_DOWN)
 _SWEEP, _SAMPLE = int(Event.SWEEP), int(Event.SAMPLE)
 CONVERGED, STEP_LIMIT = int(ResultCode.CONVERGED), int(ResultCode.STEP_LIMIT)
 DIVERGED = int(ResultCode.DIVERGED)
@@ -76,6 +77,21 @@ def settle(kind: np.dtype[Any], tile: Tile, resident: bool) -> Any:
                     change = new - states[start + row * n + j]
                     squares[p] += change * change
                     states[start + row * n + j] = new
+
+    @device
+    def count_lit(
+        x: int, y: int, states: FloatArray, start: int, n: int, live: Any, counts: IntArray, event: int, k: int
+    ) -> None:
+        """Count the lines that aren't zero: each thread those that it writes itself, since others may have gone on."""
+        lit = 0
+        for p in range(rows_each):
+            row = y * rows_each + p
+            if live[row]:
+                for j in range(x, n, wide):
+                    if states[start + row * n + j] != 0:
+                        lit += 1
+        if lit:
+            cuda.atomic.add(counts, (event, k), lit)
 
     @device
     def begin(
@@ -153,6 +169,7 @@ def settle(kind: np.dtype[Any], tile: Tile, resident: bool) -> Any:
                     source = pitch * unit_start[k - 1] + base * below
                     read(cuda.syncthreads, x, y, s, source, below, up_weights, weight_start[k], n, 1, n, staged, acc,
                          live, up, at)  # fmt: skip
+                    count_lit(x, y, s, source, below, live, counts, _LIT_UP, k)
                     if x == 0 and y == 0:
                         cuda.atomic.add(counts, (_READ_UP, k), alive)
                 if need & DOWN:
@@ -164,6 +181,7 @@ def settle(kind: np.dtype[Any], tile: Tile, resident: bool) -> Any:
                         source = sent
                     read(cuda.syncthreads, x, y, s, source, above, down_weights, weight_start[k + 1], 1, above, n,
                          staged, acc, live, down, at)  # fmt: skip
+                    count_lit(x, y, s, source, above, live, counts, _LIT_DOWN, k + 1)
                     if x == 0 and y == 0:
                         cuda.atomic.add(counts, (_READ_DOWN, k + 1), alive)
                 if k < depth:

@@ -8,6 +8,7 @@ from typing import Any
 import numba
 import numpy as np
 from numba import cuda
+from numpy.typing import NDArray
 
 from neuroep.engines.cuda.parts import device
 from neuroep.engines.cuda.tiles import Tile
@@ -134,5 +135,22 @@ def axpy(kind: np.dtype[Any]) -> Any:
         """Update elements by strides of the grid."""
         for i in range(cuda.grid(1), len(out), cuda.gridsize(1)):
             out[i] = number(keep) * out[i] + number(rate) * change[i]
+
+    return cuda.jit(kernel)
+
+
+@cache
+def count_lit(kind: np.dtype[Any]) -> Any:
+    """Return the kernel that adds to found[0] how many lines aren't zero; launch with any grid of one dimension."""
+    zero = numba.from_dtype(kind)(0)
+
+    def kernel(lines: FloatArray, found: NDArray[np.int64]) -> None:
+        """Count lines by strides of the grid."""
+        lit = 0
+        for i in range(cuda.grid(1), len(lines), cuda.gridsize(1)):
+            if lines[i] != zero:
+                lit += 1
+        if lit:
+            cuda.atomic.add(found, 0, lit)
 
     return cuda.jit(kernel)

@@ -122,6 +122,7 @@ class StatePulser(NamedTuple):
             devices, against, self.law, rows, columns, _turns(plan, words), share, real(array.scale), keys[1],
             array.weights, refresh_of(devices, self.step, self.one_sided), counts,
         )  # fmt: skip
+        ledger.add(Phase.UPDATE, Event.KEPT, k, len(plan.products.coefficients))
         ledger.add(Phase.UPDATE, Event.WRITE, k, int(counts[WRITTEN]))
         ledger.add(Phase.UPDATE, Event.PULSE_UP, k, int(counts[UPWARD]))
         ledger.add(Phase.UPDATE, Event.PULSE_DOWN, k, int(counts[PULSES] - counts[UPWARD]))

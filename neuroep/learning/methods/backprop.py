@@ -82,6 +82,7 @@ class Backprop:
                 out *= into.keep
                 out += scale * change
             ledger.add(Phase.UPDATE, Event.CONTRAST, k, len(x))
+            ledger.add(Phase.UPDATE, Event.KEPT, k, len(x))
             below = settled.free.states[k - 1]
 
     def slopes(self, x: FloatArray, draw: Draw, place: tuple[int | str, ...], ledger: Ledger) -> list[Slopes]:

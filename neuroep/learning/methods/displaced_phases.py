@@ -22,7 +22,7 @@ from neuroep.learning.methods.displacement import Displacements, free_inputs, re
 from neuroep.learning.methods.estimators import Scheme
 from neuroep.learning.methods.phases import QUIET, sweep_plans
 from neuroep.learning.methods.samplewise import Draw, Slopes, difference_slopes, drawn_nudge, halves
-from neuroep.ledger import Event, Ledger, Phase
+from neuroep.ledger import Ledger, Phase
 from neuroep.recipe import Phases
 from neuroep.weights import FloatArray
 
@@ -82,7 +82,7 @@ def accumulate_displacements(
             _add_outer(engine, change_below, middle, rate * circuit.feedback, 1.0, out)
         bias *= into.keep
         bias += rate * change.sum(axis=0)
-        ledger.add(Phase.UPDATE, Event.CONTRAST, k, batch if k == 1 else 2 * batch)
+        ledger.add_products(k, batch if k == 1 else 2 * batch, 2 * batch)
         below, change_below = middle, change
     engine.readout_gradient(circuit, free, targets, into, ledger)
 

@@ -155,7 +155,7 @@ def settle_rows(
                 source = d[rows * units[k - 1] + lo * below :]
                 weights = circuit.up[weight_starts[k] :]
                 blas.product_up(gemm, active, below, n, source, weights, circuit.feedback, 0.0, z)
-                count_read(circuit, counts, k, True, active)
+                count_read(circuit, counts, k, True, active, active * below)
                 keep = 1.0
             if k < depth and (k == last or moved[k + 1]):
                 above, source = circuit.sizes[k + 1], lines
@@ -167,13 +167,13 @@ def settle_rows(
                     weights = circuit.up[weight_starts[k + 1] :]
                     blas.product_up(gemm, active, n, above, shifted, weights, 1.0, 0.0, lines)
                     readout_lines(active, above, circuit.biases[units[k + 1] :], targets, beta, ids, 0, lines)
-                    count_read(circuit, counts, k + 1, True, active)
+                    count_read(circuit, counts, k + 1, True, active, active * n)
                     counts[_NEURON, k + 1] += active
                 else:
                     source = d[rows * units[k + 1] + lo * above :]
                 weights = circuit.down[weight_starts[k + 1] :]
                 blas.product_down(gemm, active, n, above, source, weights, 1.0, keep, z)
-                count_read(circuit, counts, k + 1, False, active)
+                count_read(circuit, counts, k + 1, False, active, active * circuit.sizes[k + 1])
             elif not moved[k - 1]:
                 z[: active * n] = 0.0
             counts[_SKIP, k] += active * add_skips(circuit, k, active * n, True, d, starts, z)

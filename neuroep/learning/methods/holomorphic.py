@@ -44,7 +44,7 @@ from neuroep.errors import BadInput
 from neuroep.learning.methods.base import SettledPhases
 from neuroep.learning.methods.complex_states import ComplexArray, ComplexEquilibrium, check_holomorphic, settle_complex
 from neuroep.learning.methods.phases import QUIET, sweep_plans
-from neuroep.ledger import Event, Ledger, Phase
+from neuroep.ledger import Ledger, Phase
 from neuroep.recipe import Phases
 from neuroep.weights import FloatArray
 
@@ -131,7 +131,7 @@ def accumulate_holomorphic(
         for out, change in ((into.out.coupling(k), found), (into.out.bias(k), weighted.real.sum(axis=0))):
             out *= into.keep
             out += scale * change
-        ledger.add(Phase.UPDATE, Event.CONTRAST, k, batch if below is None else 2 * len(weighted))
+        ledger.add_products(k, batch if below is None else 2 * len(weighted), 2 * len(weighted))
         below = nudged.states[k - 1]
     engine.readout_gradient(circuit, free, targets, into, ledger)
 
