@@ -25,8 +25,9 @@ from neuroep.bridges.torch_tensors import (
     targets_of,
     torch_threads,
 )
-from neuroep.bridges.torch_twin import State, Twin, TwinEpoch, count_forward
+from neuroep.bridges.torch_twin import State, Twin, TwinEpoch
 from neuroep.bridges.torch_weights import to_torch
+from neuroep.cost.backprop_events import count_forward
 from neuroep.ledger import Ledger, Phase
 from neuroep.network import Network
 from neuroep.physics.activations import stuck_units

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,9 +23,10 @@ from neuroep.bridges.torch_tensors import (
     tensor_of,
 )
 from neuroep.bridges.torch_weights import to_torch
+from neuroep.cost.backprop_events import count_steps
 from neuroep.errors import BadInput, Diverged
-from neuroep.ledger import Event, Ledger, Phase
-from neuroep.network import Cost, Network, Skip
+from neuroep.ledger import Ledger
+from neuroep.network import Cost, Network
 from neuroep.recipe import Training
 from neuroep.weights import FloatArray, Weights
 
@@ -206,7 +207,7 @@ class Twin:
         if not math.isfinite(cost) or not all(bool(p.isfinite().all()) for p in self.module.parameters()):
             raise Diverged(f"backprop diverged in epoch {epoch + 1} (cost {cost}); try smaller learning rates")
         if ledger is not None:
-            _count(ledger, len(seen), len(indices), self._network.skips)
+            count_steps(ledger, len(seen), len(indices), self._network.skips)
         return TwinEpoch(epoch, accuracy, cost, time.perf_counter() - began)
 
     def weights(self) -> Weights:
@@ -259,26 +260,3 @@ def _stored(like: Weights, state: State, couplings: str, biases: str) -> Weights
             raise BadInput(f"no {name!r} of {expected.shape[0]} entries", "state", "what Twin.state() returned")
     dtype = like.couplings.dtype
     return Weights(like.sizes, state[couplings].astype(dtype), state[biases].astype(dtype))
-
-
-def _count(ledger: Ledger, rows: int, steps: int, skips: Sequence[Skip]) -> None:
-    """Count the events of `steps` training steps over `rows` samples in all."""
-    count_forward(ledger, Phase.FREE, rows, skips)
-    for skip in skips:
-        ledger.add(Phase.NUDGED, Event.SKIP, skip.source, rows)
-    for k in range(1, len(ledger.sizes)):
-        if k > 1:
-            ledger.add_read(Phase.NUDGED, False, k, rows)
-        ledger.add(Phase.UPDATE, Event.CONTRAST, k, rows)
-        ledger.add(Phase.UPDATE, Event.KEPT, k, rows)
-        ledger.add(Phase.UPDATE, Event.WRITE, k, steps * ledger.sizes[k - 1] * ledger.sizes[k])
-
-
-def count_forward(ledger: Ledger, phase: Phase, rows: int, skips: Sequence[Skip]) -> None:
-    """Add the events of a forward pass over `rows` samples."""
-    for k in range(1, len(ledger.sizes)):
-        ledger.add_read(phase, True, k, rows)
-        ledger.add(phase, Event.NEURON, k, rows)
-    for skip in skips:
-        ledger.add(phase, Event.SKIP, skip.target, rows)
-    ledger.add(phase, Event.SAMPLE, 0, rows)

@@ -10,14 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neuroep.commands.console import say, show_json, show_table
+from neuroep.commands.outputs import check_plot
 
 if TYPE_CHECKING:
     from neuroep.hardware.fitting.pulse_data import PulseData
     from neuroep.hardware.fitting.selection import Fit, Ranking
     from neuroep.specs.levels import Levels
-
-#: What --plot can write.
-FORMATS = (".png", ".svg", ".pdf")
 
 
 def add(commands: Any) -> None:
@@ -131,15 +129,12 @@ def check_outputs(options: argparse.Namespace) -> None:
     from neuroep.disk import refuse_existing
     from neuroep.errors import BadInput
 
-    plot = getattr(options, "plot", None)
-    if plot is not None and plot.suffix.lower() not in FORMATS:
-        raise BadInput(f"a figure called {plot.name!r}", "--plot", ", ".join(FORMATS))
+    check_plot(getattr(options, "plot", None), options.force)
     if options.out is not None and options.out.suffix != ".toml":
         raise BadInput(f"a profile called {options.out.name!r}", "--out", "a name that ends in .toml")
-    for option, path in (("--plot", plot), ("--out", options.out)):
-        if path is not None and not path.resolve().parent.is_dir():
-            raise BadInput(f"no folder {str(path.parent)!r}", option, "an existing folder")
-        refuse_existing(path, option, options.force)
+    if options.out is not None and not options.out.resolve().parent.is_dir():
+        raise BadInput(f"no folder {str(options.out.parent)!r}", "--out", "an existing folder")
+    refuse_existing(options.out, "--out", options.force)
 
 
 def conductance(text: str, where: str) -> float:

@@ -1,9 +1,24 @@
-"""Folders of studies that are made anew each time, and aren't written over another study of their kind."""
+"""What commands write: figures, and folders of studies, which aren't written over another study of their kind."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+
+#: Endings of figures.
+FORMATS = (".png", ".svg", ".pdf")
+
+
+def check_plot(plot: Path | None, force: bool) -> None:
+    """Refuse a figure's file that can't be written, before anything is computed."""
+    from neuroep.disk import refuse_existing
+    from neuroep.errors import BadInput
+
+    if plot is not None and plot.suffix.lower() not in FORMATS:
+        raise BadInput(f"a figure called {plot.name!r}", "--plot", ", ".join(FORMATS))
+    if plot is not None and not plot.resolve().parent.is_dir():
+        raise BadInput(f"no folder {str(plot.parent)!r}", "--plot", "an existing folder")
+    refuse_existing(plot, "--plot", force)
 
 
 def refuse_other_study(

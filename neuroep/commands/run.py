@@ -59,7 +59,7 @@ def act(options: argparse.Namespace) -> int:
 
 def show_result(result: dict[str, Any]) -> None:
     """Print a run's table: one line per method and device, mean ± standard deviation over seeds."""
-    from neuroep.report.summary import percent, plain_spread, remarks, si_band, summary_rows
+    from neuroep.report.summary import percent, plain_spread, remarks, si_band, summary_rows, uncounted
 
     rows = [
         (
@@ -83,5 +83,7 @@ def show_result(result: dict[str, Any]) -> None:
         "weight writes", "wall-clock s",
     )  # fmt: skip
     show_table(title, header, rows, text=2)
+    for line in uncounted(result):
+        say(f"Not counted: {line}")
     for remark in remarks(result):
         say(f"Note: {remark}")

@@ -8,8 +8,10 @@ ends add up to the low end of the total and the high ends to the high.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
+from neuroep.cost.breakdown import Coverage, Line, covered, lines_of
 from neuroep.errors import BadInput
 from neuroep.ledger import Ledger, Phase
 from neuroep.prices import Prices
@@ -33,10 +35,17 @@ class Bill:
         that have a price and happened, and "static".
     time_seconds : mapping of Phase to mapping of str to Band
         Seconds a sample, likewise; events follow each other.
+    lines : tuple of Line
+        Every event that was counted in these phases, layer by layer, with its stage, its number a sample and its
+        energy and time, None where it has no price.
+    coverage : mapping of Phase to Coverage
+        How much of a phase's work has a price, and what hasn't.
     """
 
     energy_joules: Mapping[Phase, Mapping[str, Band]]
     time_seconds: Mapping[Phase, Mapping[str, Band]]
+    lines: tuple[Line, ...] = ()
+    coverage: Mapping[Phase, Coverage] = field(default_factory=dict)
 
     def energy(self, phases: Iterable[Phase]) -> Band:
         """Return the joules a sample of several phases together, e.g. ``TRAINING_STEP``.
@@ -57,6 +66,27 @@ class Bill:
             If no samples were counted for one of them.
         """
         return _total(self.time_seconds, phases)
+
+    def power(self, phases: Iterable[Phase]) -> Band | None:
+        """Return the mean power in watts of several phases, None where nothing of their time is known.
+
+        Energy over time: the low end is the least energy in the longest time.
+        """
+        wanted = tuple(phases)
+        energy, time = self.energy(wanted), self.time(wanted)
+        if not time.low > 0.0:
+            return None
+        return Band(energy.value / time.value, energy.low / time.high, energy.high / time.low)
+
+    def energy_delay(self, phases: Iterable[Phase]) -> Band:
+        """Return the product of energy and time of several phases in joule seconds (EDP)."""
+        wanted = tuple(phases)
+        return _product(self.energy(wanted), self.time(wanted))
+
+    def covers(self, phases: Iterable[Phase]) -> Coverage:
+        """Return how much of the work of several phases has a price, and what hasn't."""
+        nothing = Coverage(0, 0, ())
+        return sum((self.coverage.get(phase, nothing) for phase in phases), nothing)
 
     def as_dict(self) -> dict[str, dict[str, dict[str, float]]]:
         """Return the energy as ``{"free": {event: {"value", "low", "high"}}, ...}``, in joules a sample."""
@@ -84,9 +114,12 @@ def price(ledger: Ledger, prices: Prices) -> Bill:
     """
     energy: dict[Phase, dict[str, Band]] = {}
     time: dict[Phase, dict[str, Band]] = {}
+    lines: list[Line] = []
+    coverage: dict[Phase, Coverage] = {}
     training_samples = ledger.events(Phase.FREE)["sample"]
     for phase in Phase:
-        events = ledger.events(phase)
+        layers = ledger.by_layer(phase)
+        events = {event: int(counts.sum()) for event, counts in layers.items()}
         samples = training_samples if phase in TRAINING_STEP else events["sample"]
         if not samples:
             continue
@@ -95,7 +128,15 @@ def price(ledger: Ledger, prices: Prices) -> Bill:
         static = _product(prices.static_watts, sum(time[phase].values(), _NOTHING))
         if static.high > 0.0:
             energy[phase]["static"] = static
-    return Bill(energy, time)
+        lines += lines_of(phase, layers, prices, samples, static)
+        coverage[phase] = covered(events, prices)
+    return Bill(energy, time, tuple(lines), coverage)
+
+
+def coverage_of(bill: Bill) -> dict[str, dict[str, Any]]:
+    """Return how much of the counted work of an inference and of a training step has a price, as plain data."""
+    found = {"inference": bill.covers(INFERENCE), "training_step": bill.covers(TRAINING_STEP)}
+    return {name: {"share": each.share, "missing": list(each.missing)} for name, each in found.items()}
 
 
 def _charge(events: Mapping[str, int], table: Mapping[str, Band], samples: int) -> dict[str, Band]:

@@ -11,13 +11,14 @@ see :class:`Activity`.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from math import ceil
 from types import MappingProxyType
 from typing import NamedTuple
 
 from neuroep.cost.energy import price
 from neuroep.ledger import Event, Ledger, Phase
-from neuroep.prices import Prices
+from neuroep.prices import NOTHING, Prices
 from neuroep.quantities import Band
 
 SIZES = (400, 400, 10)
@@ -180,6 +181,7 @@ def billed(load: Load, prices: Prices, system: System | None = None) -> tuple[Ba
         Energy of all cores, time of the busiest.
     """
     phase = next(phase for phase in Phase if load.chip.events(phase)["sample"])
+    prices = replace(prices, static_watts=NOTHING)  # for as long as the busiest core takes: `system` has it
     joules = price(load.chip, prices).energy((phase,))
     seconds = price(load.core, prices).time_seconds[phase]
     if system is None:

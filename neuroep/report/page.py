@@ -13,7 +13,17 @@ from typing import TYPE_CHECKING, Any
 from neuroep.disk import plain, write_atomic
 from neuroep.report.figures import accuracy_energy_figure, energy_figure, learning_figure, split_figure
 from neuroep.report.plotting import style
-from neuroep.report.summary import SummaryRow, band, percent, plain_spread, remarks, si, si_band, summary_rows
+from neuroep.report.summary import (
+    SummaryRow,
+    band,
+    percent,
+    plain_spread,
+    remarks,
+    si,
+    si_band,
+    summary_rows,
+    uncounted,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -193,7 +203,9 @@ def _caveats(result: Mapping[str, Any]) -> str:
         for device, texts in (result.get("caveats") or {}).items()
         if texts
     ]
-    return "\n".join(["<h2>What the estimates leave out</h2>", *lists]) if lists else ""
+    lacking = "\n".join(f"<li>{escape(text)}</li>" for text in uncounted(result))
+    found = [f"<ul>\n{lacking}\n</ul>"] if lacking else []
+    return "\n".join(["<h2>What the estimates leave out</h2>", *found, *lists]) if found or lists else ""
 
 
 def _provenance(result: Mapping[str, Any]) -> str:

@@ -157,6 +157,16 @@ def plain_spread(values: SeedSpread, digits: int = 3) -> str:
     return mean if values.deviation is None else f"{mean} ± {values.deviation:,.2g}"
 
 
+def uncounted(result: Mapping[str, Any]) -> list[str]:
+    """Return what of each device's counted work has no price, a line each; none where all of it has."""
+    steps = {device: found["training_step"] for device, found in (result.get("coverage") or {}).items()}
+    return [
+        f"{device}: {found['share']:.0%} of a training step's work has a price; none: {', '.join(found['missing'])}"
+        for device, found in steps.items()
+        if found["missing"] and found["share"]
+    ]
+
+
 def remarks(result: Mapping[str, Any]) -> list[str]:
     """Return what a reader of a run's figures should know: of the data, and of outputs that can't learn any more."""
     return list(result.get("remarks", ())) + [

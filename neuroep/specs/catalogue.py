@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 from neuroep import checks
 from neuroep.errors import BadInput, UnknownName
 from neuroep.specs import DeviceSpec, ModelSpec, read_device, read_model
+from neuroep.specs.reading import at
 
 Kind = Literal["devices", "models"]
 KINDS = ("devices", "models")
@@ -91,4 +93,21 @@ def load_device(name_or_path: str | Path) -> DeviceSpec:
     BadInput
         If there is none, or the file can't be used.
     """
-    return read_device(find("devices", name_or_path))
+    return _beside(read_device(find("devices", name_or_path)))
+
+
+def _beside(spec: DeviceSpec) -> DeviceSpec:
+    """Return a device with the companion that its file names; a path is taken from the file's folder."""
+    named = spec.table.companion
+    if named is None:
+        return spec
+    where = at(spec.path, "companion")
+    known = names("devices")
+    if named not in known and not named.endswith(".toml"):
+        raise UnknownName("device", named, known, where)
+    found = read_device(find("devices", named if named in known else spec.path.parent / named))
+    if found.is_hardware:
+        raise BadInput(f"{named} is of kind {found.kind!r}", where, "a profile of kind cost-only")
+    if spec.own_prices().beside(found.own_prices()) == spec.own_prices():
+        raise BadInput(f"{named} adds no price", where, "a profile with prices of digital work that has none here")
+    return replace(spec, companion=found)

@@ -225,6 +225,6 @@ def _table_of_steps(table: Table, key: str, path: Path) -> tuple[float, ...]:
 
 
 CROSSBAR = Kind(
-    name="crossbar", tables=TABLES, needed=("crossbar", "cell"), numbers=crossbar_numbers, words=words,
+    name="crossbar", converters=True, tables=TABLES, needed=("crossbar", "cell"), numbers=crossbar_numbers, words=words,
     build=build_crossbar,
 )  # fmt: skip

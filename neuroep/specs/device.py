@@ -43,6 +43,7 @@ class DeviceTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     citation: list[str] = []
     notes: list[str] = []
     caveats: list[str] = []
+    companion: Annotated[str, Meta(min_length=1)] | None = None
     energy: dict[str, Any] = {}
     time: dict[str, Any] = {}
     static: dict[str, Any] | None = None
@@ -69,12 +70,16 @@ class DeviceSpec:
     numbers : dict of str to Quantity
         Every number by its key path, e.g. ``"energy.synop"``; slopes worked out from published
         nonlinearity labels are among them, tagged "derived".
+    companion : DeviceSpec or None
+        The digital profile that the file names, whose prices stand in for digital work without one here; put there by
+        :func:`neuroep.specs.catalogue.load_device`.
     """
 
     name: str
     path: Path
     table: DeviceTable
     numbers: Mapping[str, Quantity] = field(default_factory=dict)
+    companion: DeviceSpec | None = None
 
     @property
     def summary(self) -> str:
@@ -122,17 +127,24 @@ class DeviceSpec:
         return dict(self._kind.words(self.table.tables, self.path))
 
     def as_written(self) -> dict[str, Any]:
-        """Return the file's contents as plain data."""
+        """Return the file's contents as plain data, and a companion's under its key."""
         plain: dict[str, Any] = msgspec.to_builtins(self.table)
         tables: dict[str, Any] = plain.pop("tables")
-        return plain | tables
+        beside = {} if self.companion is None else {"companion": self.companion.as_written()}
+        return plain | tables | beside
 
     def prices(self) -> Prices:
-        """Return the prices of events in joules and seconds, and the static power in watts."""
+        """Return the prices of events in joules and seconds, a companion's among them, and the static power."""
+        own = self.own_prices()
+        return own if self.companion is None else own.beside(self.companion.own_prices())
+
+    def own_prices(self) -> Prices:
+        """Return the prices that the file itself has."""
         return Prices(
             {event: self.numbers[f"energy.{event}"].si("energy") for event in self.table.energy},
             {event: self.numbers[f"time.{event}"].si("time") for event in self.table.time},
             self.numbers["static"].si("power") if self.table.static is not None else Band.exact(0.0),
+            self._kind.converters,
         )
 
     def memory(self) -> Hierarchy | None:

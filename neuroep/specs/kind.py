@@ -27,6 +27,8 @@ class Kind:
         What ``kind`` says in a file.
     is_hardware : bool
         Whether it models what hardware does to a weight, so that trainings run on it.
+    converters : bool
+        Whether lines and sums are converted.
     tables : tuple of str
         Tables that a file may have besides those of every kind.
     needed : tuple of str
@@ -41,6 +43,7 @@ class Kind:
 
     name: str
     is_hardware: bool = True
+    converters: bool = False
     tables: tuple[str, ...] = ()
     needed: tuple[str, ...] = ()
     numbers: Callable[[Tables, Path], Numbers] = lambda _tables, _path: {}

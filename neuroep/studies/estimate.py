@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from neuroep import checks
+from neuroep.cost.backprop_events import count_backprop
 from neuroep.cost.byte_dmd import byte_dmd, program_of
 from neuroep.cost.energy import Bill, price
 from neuroep.cost.hierarchy import Hierarchy, Served
@@ -67,9 +69,11 @@ class Estimate(NamedTuple):
     inputs : str
         Which inputs were settled: a data set's name, or uniform random ones where it isn't here.
     batch : int
-        Samples of one training step, or of all where the recipe saves requests up for later ones.
+        Samples that were counted: of one training step, or of all where the recipe saves requests up for later ones.
     bill : Bill
         Joules and seconds a sample, by phase and event.
+    backprop : Bill or None
+        The same of backprop in software, where the device prices software and the network has a feedforward limit.
     events : dict
         Event counts of those steps and of one inference of the same samples, by phase.
     memory : Memory
@@ -81,6 +85,7 @@ class Estimate(NamedTuple):
     inputs: str
     batch: int
     bill: Bill
+    backprop: Bill | None
     events: dict[str, dict[str, int]]
     memory: Memory | None
     backprop_memory: Memory | None
@@ -110,12 +115,23 @@ def sample_batch(model: ModelSpec, network: Network, batch: int, seed: int) -> t
     return dataset.name, samples_of(network, dataset, dataset.x_train[chosen], dataset.y_train[chosen])
 
 
+#: Minibatches that `estimate_cost` trains on before it counts.
+WARM = 300
+
+
 def estimate_cost(
-    model: ModelSpec, device: DeviceSpec, seed: int = 0, engine: str = "auto", off: tuple[str, ...] = ()
+    model: ModelSpec,
+    device: DeviceSpec,
+    seed: int = 0,
+    engine: str = "auto",
+    off: tuple[str, ...] = (),
+    warm: int = WARM,
 ) -> Estimate:
     """Settle, update and price minibatches of a model on a device, used as its recipe says.
 
-    One minibatch, or as many as it takes to see updates that a recipe saves up (`Programming.steps_to_see`).
+    A short training goes ahead, since weights as they were drawn settle in fewer sweeps and have other zeros than those
+    of a network in use. Then one minibatch is counted, or as many as it takes to see updates that a recipe saves up
+    (`Programming.steps_to_see`), and an inference of the same samples.
 
     Parameters
     ----------
@@ -127,6 +143,8 @@ def estimate_cost(
         Where to settle.
     off : tuple of str
         Effects that hardware is freed of; profiles that only price have none.
+    warm : int
+        Minibatches of the training ahead; 0 counts at the weights as drawn.
 
     Returns
     -------
@@ -140,27 +158,43 @@ def estimate_cost(
     network, recipe = model.network(), model.recipe(device)
     rig = Rig.of(network, recipe, device, engine, seed=seed, off=off if device.is_hardware else ())
     rig.check()
-    where, samples = sample_batch(model, network, recipe.programming.steps_to_see * recipe.training.batch_size, seed)
+    size, counted = recipe.training.batch_size, recipe.programming.steps_to_see
+    where, samples = sample_batch(model, network, (checks.whole(warm, "warm", 0) + counted) * size, seed)
     weights = rig.initial_weights()
     mounted = rig.mount(weights)
-    batches = np.array_split(np.arange(len(samples.x)), -(-len(samples.x) // recipe.training.batch_size))
+    ahead, batches = _split(len(samples.x), size, warm, counted)
     trainer = rig.trainer(mounted, samples, lambda _: batches)
-    progress = Progress.fresh(weights)
     rates, rng = tuple(-rate for rate in recipe.training.rates(network.depth, 0)), stream(seed, "program")
+    seen = np.concatenate(batches)
     with trainer.engine.session():
-        free_outputs(trainer.engine, mounted.circuit, samples.x, trainer.plans.free, seed, progress.ledger)
-        for number, batch in enumerate(batches):
+        progress = Progress.fresh(weights)
+        for number, batch in enumerate([*ahead, *batches]):
+            if number == len(ahead):
+                progress.ledger.counts[...] = 0
+                free_outputs(trainer.engine, mounted.circuit, samples.x[seen], trainer.plans.free, seed,
+                             progress.ledger)  # fmt: skip
             trainer.step(batch, (0, number), rates, rng, progress)
     ledger, memories = device.counted(network, progress.ledger), device.memory()
+    feedforward = PHYSICS[network.physics].feedforward
+    twin = None if device.is_hardware or not feedforward else price(count_backprop(network, size), device.prices())
     return Estimate(
         device.name,
         where,
-        len(samples.x),
+        len(seen),
         price(ledger, device.prices()),
+        twin,
         {phase.name.lower(): ledger.events(phase) for phase in Phase},
         memory_of(ep_step_trace(network, recipe.phases), memories) if recipe.phases.traced else None,
-        memory_of(backprop_of(network), memories) if PHYSICS[network.physics].feedforward else None,
+        memory_of(backprop_of(network), memories) if feedforward else None,
     )
+
+
+def _split(rows: int, size: int, warm: int, counted: int) -> tuple[list[NDArray[np.intp]], list[NDArray[np.intp]]]:
+    """Return the minibatches that are trained on ahead, over and over if there are few, and those that are counted."""
+    whole = max(1, rows // size)
+    batches = np.array_split(np.arange(min(rows, whole * size)), whole)
+    ahead = [batches[number % whole] for number in range(warm)]
+    return ahead, batches[-min(counted, whole) :]
 
 
 def memory_of(trace: list[Access], memories: Hierarchy | None = None) -> Memory:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from neuroep.bridges.weights_file import METADATA, tensors_of
-from neuroep.cost.energy import INFERENCE, TRAINING_STEP, Bill, price
+from neuroep.cost.energy import INFERENCE, TRAINING_STEP, Bill, coverage_of, price
 from neuroep.cost.reuse import ClockTracker
 from neuroep.cost.traces import backprop_of
 from neuroep.data import Dataset
@@ -122,7 +122,7 @@ def assemble(
     data |= {"scale": dataset.scale} if dataset.scale != "none" else {}
     reference = [None] if experiment.reference else []
     profiles: list[DeviceSpec | None] = [*reference, *(d for d in experiment.devices if d.name != IDEAL)]
-    rows, costs, seconds = [], {}, {}
+    rows, costs, seconds, coverage = [], {}, {}, {}
     for profile in profiles:
         for method in ("ep", "backprop") if experiment.backprop else ("ep",):
             found = _outcomes(experiment, profile, method, outcomes)
@@ -132,11 +132,12 @@ def assemble(
             if profile is not None and bills and bills[0] is not None:
                 name = profile.name if method == "ep" else f"{profile.name} (backprop)"
                 costs[name], seconds[name] = bills[0].as_dict(), bills[0].time_as_dict()
+                coverage[name] = coverage_of(bills[0])
     remarks = experiment.remarks() + told(dataset)
     caveats = {p.name: list(p.caveats) for p in profiles if p is not None and p.caveats}
     return {
         "model": experiment.model.name, "data": data, "versions": versions(), "spec": dict(spec), "rows": rows,
-        "costs": costs, "seconds": seconds, "caveats": caveats,
+        "costs": costs, "seconds": seconds, "coverage": coverage, "caveats": caveats,
     } | ({"remarks": remarks} if remarks else {})  # fmt: skip
 
 

@@ -1,0 +1,149 @@
+"""Tables of `neuroep cost`: totals, bills taken apart, memory traffic."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from neuroep.commands.chip import show_map, show_rule
+from neuroep.commands.console import estimate, say, show_table
+
+if TYPE_CHECKING:
+    from neuroep.cost.breakdown import Axis
+    from neuroep.ledger import Phase
+    from neuroep.network import Network
+    from neuroep.quantities import Band
+    from neuroep.specs import DeviceSpec
+    from neuroep.studies.estimate import Estimate
+
+
+def show_chip(device: DeviceSpec, network: Network) -> None:
+    """Print a device's core map of a network and its learning rule, if it has a chip."""
+    chip, placed = device.chip(), device.core_map(network)
+    if chip is not None and placed is not None:
+        show_map(device.name, placed)
+        show_rule(chip)
+
+
+def show_totals(model: str, estimates: list[Estimate]) -> None:
+    """Print one line a device: joules, seconds and mean watts a sample, for inference and for training."""
+    from neuroep.cost.energy import INFERENCE, TRAINING_STEP
+    from neuroep.report.summary import si
+
+    rows = []
+    bills = [
+        (found.device, method, bill)
+        for found in estimates
+        for method, bill in (("EP", found.bill), ("backprop", found.backprop))
+        if bill is not None and (method == "EP" or any(bill.energy_joules.values()))
+    ]
+    for device, method, bill in bills:
+        joules = [_known(bill.energy(phases), bill.energy_joules, phases) for phases in (INFERENCE, TRAINING_STEP)]
+        seconds = [_known(bill.time(phases), bill.time_seconds, phases) for phases in (INFERENCE, TRAINING_STEP)]
+        both = None not in (joules[1], seconds[1])
+        cells = [_cell(band, "J") for band in joules] + [_cell(band, "s") for band in seconds]
+        power, product = (bill.power(TRAINING_STEP), bill.energy_delay(TRAINING_STEP)) if both else (None, None)
+        cells += ["–" if band is None else si(band.value, unit) for band, unit in ((power, "W"), (product, "J s"))]
+        rows.append((device, method, *cells))
+    header = (
+        "device", "method", "energy/inference", "energy/training step", "time/inference", "time/training step",
+        "mean power", "energy × delay",
+    )  # fmt: skip
+    show_table(f"{model}: a sample, on {estimates[0].inputs}", header, rows, text=2)
+
+
+def _known(total: Band, table: Mapping[Phase, Mapping[str, Band]], phases: Sequence[Phase]) -> Band | None:
+    """A total, or None where nothing of these phases has a price."""
+    return total if any(table.get(phase) for phase in phases) else None
+
+
+def _cell(band: Band | None, unit: str) -> str:
+    return estimate(None if band is None else band._asdict(), unit)
+
+
+def show_bill(found: Estimate, by: Axis) -> None:
+    """Print a device's energy by stage, layer or event, each part of the chip in a column; by event also counts."""
+    from neuroep.cost.breakdown import table
+    from neuroep.prices import PARTS
+    from neuroep.quantities import Band
+    from neuroep.report.summary import si
+
+    rows = table(found.bill.lines, by)
+    if not rows:
+        say(f"{found.device}: no prices")
+        return
+    if by == "event":
+        show_events(found)
+        return
+    parts = [part for part in PARTS if any(part in row for row in rows.values())]
+    cells = [
+        (
+            name,
+            *("–" if part not in row else si(row[part].value, "J") for part in parts),
+            _cell(sum(row.values(), Band.exact(0.0)), "J"),
+        )
+        for name, row in rows.items()
+    ]
+    what, of = ("stage", "a sample") if by == "phase" else ("layer", "a training step")
+    show_table(f"{found.device}: energy of {of}, by {what} and part of the chip", (what, *parts, "all"), cells)
+
+
+def show_events(found: Estimate) -> None:
+    """Print a device's energy and time by stage and event, with the counts behind them."""
+    rows: dict[tuple[str, str], tuple[float, Band | None, Band | None]] = {}
+    for line in found.bill.lines:
+        if line.energy is not None or line.time is not None:
+            count, energy, time = rows.get((line.stage, line.event), (0.0, None, None))
+            rows[line.stage, line.event] = (count + line.number, _sum(energy, line.energy), _sum(time, line.time))
+    cells = [
+        (*names, f"{count:,.1f}" if count else "", _cell(energy, "J"), _cell(time, "s"))
+        for names, (count, energy, time) in rows.items()
+    ]
+    show_table(
+        f"{found.device}, by stage and event", ("stage", "event", "count/sample", "energy", "time"), cells, text=2
+    )
+
+
+def _sum(total: Band | None, more: Band | None) -> Band | None:
+    return total if more is None else more if total is None else total + more
+
+
+def show_uncounted(found: Estimate, device: DeviceSpec) -> None:
+    """Print what was counted and has no price, and what the profile says isn't counted."""
+    from neuroep.cost.energy import TRAINING_STEP
+
+    covered = found.bill.covers(TRAINING_STEP)
+    share = f"{covered.share:.1%} of a training step's counted work has a price"
+    lines = [*(f"{what}: counted, without a price" for what in covered.missing), *device.caveats]
+    if found.bill.energy_joules and any(found.bill.energy_joules.values()):
+        say("\n".join([f"  {share}; not counted:" if lines else f"  {share}", *(f"    - {line}" for line in lines)]))
+
+
+def show_memory(found: list[Estimate]) -> None:
+    """Print the memory traffic of one training step beside backprop's, and what it costs in each profile's memories."""
+    steps = (("EP", found[0].memory), ("backprop", found[0].backprop_memory))
+    rows = [
+        (name, *(f"{value:,.0f}" for value in (
+            memory.reads, memory.writes, memory.floats, memory.weighted_ard, memory.lru_weighted_ard, memory.dmc,
+            memory.dmd, memory.byte_dmd,
+        )))
+        for name, memory in steps
+        if memory is not None
+    ]  # fmt: skip
+    header = ("method", "reads", "writes", "floats", "weighted ARD", "LRU weighted ARD", "clock DMC", "DMD", "ByteDMD")
+    show_table("memory traffic of a training step, one sample", header, rows)
+    for each in found:
+        show_levels(each)
+
+
+def show_levels(found: Estimate) -> None:
+    """Print which of a profile's memories serves how many reads of a training step, and at what energy."""
+    rows = [
+        (name, level.level, f"{level.floats:,}", f"{level.share:.1%}", estimate(level.joules._asdict(), "J"))
+        for name, memory in (("EP", found.memory), ("backprop", found.backprop_memory))
+        if memory is not None
+        for level in memory.levels
+    ]
+    if rows:
+        header = ("method", "served by", "floats", "share", "energy")
+        show_table(f"{found.device}: reads of that step in its memories, beside the bill", header, rows, text=2)
