@@ -76,6 +76,20 @@ DEFECTS = [
         "specs/test_devices.py",
     ),
     Defect(
+        "the dearest price of a processor is that at its busiest",
+        "cost/utilisation.py",
+        "Band(unit.value / share.value, unit.low / share.high, unit.high / share.low)",
+        "Band(unit.value / share.value, unit.low / share.high, unit.high / share.high)",
+        "cost/test_utilisation.py",
+    ),
+    Defect(
+        "a utilisation in percent is taken for a share",
+        "specs/device.py",
+        'return None if found is None else found.si("number")',
+        "return None if found is None else Band(found.value, found.bottom, found.top)",
+        "specs/test_devices.py",
+    ),
+    Defect(
         "the learning engine takes the phase with the negative nudge for the positive one",
         "hardware/loihi/by_rule.py",
         "(asked[:, 1] > 0.0).astype(np.int32)",

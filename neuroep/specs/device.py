@@ -22,6 +22,7 @@ from neuroep.specs.numbers import (
     STATIC_RULE,
     SYSTEM_RULES,
     TIME_RULE,
+    UTILISATION_RULE,
     checked_numbers,
     checked_quantity,
 )
@@ -47,6 +48,7 @@ class DeviceTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     energy: dict[str, Any] = {}
     time: dict[str, Any] = {}
     static: dict[str, Any] | None = None
+    utilisation: dict[str, Any] | None = None
     system: dict[str, Any] = {}
     memory: dict[str, Any] = {}
     tables: dict[str, dict[str, Any]] = {}
@@ -147,6 +149,12 @@ class DeviceSpec:
             self._kind.converters,
         )
 
+    @property
+    def utilisation(self) -> Band | None:
+        """Share of the peak rate, which the prices are at, that small networks reach, or None where it isn't said."""
+        found = self.numbers.get("utilisation")
+        return None if found is None else found.si("number")
+
     def memory(self) -> Hierarchy | None:
         """Return the memories that reads are served from, or None for a profile that doesn't say."""
         return hierarchy(self.table.memory, self.numbers)
@@ -228,6 +236,10 @@ def read_device(path: str | Path) -> DeviceSpec:
     numbers |= checked_numbers(table.time, dict.fromkeys(PRICED_EVENTS, TIME_RULE), path, "time")
     if table.static is not None:
         numbers["static"] = checked_quantity(table.static, STATIC_RULE, path, "static")
+    if table.utilisation is not None:
+        if not (table.energy or table.time):
+            raise BadInput("a utilisation without prices", at(path, "utilisation"), "[energy] or [time] beside it")
+        numbers["utilisation"] = checked_quantity(table.utilisation, UTILISATION_RULE, path, "utilisation")
     numbers |= checked_numbers(table.system, SYSTEM_RULES, path, "system")
     numbers |= memory_numbers(table.memory, path)
     spec = DeviceSpec(name, path, table, numbers)

@@ -138,6 +138,36 @@ def test_figures_of_a_whole_chip_are_kept_and_charge_nothing(tmp_path: Path) -> 
     assert spec.prices() == read_device(write(tmp_path, QUANTIZED)).prices()
 
 
+def test_utilisation_is_a_share_of_the_peak_rate(tmp_path: Path) -> None:
+    assert read_device(write(tmp_path, QUANTIZED)).utilisation is None
+    spec = read_device(write(tmp_path, f"utilisation = {inline(4, '%', ', low = 0.5, high = 20')}\n{QUANTIZED}"))
+    assert spec.utilisation == pytest.approx((0.04, 0.005, 0.2))
+    assert spec.prices() == read_device(write(tmp_path, QUANTIZED)).prices()
+    assert spec.quantities()[-1][0] == "utilisation"
+
+
+@pytest.mark.parametrize(
+    ("share", "needle"),
+    [(inline(0, "1"), "1e-06 to 1"), (inline(101, "%"), "1e-06 to 1"), (inline(5, "pJ"), "number in 1, %")],
+)
+def test_no_processor_does_nothing_or_more_than_it_can(tmp_path: Path, share: str, needle: str) -> None:
+    with pytest.raises(BadInput, match=f"utilisation.*{needle}"):
+        read_device(write(tmp_path, f"utilisation = {share}\n{QUANTIZED}"))
+
+
+def test_a_utilisation_without_prices_has_no_effect(tmp_path: Path) -> None:
+    text = f'summary = "a test"\nkind = "cost-only"\nutilisation = {inline(4, "%")}\n'
+    with pytest.raises(BadInput, match="mine.toml: utilisation: a utilisation without prices"):
+        read_device(write(tmp_path, text))
+
+
+@pytest.mark.parametrize("name", ["gpu-h100", "cpu-server"])
+def test_processors_say_how_busy_small_networks_keep_them(name: str) -> None:
+    share = catalogue.load_device(name).utilisation
+    assert share is not None
+    assert 0.0 < share.low < share.value < share.high < 0.1
+
+
 def test_crossbar_as_written(tmp_path: Path) -> None:
     spec = read_device(write(tmp_path, CROSSBAR))
     built = spec.build()
@@ -350,11 +380,10 @@ def test_ecram_steps_are_the_published_linear_steps() -> None:
 
 
 def test_gpu_prices_are_power_over_peak_rate() -> None:
-    assert energy("gpu-h100", "synop") == pytest.approx(
-        (2 * 700 / 66.9e12, 2 * 700 / 989e12, 40 * 700 / 66.9e12), rel=5e-3
-    )
+    peak, bf16 = 2 / 66.9e12, 2 / 989e12
+    assert energy("gpu-h100", "synop") == pytest.approx((700 * peak, 700 * bf16, 700 * peak), rel=5e-3)
     seconds = catalogue.load_device("gpu-h100").prices().time_seconds
-    assert seconds["synop"] == pytest.approx((2 / 66.9e12, 2 / 989e12, 40 / 66.9e12), rel=5e-3)
+    assert seconds["synop"] == pytest.approx((peak, bf16, peak), rel=5e-3)
     assert seconds["weight_write"].value == pytest.approx(8 / 3.35e12, rel=5e-3)
 
 
