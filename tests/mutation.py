@@ -76,6 +76,20 @@ DEFECTS = [
         "specs/test_devices.py",
     ),
     Defect(
+        "what a profile leaves out of a measured system is priced as if it hadn't",
+        "cost/anchors.py",
+        "unit = {event: band.value for event, band in energy.items()} | dict(self.term.instead)",
+        "unit = dict(self.term.instead) | {event: band.value for event, band in energy.items()}",
+        "cost/test_anchors.py",
+    ),
+    Defect(
+        "an array has a converter on each line that goes in",
+        "cost/anchors.py",
+        '"dac": rows, "adc": columns}',
+        '"dac": columns, "adc": rows}',
+        "cost/test_anchors.py",
+    ),
+    Defect(
         "the dearest price of a processor is that at its busiest",
         "cost/utilisation.py",
         "Band(unit.value / share.value, unit.low / share.high, unit.high / share.low)",

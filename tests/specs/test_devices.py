@@ -157,7 +157,7 @@ def test_no_processor_does_nothing_or_more_than_it_can(tmp_path: Path, share: st
 
 def test_a_utilisation_without_prices_has_no_effect(tmp_path: Path) -> None:
     text = f'summary = "a test"\nkind = "cost-only"\nutilisation = {inline(4, "%")}\n'
-    with pytest.raises(BadInput, match="mine.toml: utilisation: a utilisation without prices"):
+    with pytest.raises(BadInput, match="utilisation: a utilisation without prices"):
         read_device(write(tmp_path, text))
 
 
