@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from neuroep.errors import BadInput
 from neuroep.prices import Prices
@@ -36,7 +37,8 @@ def at_utilisation(prices: Prices, share: Band) -> Prices:
     """
     if not 0.0 < share.low <= share.value <= share.high <= 1.0:
         raise BadInput(f"a utilisation of {share.value:g}", "share", "0 < low <= value <= high <= 1")
-    return Prices(_over(prices.energy_joules, share), _over(prices.time_seconds, share), prices.static_watts)
+    energy, time = (_over(table, share) for table in (prices.energy_joules, prices.time_seconds))
+    return replace(prices, energy_joules=energy, time_seconds=time)
 
 
 def _over(table: Mapping[str, Band], share: Band) -> dict[str, Band]:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import pytest
 
 from neuroep.cost.utilisation import at_utilisation
+from neuroep.engines.cuda.roofline import predict_step
 from neuroep.errors import BadInput
+from neuroep.learning.methods.phases import sweep_plans
 from neuroep.prices import Prices
 from neuroep.quantities import Band
+from neuroep.specs.catalogue import load_device, load_model
 
 WATTS, RATE = 700.0, 66.9e12
 
@@ -39,3 +42,31 @@ def test_the_whole_rate_is_the_price_itself() -> None:
 def test_shares_that_no_processor_has(share: Band) -> None:
     with pytest.raises(BadInput, match="share"):
         at_utilisation(Prices(), share)
+
+
+@pytest.mark.parametrize(("model", "end"), [("fashion-mlp", "value"), ("fashion-deep", "high")])
+def test_the_share_of_a_gpu_is_that_of_its_roofline(model: str, end: str) -> None:
+    """Operations of a predicted step over its time, launches included, and over the peak rate."""
+    spec, share = load_model(model), load_device("gpu-h100").utilisation
+    network, recipe = spec.network(), spec.recipe()
+    how = sweep_plans(recipe.phases, network.depth)
+    step = predict_step(network.sizes, recipe.training.batch_size, how.free, how.nudged)
+    assert getattr(share, end) == pytest.approx(step.flops / step.seconds / RATE, rel=0.03)
+
+
+def test_the_share_of_a_server_is_that_of_a_measured_step() -> None:
+    """Backprop on 784-256-10 at batch 64, 0.855 ms: forward, both weights' gradients, and one layer back, times two."""
+    products = 2 * (784 * 256 + 256 * 10) + 256 * 10
+    share = load_device("cpu-server").utilisation
+    assert share is not None
+    assert share.value == pytest.approx(2 * 64 * products / 0.855e-3 / 2e12, rel=0.03)
+
+
+@pytest.mark.parametrize(
+    ("device", "end", "inferences", "peak"),
+    [("gpu-h100", "low", 770.39, 1.24e12), ("cpu-server", "high", 38_210, 6 * 2.3e9 * 16)],
+)
+def test_shares_that_were_measured_elsewhere(device: str, end: str, inferences: float, peak: float) -> None:
+    """390-256-256-29 on a Quadro K4000 at batch 1 and a Xeon E5-2630 at batch 64 (Blouw et al. 2019)."""
+    share = load_device(device).utilisation
+    assert getattr(share, end) == pytest.approx(inferences * 2 * 172_800 / peak, rel=0.08)

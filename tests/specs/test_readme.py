@@ -16,6 +16,7 @@ from neuroep.recipe import Estimator, Method, Order, Phases, Programming, Reads,
 from neuroep.specs import catalogue
 from neuroep.specs.chip import CHIP_RULES, RULE_KEY
 from neuroep.specs.crossbar import CHOICES, LABELS, OPTIONAL, REQUIRED, SHAPES
+from neuroep.specs.device import COMMON
 from neuroep.specs.memory import MEMORY_RULES
 from neuroep.specs.model import ACTIVATIONS, COSTS, LayerTable, Measured, ModelTable
 from neuroep.specs.numbers import SYSTEM_RULES
@@ -39,6 +40,7 @@ def test_every_device_key_is_explained() -> None:
         *MEMORY_RULES,
         *CHIP_RULES,
         RULE_KEY,
+        *COMMON,
         *SYNAPSE_OPTIONS,
         *SYNAPSE_CHOICES,
         *sum(SYNAPSE_CHOICES.values(), ()),
