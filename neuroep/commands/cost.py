@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from neuroep.network import Network
     from neuroep.quantities import Band
     from neuroep.specs import DeviceSpec
-    from neuroep.studies.estimate import Estimate, Memory
+    from neuroep.studies.estimate import Estimate, Memory, Utilised
 
 
 def add(commands: Any) -> None:
@@ -95,12 +95,21 @@ def cost_object(found: Estimate) -> dict[str, Any]:
         "batch": found.batch,
         **bill_object(found.bill),
         "backprop": None if found.backprop is None else bill_object(found.backprop),
+        "utilised": utilised_object(found.utilised),
         "events": found.events,
         "memory": {
             "ep": None if found.memory is None else memory_object(found.memory),
             "backprop": None if found.backprop_memory is None else memory_object(found.backprop_memory),
         },
     }
+
+
+def utilised_object(found: Utilised | None) -> dict[str, Any] | None:
+    """Return bills at a share of the peak rate as plain data."""
+    if found is None:
+        return None
+    twin = None if found.backprop is None else bill_object(found.backprop)
+    return {"share": found.share._asdict(), **bill_object(found.bill), "backprop": twin}
 
 
 def bill_object(bill: Bill) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from neuroep.commands.console import estimate, say, show_table
 
 if TYPE_CHECKING:
     from neuroep.cost.breakdown import Axis
+    from neuroep.cost.energy import Bill
     from neuroep.ledger import Phase
     from neuroep.network import Network
     from neuroep.quantities import Band
@@ -32,9 +33,9 @@ def show_totals(model: str, estimates: list[Estimate]) -> None:
 
     rows = []
     bills = [
-        (found.device, method, bill)
+        (device, method, bill)
         for found in estimates
-        for method, bill in (("EP", found.bill), ("backprop", found.backprop))
+        for device, method, bill in _bills(found)
         if bill is not None and (method == "EP" or any(bill.energy_joules.values()))
     ]
     for device, method, bill in bills:
@@ -50,6 +51,15 @@ def show_totals(model: str, estimates: list[Estimate]) -> None:
         "mean power", "energy × delay",
     )  # fmt: skip
     show_table(f"{model}: a sample, on {estimates[0].inputs}", header, rows, text=2)
+
+
+def _bills(found: Estimate) -> list[tuple[str, str, Bill | None]]:
+    """Every bill of an estimate with its device and method; at peak rate, and at the share of it that is stated."""
+    rows = [(found.device, "EP", found.bill), (found.device, "backprop", found.backprop)]
+    if found.utilised is not None:
+        name = f"{found.device} at {found.utilised.share.value:.2g}"
+        rows += [(name, "EP", found.utilised.bill), (name, "backprop", found.utilised.backprop)]
+    return rows
 
 
 def _known(total: Band, table: Mapping[Phase, Mapping[str, Band]], phases: Sequence[Phase]) -> Band | None:

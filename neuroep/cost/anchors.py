@@ -96,16 +96,21 @@ def off(found: float, published: float) -> str:
     return f"{factor(found, published):.1f} × {'under' if found < published else 'over'}"
 
 
+def reads(count: float) -> dict[str, float]:
+    """Return products of a weight and a state that isn't zero, under the two names of which a profile prices one."""
+    return {"synop": count, "effective_synop": count}
+
+
 def products(rows: int, columns: int) -> dict[str, float]:
     """Return the events of a vector's products with a matrix in an array: one line a row, one conversion a column."""
-    return {"synop": rows * columns, "dac": rows, "adc": columns}
+    return reads(rows * columns) | {"dac": rows, "adc": columns}
 
 
 def forward(*sizes: int) -> dict[str, float]:
     """Return the events of one pass through dense layers: every weight once, every unit behind it."""
-    return {"synop": sum(a * b for a, b in pairwise(sizes)), "neuron_update": sum(sizes[1:])}
+    return reads(sum(a * b for a, b in pairwise(sizes))) | {"neuron_update": sum(sizes[1:])}
 
 
 def flops(count: float) -> dict[str, float]:
     """Return floating-point operations as multiply-accumulates, two each."""
-    return {"synop": count / 2.0}
+    return reads(count / 2.0)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from neuroep.cost.anchors import Anchor, Term, flops, forward, products
+from neuroep.cost.anchors import Anchor, Term, flops, forward, products, reads
 from neuroep.cost.gated_chain import MEASURED, Activity, Load, inference, training
 from neuroep.ledger import Phase
 
@@ -73,7 +73,7 @@ _SPINNAKER = Anchor(
         name="a MAC array in place of software",
         source="Yan et al.: products run on the array beside each core, while the price is that of a core which adds "
         "weight by weight; taken as int8 arithmetic, 0.23 pJ, and a byte of SRAM, 1.25 pJ (Horowitz 2014, 45 nm)",
-        instead={"synop": 0.23e-12 + 1.25e-12},
+        instead={"effective_synop": 0.23e-12 + 1.25e-12},
     ),
 )
 
@@ -83,7 +83,7 @@ _EYERISS = Anchor(
     joules=0.278 / 35,
     source="Chen et al., JSSC 2017: 278 mW at 35 images/s, 666 million products (ISSCC 2016), 16-bit integers; memory "
     "outside the chip not counted; 650,080 outputs recalled",
-    work={"synop": 666e6, "neuron_update": 650_080},
+    work=reads(666e6) | {"neuron_update": 650_080},
 )
 _RAPID = Anchor(
     name="RaPiD, 7 nm, 8-bit floating point, a Tflop",
@@ -111,7 +111,7 @@ _HERMES = Anchor(
         name="cells read for 64 ns, four of them a weight",
         source="Le Gallo et al. 2023: inputs are pulses of 1 ns a step of 8 bits, on average half of 127 ns, and a "
         "weight is four devices; the profile reads two for 10 ns. V² G t with its 0.2 V and 12.5 uS",
-        instead={"synop": 4 * 0.2**2 * 12.5e-6 * 64e-9},
+        instead={"effective_synop": 4 * 0.2**2 * 12.5e-6 * 64e-9},
     ),
 )
 _HERMES_CORE = replace(

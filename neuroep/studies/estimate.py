@@ -15,13 +15,15 @@ from neuroep.cost.hierarchy import Hierarchy, Served
 from neuroep.cost.misses import MissRatios
 from neuroep.cost.reuse import Access, ClockTracker, granular_dmd, lru_reuse
 from neuroep.cost.traces import backprop_of
+from neuroep.cost.utilisation import at_utilisation
 from neuroep.data import Dataset, check_inputs, load_data, targets
 from neuroep.errors import MissingData
 from neuroep.learning.access import ep_step_trace
 from neuroep.learning.trainer import Progress, Samples, free_outputs
-from neuroep.ledger import Phase
+from neuroep.ledger import Ledger, Phase
 from neuroep.network import Network
 from neuroep.physics.known import PHYSICS
+from neuroep.quantities import Band
 from neuroep.rng import stream
 from neuroep.specs import DeviceSpec, ModelSpec
 from neuroep.studies.rig import Rig
@@ -59,6 +61,14 @@ class Memory(NamedTuple):
     levels: tuple[Served, ...]
 
 
+class Utilised(NamedTuple):
+    """Bills at a share of the peak rate: the share, EP's, and backprop's where there is one."""
+
+    share: Band
+    bill: Bill
+    backprop: Bill | None
+
+
 class Estimate(NamedTuple):
     """Cost of one model on one device.
 
@@ -74,6 +84,8 @@ class Estimate(NamedTuple):
         Joules and seconds a sample, by phase and event.
     backprop : Bill or None
         The same of backprop in software, where the device prices software and the network has a feedforward limit.
+    utilised : Utilised or None
+        Both at the share of the peak rate that the profile says small networks reach; None where it doesn't.
     events : dict
         Event counts of those steps and of one inference of the same samples, by phase.
     memory : Memory
@@ -86,6 +98,7 @@ class Estimate(NamedTuple):
     batch: int
     bill: Bill
     backprop: Bill | None
+    utilised: Utilised | None
     events: dict[str, dict[str, int]]
     memory: Memory | None
     backprop_memory: Memory | None
@@ -176,17 +189,25 @@ def estimate_cost(
             trainer.step(batch, (0, number), rates, rng, progress)
     ledger, memories = device.counted(network, progress.ledger), device.memory()
     feedforward = PHYSICS[network.physics].feedforward
-    twin = None if device.is_hardware or not feedforward else price(count_backprop(network, size), device.prices())
+    twin = None if device.is_hardware or not feedforward else count_backprop(network, size)
     return Estimate(
         device.name,
         where,
         len(seen),
         price(ledger, device.prices()),
-        twin,
+        None if twin is None else price(twin, device.prices()),
+        _utilised(ledger, twin, device),
         {phase.name.lower(): ledger.events(phase) for phase in Phase},
         memory_of(ep_step_trace(network, recipe.phases), memories) if recipe.phases.traced else None,
         memory_of(backprop_of(network), memories) if feedforward else None,
     )
+
+
+def _utilised(ledger: Ledger, twin: Ledger | None, device: DeviceSpec) -> Utilised | None:
+    if device.utilisation is None:
+        return None
+    prices = at_utilisation(device.prices(), device.utilisation)
+    return Utilised(device.utilisation, price(ledger, prices), None if twin is None else price(twin, prices))
 
 
 def _split(rows: int, size: int, warm: int, counted: int) -> tuple[list[NDArray[np.intp]], list[NDArray[np.intp]]]:

@@ -46,7 +46,7 @@ def test_hermes_by_hand() -> None:
 def test_neurram_by_hand() -> None:
     """Its own parts, 37.2 and 52.5 fJ an operation, in place of the profile's converters."""
     anchor = named("NeuRRAM", "rram-taox")
-    assert anchor.work == {"synop": 128 * 256, "dac": 128, "adc": 256}
+    assert anchor.work == {"synop": 128 * 256, "effective_synop": 128 * 256, "dac": 128, "adc": 256}
     assert anchor.explained(prices(anchor)) == pytest.approx(
         128 * 256 * 27.5e-15 + 128 * 0.324e-12 + 65_536 * 89.7e-15, rel=1e-3
     )
@@ -57,7 +57,8 @@ def test_a_xeon_at_the_rate_it_ran_at() -> None:
     anchor = named("Xeon", "cpu-server")
     share = 1813.63 * 2 * 172_800 / (6 * 2.3e9 * 2 * 8)
     assert share == pytest.approx(0.0028, rel=0.02)
-    assert anchor.work == {"synop": 390 * 256 + 256 * 256 + 256 * 29, "neuron_update": 541}
+    products = 390 * 256 + 256 * 256 + 256 * 29
+    assert anchor.work == {"synop": products, "effective_synop": products, "neuron_update": 541}
     assert anchor.predicted(prices(anchor)).value == pytest.approx(172_800 * 100e-12 + 541 * 150e-12)
     assert anchor.explained(prices(anchor)) == pytest.approx((172_800 * 100e-12 + 541 * 150e-12) / share)
 
@@ -81,8 +82,9 @@ def test_events_without_a_price_add_nothing_and_terms_stand_in() -> None:
 
 
 def test_work_in_words() -> None:
-    assert forward(2, 3, 4) == {"synop": prod((2, 3)) + prod((3, 4)), "neuron_update": 7}
-    assert flops(10) == {"synop": 5}
+    products = prod((2, 3)) + prod((3, 4))
+    assert forward(2, 3, 4) == {"synop": products, "effective_synop": products, "neuron_update": 7}
+    assert flops(10) == {"synop": 5, "effective_synop": 5}
     assert (off(2.0, 3.0), off(3.0, 2.0)) == ("1.5 × under", "1.5 × over")
 
 
