@@ -134,7 +134,7 @@ def test_fetch_to_a_file(tmp_path: Path) -> None:
     ("old", "new", "said"),
     [
         ("[crossbar.g_max]", "[crossbar.g_mx]", ["crossbar", "'g_mx'", "did you mean 'g_max'"]),
-        ("[energy.synop]", "[energy.synops]", ["energy", "'synops'", "did you mean 'synop'"]),
+        ("[energy.adc]", "[energy.adcs]", ["energy", "'adcs'", "did you mean 'adc'"]),
         ('unit = "uS"', 'unit = "uF"', ["crossbar.g_min", "'uF'", "uS"]),
         ('unit = "uS"', 'unit = "pJ"', ["crossbar.g_min", "pJ"]),
         ("value = 7\n", "value = 70\n", ["periphery.dac_bits", "70", "0 to 16"]),

@@ -329,7 +329,7 @@ def energy(name: str, event: str) -> Band:
 
 
 def test_published_loihi_prices() -> None:
-    assert energy("loihi1", "synop") == pytest.approx((23.6e-12, 23.6e-12, 35.5e-12))
+    assert energy("loihi1", "effective_synop") == pytest.approx((23.6e-12, 23.6e-12, 35.5e-12))
     assert energy("loihi1", "neuron_update").value == pytest.approx(81e-12)
     assert energy("loihi1", "neuron_update").low == pytest.approx(52e-12)
 
@@ -351,7 +351,7 @@ def test_taox_pulses_and_reads_are_their_joule_heat() -> None:
     g_min, g_max = 1 / (10 * 100e3), 1 / 100e3
     for band, voltage, seconds, cells in (
         (energy("rram-taox", "pulse"), 1.6, 50e-9, 1),
-        (energy("rram-taox", "synop"), 0.5, 10e-9, 2),
+        (energy("rram-taox", "effective_synop"), 0.5, 10e-9, 2),
     ):
         for joules, siemens in zip(band, ((g_min + g_max) / 2, g_min, g_max), strict=True):
             assert joules == pytest.approx(cells * voltage**2 * siemens * seconds, rel=1e-6)

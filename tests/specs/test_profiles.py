@@ -39,6 +39,6 @@ def test_brainscales_output_is_two_steps_of_its_converter() -> None:
 def test_reram_reads_are_the_joule_heat_of_two_cells(name: str) -> None:
     device = crossbar(name)
     mean = 0.5 * (device.g_min_siemens + device.g_max_siemens)
-    assert catalogue.load_device(name).numbers["energy.synop"].si("energy").value == pytest.approx(
+    assert catalogue.load_device(name).numbers["energy.effective_synop"].si("energy").value == pytest.approx(
         2 * 0.5**2 * mean * 10e-9, rel=1e-3
     )
