@@ -77,7 +77,7 @@ def cells(ledger: Ledger, device: DeviceSpec) -> list[str]:
             least = device.numbers["system.step"].si("time").value
             steps = span(least * events(ledger, phases, STEPS))
         found += [
-            f"{events(ledger, phases, ('synop',)):,.0f}", f"{1e6 * bill.energy(phases).value:.3g} uJ",
+            f"{events(ledger, phases, ('effective_synop',)):,.0f}", f"{1e6 * bill.energy(phases).value:.3g} uJ",
             span(bill.time(phases).value), steps,
         ]  # fmt: skip
     return found

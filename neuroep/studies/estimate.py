@@ -24,6 +24,7 @@ from neuroep.ledger import Ledger, Phase
 from neuroep.network import Network
 from neuroep.physics.known import PHYSICS
 from neuroep.quantities import Band
+from neuroep.recipe import Recipe
 from neuroep.rng import stream
 from neuroep.specs import DeviceSpec, ModelSpec
 from neuroep.studies.rig import Rig
@@ -139,6 +140,7 @@ def estimate_cost(
     engine: str = "auto",
     off: tuple[str, ...] = (),
     warm: int = WARM,
+    recipe: Recipe | None = None,
 ) -> Estimate:
     """Settle, update and price minibatches of a model on a device, used as its recipe says.
 
@@ -158,6 +160,8 @@ def estimate_cost(
         Effects that hardware is freed of; profiles that only price have none.
     warm : int
         Minibatches of the training ahead; 0 counts at the weights as drawn.
+    recipe : Recipe, optional
+        In place of the model's own for the device.
 
     Returns
     -------
@@ -168,7 +172,7 @@ def estimate_cost(
     BadInput
         If model, device, recipe and data don't go together.
     """
-    network, recipe = model.network(), model.recipe(device)
+    network, recipe = model.network(), model.recipe(device) if recipe is None else recipe
     rig = Rig.of(network, recipe, device, engine, seed=seed, off=off if device.is_hardware else ())
     rig.check()
     size, counted = recipe.training.batch_size, recipe.programming.steps_to_see

@@ -59,7 +59,7 @@ def test_folder_holds_what_was_promised_and_no_scraps(finished: Finished) -> Non
 
 
 def test_result_has_exactly_the_stable_keys(result: dict) -> None:
-    assert set(result) == {"model", "data", "versions", "spec", "rows", "costs", "seconds", "caveats"}
+    assert set(result) == {"model", "data", "versions", "spec", "rows", "costs", "seconds", "coverage", "caveats"}
     assert set(result["data"]) == {"name", "sha256", "source", "train", "test"}
     assert all(set(row) == ROW for row in result["rows"])
     assert (result["data"]["train"], result["data"]["test"]) == (1437, 360)
@@ -101,10 +101,10 @@ def test_a_profile_that_only_prices_prices_ep_and_backprop_of_the_ideal_training
 
 
 def test_backprop_inference_is_one_forward_pass(result: dict) -> None:
-    # 4,736 weights at 9.6 pJ and 1 ns each, as devices/digital-45nm.toml has them; 74 units at 7.7 pJ
+    # 4,736 weights at 9.6 pJ and 1 ns each, as devices/digital-45nm.toml has them; 74 units at 7.7 pJ, 128 states at 5
     row = rows(result, "backprop", "digital-45nm")[0]
     assert row["latency_inference_seconds"]["value"] == pytest.approx(4736e-9)
-    assert row["energy_inference_joules"]["value"] == pytest.approx(4736 * 9.6e-12 + 74 * 7.7e-12)
+    assert row["energy_inference_joules"]["value"] == pytest.approx(4736 * 9.6e-12 + 74 * 7.7e-12 + 128 * 5e-12)
 
 
 def test_the_split_of_costs_adds_up_to_the_rows(result: dict) -> None:

@@ -1,0 +1,63 @@
+"""Does EP pay on a chip: one training step of a sample, digital work included, beside backprop in software.
+
+    python benchmarks/does_ep_pay.py                            # a minute
+    python benchmarks/does_ep_pay.py --models fashion-mlp
+
+Prints README's table. "in the array" sends the states of both phases as counted trains of pulses whose coincidences
+change the cells (programming.method net): no product of the contrast is formed outside.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+
+from neuroep.cost.energy import TRAINING_STEP, Bill
+from neuroep.recipe import Method, Trains
+from neuroep.report.summary import si_band
+from neuroep.specs.catalogue import load_device, load_model
+from neuroep.studies.estimate import Estimate, estimate_cost
+
+
+def in_the_array(name: str) -> Estimate:
+    """The estimate on ecram where the array forms the products."""
+    model, device = load_model(name), load_device("ecram")
+    recipe = model.recipe(device)
+    programming = replace(
+        recipe.programming, method=Method.NET, trains=Trains.DETERMINISTIC, least_pulses=1, most_pulses=31
+    )
+    return estimate_cost(model, device, recipe=replace(recipe, programming=programming))
+
+
+def rows(name: str) -> dict[str, Bill]:
+    """Return the bills of a model, by what is priced."""
+    found = {device: estimate_cost(load_model(name), load_device(device))
+             for device in ("ecram", "loihi1", "digital-7nm", "gpu-h100")}  # fmt: skip
+    gpu = found["gpu-h100"]
+    assert gpu.utilised is not None
+    bills = {
+        "EP on `ecram`, contrast in a digital unit": found["ecram"].bill,
+        "EP on `ecram`, products in the array": in_the_array(name).bill,
+        "EP on `loihi1`": found["loihi1"].bill,
+        "EP on `digital-7nm`": found["digital-7nm"].bill,
+        "backprop on `digital-7nm`": found["digital-7nm"].backprop,
+        "backprop on `gpu-h100` at its peak rate": gpu.backprop,
+        f"backprop on `gpu-h100` at {gpu.utilised.share.value:.1%} of it": gpu.utilised.backprop,
+    }
+    return {name: bill for name, bill in bills.items() if bill is not None}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--models", nargs="+", default=["digits-mlp", "fashion-mlp"])
+    options = parser.parse_args()
+    tables = {name: rows(name) for name in options.models}
+    print(f"| a training step of a sample | {' | '.join(tables)} |")
+    print("|---" * (1 + len(tables)) + "|")
+    for what in next(iter(tables.values())):
+        cells = [si_band(table[what].energy(TRAINING_STEP), "J") for table in tables.values()]
+        print(f"| {what} | {' | '.join(cells)} |")
+
+
+if __name__ == "__main__":
+    main()
