@@ -70,14 +70,15 @@ def events(ledger: Ledger, phases: tuple[Phase, ...], names: tuple[str, ...]) ->
 
 def cells(ledger: Ledger, device: DeviceSpec) -> list[str]:
     """Synaptic operations, joules and milliseconds of a sample, for inference and for training."""
-    bill, found = price(ledger, device.prices()), []
+    prices, found = device.prices(), []
+    bill, operation = price(ledger, prices), "synop" if "synop" in prices.energy_joules else "effective_synop"
     for phases in (INFERENCE, TRAINING_STEP):
         steps = "-"
         if "system.step" in device.numbers:
             least = device.numbers["system.step"].si("time").value
             steps = span(least * events(ledger, phases, STEPS))
         found += [
-            f"{events(ledger, phases, ('effective_synop',)):,.0f}", f"{1e6 * bill.energy(phases).value:.3g} uJ",
+            f"{events(ledger, phases, (operation,)):,.0f}", f"{1e6 * bill.energy(phases).value:.3g} uJ",
             span(bill.time(phases).value), steps,
         ]  # fmt: skip
     return found

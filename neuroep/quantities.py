@@ -41,6 +41,8 @@ UNITS = MappingProxyType(
         "kohm": Unit("resistance", 1e3),
         "mW": Unit("power", 1e-3),
         "W": Unit("power", 1.0),
+        "um2": Unit("area", 1e-12),
+        "mm2": Unit("area", 1e-6),
         "bit": Unit("bits", 1.0),
         "byte": Unit("bytes", 1.0),
         "1": Unit("number", 1.0),

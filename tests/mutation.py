@@ -34,6 +34,62 @@ class Defect(NamedTuple):
 
 DEFECTS = [
     Defect(
+        "lines at zero carry something, too",
+        "engines/cpu/read_kernels.py",
+        "        lit += lines[i] != 0",
+        "        lit += lines[i] == lines[i]",
+        "cost/test_effective_events.py",
+    ),
+    Defect(
+        "what a converter rounds away is sent all the same",
+        "engines/reads.py",
+        "return int(np.count_nonzero(_lines(circuit, k, upward, source).driven))",
+        "return int(np.count_nonzero(source))",
+        "cost/test_effective_events.py",
+    ),
+    Defect(
+        "a rule at the synapse forms what software forms",
+        "ledger.py",
+        '"local_product": count[Event.LOCAL] * synapses',
+        '"local_product": count[Event.CONTRAST] * synapses',
+        "cost/test_effective_events.py",
+    ),
+    Defect(
+        "a companion prices reads of weights",
+        "prices.py",
+        "if work.digital and not own.intersection(work.events)]",
+        "if not own.intersection(work.events)]",
+        "cost/test_breakdown.py",
+    ),
+    Defect(
+        "conversions are missed where nothing is converted",
+        "cost/breakdown.py",
+        "if not amount or (work.converters and not prices.converters):",
+        "if not amount:",
+        "cost/test_breakdown.py",
+    ),
+    Defect(
+        "layers of a training step have the inference's energy in them",
+        "cost/breakdown.py",
+        'if line.energy is not None and (axis == "phase" or not line.stage.startswith("inference")):',
+        "if line.energy is not None:",
+        "cost/test_breakdown.py",
+    ),
+    Defect(
+        "static power of Loihi isn't drawn while products are formed",
+        "cost/energy.py",
+        "        static = _product(prices.static_watts, sum(time[phase].values(), _NOTHING))",
+        "        static = _product(prices.static_watts, sum(list(time[phase].values())[:1], _NOTHING))",
+        "cost/test_step_by_hand.py",
+    ),
+    Defect(
+        "what was trained on ahead is counted",
+        "studies/estimate.py",
+        "            if number == len(ahead):",
+        "            if number == 0:",
+        "cost/test_sample_batch.py",
+    ),
+    Defect(
         "spikes of the first layer are told to the input",
         "hardware/loihi/messages.py",
         "found += [(k - 1, True)] if 1 < k <= network.dynamical else []",

@@ -45,7 +45,7 @@ def add(commands: Any) -> None:
 
 def act(options: argparse.Namespace) -> int:
     """Carry out the command."""
-    from neuroep.commands.cost_tables import show_bill, show_chip, show_memory, show_totals, show_uncounted
+    from neuroep.commands.cost_tables import show_area, show_bill, show_chip, show_memory, show_totals, show_uncounted
     from neuroep.errors import BadInput
     from neuroep.specs.catalogue import load_device, load_model
     from neuroep.studies.estimate import WARM, estimate_cost
@@ -73,7 +73,7 @@ def act(options: argparse.Namespace) -> int:
         write_cost_figure(model.name, {each.device: each.bill for each in found}, options.by, options.plot)
     if options.json:
         rows = [
-            cost_object(each) | {"chip": chip_object(device, network)}
+            cost_object(each) | {"chip": chip_object(device, network), "area": area_object(device, network)}
             for each, device in zip(found, devices, strict=True)
         ]
         show_json({"model": model.name, "without": list(names), "warm": warm, "rows": rows})
@@ -82,6 +82,7 @@ def act(options: argparse.Namespace) -> int:
     for each, device in zip(found, devices, strict=True):
         show_bill(each, options.by)
         show_uncounted(each, device)
+        show_area(device, network)
         show_chip(device, network)
     show_memory(found)
     return 0
@@ -148,6 +149,11 @@ def memory_object(found: Memory) -> dict[str, Any]:
     levels = [level._asdict() | {"joules": level.joules._asdict()} for level in found.levels]
     curve = [{"capacity": capacity, "miss_ratio": ratio} for capacity, ratio in steps]
     return found._asdict() | {"misses": curve, "levels": levels}
+
+
+def area_object(device: DeviceSpec, network: Network) -> list[dict[str, Any]]:
+    """Return the area that a network takes as plain data."""
+    return [each._asdict() | {"square_metres": each.square_metres._asdict()} for each in device.area(network)]
 
 
 def chip_object(device: DeviceSpec, network: Network) -> dict[str, Any] | None:

@@ -129,6 +129,14 @@ def show_uncounted(found: Estimate, device: DeviceSpec) -> None:
         say("\n".join([f"  {share}; not counted:" if lines else f"  {share}", *(f"    - {line}" for line in lines)]))
 
 
+def show_area(device: DeviceSpec, network: Network) -> None:
+    """Print the area of the parts that a profile has a figure for."""
+    for part, number, area in device.area(network):
+        low, high = (f"{1e6 * end:.3g}" for end in (area.low, area.high))
+        band = "" if low == high else f" ({low} to {high})"
+        say(f"  area: {number:,} {part.upper() if part == 'adc' else part}(s), {1e6 * area.value:.3g}{band} mm2")
+
+
 def show_memory(found: list[Estimate]) -> None:
     """Print the memory traffic of one training step beside backprop's, and what it costs in each profile's memories."""
     steps = (("EP", found[0].memory), ("backprop", found[0].backprop_memory))

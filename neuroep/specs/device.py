@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from neuroep.cost.area import Area, area_of
 from neuroep.errors import BadInput, UnknownName
 from neuroep.ledger import Event, Ledger
 from neuroep.prices import PRICED_EVENTS, Prices
@@ -18,6 +19,7 @@ from neuroep.specs.kind import Kind
 from neuroep.specs.kinds import KINDS, tables_of
 from neuroep.specs.memory import hierarchy, memory_numbers
 from neuroep.specs.numbers import (
+    AREA_RULES,
     ENERGY_RULE,
     STATIC_RULE,
     SYSTEM_RULES,
@@ -49,6 +51,7 @@ class DeviceTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     time: dict[str, Any] = {}
     static: dict[str, Any] | None = None
     utilisation: dict[str, Any] | None = None
+    area: dict[str, Any] = {}
     system: dict[str, Any] = {}
     memory: dict[str, Any] = {}
     tables: dict[str, dict[str, Any]] = {}
@@ -155,6 +158,12 @@ class DeviceSpec:
         found = self.numbers.get("utilisation")
         return None if found is None else found.si("number")
 
+    def area(self, network: Network) -> tuple[Area, ...]:
+        """Return the area that a network takes, of the parts that the profile has a figure for."""
+        placed = self.core_map(network)
+        areas = {part: self.numbers[f"area.{part}"].si("area") for part in self.table.area}
+        return area_of(network, areas, 1 if placed is None else placed.chips)
+
     def memory(self) -> Hierarchy | None:
         """Return the memories that reads are served from, or None for a profile that doesn't say."""
         return hierarchy(self.table.memory, self.numbers)
@@ -240,6 +249,7 @@ def read_device(path: str | Path) -> DeviceSpec:
         if not (table.energy or table.time):
             raise BadInput("a utilisation without prices", at(path, "utilisation"), "[energy] or [time] beside it")
         numbers["utilisation"] = checked_quantity(table.utilisation, UTILISATION_RULE, path, "utilisation")
+    numbers |= checked_numbers(table.area, AREA_RULES, path, "area")
     numbers |= checked_numbers(table.system, SYSTEM_RULES, path, "system")
     numbers |= memory_numbers(table.memory, path)
     spec = DeviceSpec(name, path, table, numbers)

@@ -24,6 +24,7 @@ ENERGY_RULE = Rule("energy", 0.0, 1.0)
 TIME_RULE = Rule("time", 0.0, 1e3)
 STATIC_RULE = Rule("power", 0.0, 1e6)
 UTILISATION_RULE = Rule("number", 1e-6, 1.0)
+AREA_RULES = {"adc": Rule("area", 0.0, 1.0), "chip": Rule("area", 0.0, 1.0)}
 SYSTEM_RULES = {"static": STATIC_RULE, "host": STATIC_RULE, "step": TIME_RULE}
 """What was measured of a whole chip: read, shown and compared with, never charged."""
 
