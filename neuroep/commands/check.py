@@ -10,6 +10,8 @@ from neuroep.commands.console import add_without, names_in, say, show_json, show
 if TYPE_CHECKING:
     from neuroep.network import Network
     from neuroep.recipe import Reads
+    from neuroep.studies.diagnosis import Finding
+    from neuroep.studies.fidelity import Fidelity
 
 
 def add(commands: Any) -> None:
@@ -33,10 +35,9 @@ def act(options: argparse.Namespace) -> int:
     """Carry out the command."""
     from neuroep.errors import BadInput
     from neuroep.hardware.device import refuse_unbounded
-    from neuroep.physics.known import PHYSICS
     from neuroep.specs.catalogue import load_device, load_model
     from neuroep.studies.estimate import sample_batch
-    from neuroep.studies.fidelity import SMALL_BETA, check
+    from neuroep.studies.fidelity import check
     from neuroep.studies.rig import built
 
     off = names_in(options.without)
@@ -74,7 +75,7 @@ def act(options: argparse.Namespace) -> int:
         show_json(
             head
             | {"feedback": found.feedback, "beta": found.beta, "rows": [row._asdict() for row in found.rows]}
-            | {"diagnosis": [finding._asdict() for finding in found.findings]}
+            | {"diagnosis": [_plain(finding) for finding in found.findings]}
         )
         return 0
     reads = "" if found.reads.value == "states" else f", reads of {found.reads.value}"
@@ -82,18 +83,35 @@ def act(options: argparse.Namespace) -> int:
         f"{model.name} on {name}: γ = {found.feedback:g}, β = {found.beta:g}, {options.precision},"
         f" {len(samples.x)} samples of {where}, {found.settled:.0%} settled{reads}{without_note(off)}"
     )
+    _show(title, found, network)
+    return 0
+
+
+def _show(title: str, found: Fidelity, network: Network) -> None:
+    """Print what was found as people read it."""
+    from neuroep.physics.known import PHYSICS
+    from neuroep.studies.fidelity import SMALL_BETA
+
     rows = [(r.against, str(r.layer), f"{r.cosine:.6f}", f"{r.relative_error:.2e}") for r in found.rows]
-    show_table(title, ("against", "coupling", "cosine", "relative error"), rows)
+    if rows or not found.findings:
+        show_table(title, ("against", "coupling", "cosine", "relative error"), rows)
+    else:
+        say(f"{title}; no gradient: states diverge")
     for finding in found.findings:
         verdict = "sound" if finding.advice is None else f"over {finding.limit:g}: try {finding.advice}"
         say(f"  {finding.name:10s} {finding.value:8.3g}  {verdict}")
     if not PHYSICS[network.physics].feedforward:
         say(f"no backprop: a feedforward net isn't the limit of a {network.physics} network")
-    if found.beta > SMALL_BETA and _has_kinks(network):
+    if rows and found.beta > SMALL_BETA and _has_kinks(network):
         say(f"units with kinks: a nudge of β = {found.beta:g} can cross them; try --beta {SMALL_BETA}")
-    if found.settled < 1.0:
+    noisy = any(finding.name == "noise" and finding.value > 0.0 for finding in found.findings)  # it never comes to rest
+    if found.settled < 1.0 and not noisy:
         say("some samples did not settle: their gradients are not those of an equilibrium; try a smaller --feedback")
-    return 0
+
+
+def _plain(finding: Finding) -> dict[str, Any]:
+    remedies = [[change._asdict() for change in remedy] for remedy in finding.remedies]
+    return finding._asdict() | {"remedies": remedies}
 
 
 def _reads(given: str | None) -> Reads | None:

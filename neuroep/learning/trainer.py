@@ -16,6 +16,7 @@ from neuroep.engines import Accumulation, Engine, How
 from neuroep.equilibrium import ResultCode
 from neuroep.errors import BadInput, Diverged
 from neuroep.hardware.device import Bounding, Device, Mounted, Selective, Update, by_states
+from neuroep.learning.loop_watch import LoopWatch
 from neuroep.learning.methods.estimators import scheme
 from neuroep.learning.methods.phases import plans, step_keys
 from neuroep.learning.readings import reading
@@ -242,11 +243,13 @@ class Trainer:
             checkpoint holds those of the last finished epoch.
         """
         self.check_states()
+        watch = LoopWatch(self.mounted.circuit, self.samples.x)
         while len(progress.history) < self.training.epochs and not progress.stalled(self.training.patience):
             record = self._epoch(len(progress.history), progress)
             progress.history.append(record)
             if on_epoch is not None:
                 on_epoch(record)
+            watch.look(record.epoch)
         return progress
 
     def check_states(self) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from neuroep.circuit import Circuit, reads_exactly
 from neuroep.engines import Engine, Plan
@@ -16,13 +17,15 @@ from neuroep.learning.readings import ep_gradients
 from neuroep.learning.trainer import Samples, free_outputs
 from neuroep.ledger import Ledger, Phase
 from neuroep.network import Network
+from neuroep.physics import loop
 from neuroep.physics.costs import cost
 from neuroep.physics.known import PHYSICS
 from neuroep.recipe import Phases, Reads
 from neuroep.rng import stream
 from neuroep.solvers.sweeps import layer_order
 from neuroep.specs import DeviceSpec, ModelSpec
-from neuroep.studies.diagnosis import Finding, diagnose, diagnosed
+from neuroep.studies.diagnosis import Finding, diagnose
+from neuroep.studies.figures import Case
 from neuroep.studies.rig import Rig
 from neuroep.weights import FloatArray, Weights
 
@@ -62,7 +65,7 @@ class Agreement(NamedTuple):
 class Fidelity(NamedTuple):
     """What :func:`check` found: the settings, how settling ended, the agreement layer by layer, and what may hinder it.
 
-    There are no `findings` of a network that :mod:`neuroep.studies.diagnosis` knows nothing of.
+    There are no `findings` of a network that :mod:`neuroep.physics.loop` doesn't cover.
     """
 
     feedback: float
@@ -112,7 +115,8 @@ def check(
     -------
     Fidelity
         Against backprop, where the network has a feedforward limit, and, where reads are exact, against finite
-        differences of the converged cost, of at most `MOST_DIFFERENCED` couplings.
+        differences of the converged cost, of at most `MOST_DIFFERENCED` couplings; neither where a free phase diverges
+        and there are `findings`.
     """
     if precision not in TOLERANCES:
         raise BadInput(f"precision {precision!r}", "--precision", ", ".join(TOLERANCES))
@@ -134,15 +138,21 @@ def check(
     rig = Rig.of(network, asked, hardware, engine, seed=seed, off=off)
     circuit = rig.mount(rig.initial_weights(np.dtype(precision))).circuit
     x, wanted = samples.x.astype(precision), samples.targets.astype(precision)
-    found = ep_gradients(rig.engine, circuit, x, wanted, phases, seed)
-    rows = _backprop(network, circuit, x, wanted, found) if PHYSICS[network.physics].feedforward else []
-    if precision == "float64" and reads_exactly(circuit._replace(adjoint=0)):
-        rows += _differences(rig.engine, circuit, x, wanted, phases, found, seed)
-    settled = _settled(rig.engine, circuit, x, phases)
+    codes, known = _codes(rig.engine, circuit, x, phases), loop.covered(circuit) and not phases.estimator.is_continual
+    rows: list[Agreement] = []
+    diverges = known and bool((codes == ResultCode.DIVERGED).any())
+    if not diverges:  # else there is no gradient, and the diagnosis says why
+        found = ep_gradients(rig.engine, circuit, x, wanted, phases, seed)
+        rows += _backprop(network, circuit, x, wanted, found) if PHYSICS[network.physics].feedforward else []
+        if precision == "float64" and reads_exactly(circuit._replace(adjoint=0)):
+            rows += _differences(rig.engine, circuit, x, wanted, phases, found, seed)
     findings: list[Finding] = []
-    if diagnosed(circuit) and not phases.estimator.is_continual:
-        half = ep_gradients(rig.engine, circuit, x, wanted, replace(phases, beta=phases.beta / 2.0), seed)
-        findings = diagnose(circuit, x, recipe.phases.free_sweeps, (found, half), stream(seed, "diagnosis"))
+    if known:
+        used = replace(asked, phases=replace(asked.phases, beta=phases.beta))
+        gains = tuple(coupling.gain for coupling in network.couplings)
+        name = device.name if device is not None and device.is_hardware else ""
+        findings = diagnose(Case(circuit, x, wanted, used, phases, rig.engine, gains, name, seed), diverges)
+    settled = float((codes == ResultCode.CONVERGED).mean())
     return Fidelity(network.feedback, phases.beta, settled, programming.reads, rows, findings)
 
 
@@ -170,13 +180,12 @@ def _free_plan(phases: Phases, depth: int) -> Plan:
     return Plan(layer_order(phases.free_order, depth), phases.free_sweeps, phases.tolerance)
 
 
-def _settled(engine: Engine, circuit: Circuit, x: FloatArray, phases: Phases) -> float:
+def _codes(engine: Engine, circuit: Circuit, x: FloatArray, phases: Phases) -> NDArray[np.int64]:
     ledger = Ledger.empty(tuple(int(n) for n in circuit.sizes))
     plan = _free_plan(phases, len(circuit.sizes) - 1)
     with engine.session():
         drive = engine.drive(circuit, x, 0, ledger, Phase.FREE)
-        codes = engine.settle_free(circuit, drive, plan, 0, ledger, Phase.FREE).code
-    return float((codes == ResultCode.CONVERGED).mean())
+        return engine.settle_free(circuit, drive, plan, 0, ledger, Phase.FREE).code.copy()
 
 
 def _differences(

@@ -75,7 +75,7 @@ def test_run(finished: Finished) -> None:
             "neuroep cost",
             ["cost", "digits-mlp", "--device", "ecram", "loihi1", "cpu-server", "ideal", "--without", "granularity"],
         ),
-        ("neuroep check", ["check", "xor", "--device", "ecram", "--without", "granularity"]),
+        ("neuroep check", ["check", "xor", "--device", "ecram", "--without", "granularity", "--beta", "0.9"]),
         ("neuroep life", ["life", "xor", "--device", "rram-hfo2", "--epochs", "1"]),
         ("neuroep ablate", ["ablate", "own.toml", "--device", "ecram", "--effects", "read-noise", "--epochs", "1"]),
         ("neuroep continual", ["continual", "xor", "--tasks", "2", "--epochs", "1"]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,8 +12,9 @@ from calling import call
 from neuroep.hardware.device import Ideal
 from neuroep.network import Activation, Coupling, Layer, Network
 from neuroep.physics.costs import Cost
+from neuroep.physics.loop import loop_gains, most_gain
 from neuroep.rng import stream
-from neuroep.studies.diagnosis import loop_gains
+from neuroep.studies.diagnosis import LIMITS
 from neuroep.studies.rig import Rig
 
 
@@ -31,6 +33,17 @@ def test_the_loop_of_one_hidden_layer_in_closed_form() -> None:
     slopes = [rng.uniform(0.1, 1.0, (4, 5)), np.ones((4, 1))]
     expected = 0.3 * (slopes[0] * weights.coupling(2)[:, 0] ** 2).sum(axis=1)
     np.testing.assert_allclose(loop_gains(built.mount(weights).circuit, slopes, rng), expected, rtol=1e-10)
+
+
+def test_no_slopes_take_a_loop_gain_over_that_of_the_weights() -> None:
+    """Of n-h-1 it is reached, γ ‖W₂‖² at slopes of 1."""
+    rng = np.random.default_rng(0)
+    for sizes in ((3, 5, 1), (4, 6, 5, 3)):
+        built = rig(*sizes, feedback=0.3)
+        circuit = built.mount(built.initial_weights(np.float64)).circuit
+        found = loop_gains(circuit, [np.ones((1, n)) for n in sizes[1:]], rng)
+        assert found[0] <= most_gain(circuit) * (1.0 + 1e-12)
+        assert len(sizes) > 3 or found[0] == pytest.approx(most_gain(circuit), rel=1e-12)
 
 
 def test_the_loop_of_two_hidden_layers_is_the_largest_eigenvalue_of_a_sweep() -> None:
@@ -71,28 +84,41 @@ BROKEN = {
     "flat": {"below": 100.0},
     "nonlinear": {"cost": "squared-hinge", "beta": 0.98, "feedback": 0.5, "above": 0.5},
 }
-MENDED = {
-    "loop gain": {"feedback": 0.02},
-    "minima": {"feedback": 0.02},
-    "unsettled": {"sweeps": 20},
-    "flat": {"below": 0.5},
-    "nonlinear": {"beta": 0.1},
-}
-"""What the advice says to change."""
+PLACES = {"feedback": "feedback", "phases.beta": "beta", "phases.free_sweeps": "sweeps", "layers[1].gain": "below"}
+"""Where a setting stands in the model."""
 
 
-def findings(folder: Path, **settings: object) -> dict[str, tuple[float, str | None]]:
+def findings(folder: Path, **settings: object) -> dict[str, Any]:
     path = folder / "broken.toml"
     path.write_text(MODEL.format(**(SOUND | settings)), encoding="utf-8")
     found = call("check", path, "--json", "--samples", "16").json["diagnosis"]
-    return {each["name"]: (each["value"], each["advice"]) for each in found}
+    return {each["name"]: each for each in found}
 
 
 def test_a_sound_recipe_is_left_in_peace(tmp_path: Path) -> None:
-    assert {name: advice for name, (_, advice) in findings(tmp_path).items()} == dict.fromkeys(BROKEN)
+    found = findings(tmp_path).values()
+    assert [(each["advice"], each["remedies"]) for each in found] == [(None, [])] * len(LIMITS)
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_a_broken_recipe_is_named_and_its_advice_mends_it(name: str, tmp_path: Path) -> None:
-    assert findings(tmp_path, **BROKEN[name])[name][1] is not None
-    assert findings(tmp_path, **(BROKEN[name] | MENDED[name]))[name][1] is None
+def test_a_broken_recipe_is_named_and_each_remedy_mends_it(name: str, tmp_path: Path) -> None:
+    found = findings(tmp_path, **BROKEN[name])[name]
+    assert found["remedies"]
+    for remedy in found["remedies"]:
+        changes = {each["setting"]: each["to"] for each in remedy}
+        assert all(f"{setting} = {to}" in found["advice"] for setting, to in changes.items())
+        if "layers[2].gain" in changes:
+            changes = {"above": changes["layers[2].gain"]}
+        mended = {PLACES.get(setting, setting): to for setting, to in changes.items()}
+        after = findings(tmp_path, **(BROKEN[name] | mended))[name]
+        assert (after["advice"], after["value"] <= 0.5 * after["limit"]) == (None, True)
+
+
+@pytest.mark.parametrize(
+    ("model", "device"),
+    [("xor", "ideal"), ("digits-mlp", "ideal"), ("digits-mlp", "ecram"), ("digits-mlp", "pcm-pair"),
+     ("digits-spiking", "loihi1"), ("parity", "rram-sb")],
+)  # fmt: skip
+def test_shipped_recipes_are_sound(model: str, device: str) -> None:
+    found = call("check", model, "--device", device, "--json").json["diagnosis"]
+    assert {each["name"]: each["advice"] for each in found} == dict.fromkeys(LIMITS)
