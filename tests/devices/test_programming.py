@@ -50,7 +50,7 @@ def send(
     empty = np.empty(0, start.dtype)
     kernels.send(
         devices, nothing, law_of(model, start.dtype), trains, empty, start.dtype.type(1.0), np.uint64(key), weights,
-        empty, counts,
+        empty, kernels.Worn(np.zeros((len(start), 2)), np.empty((0, 2))), counts,
     )  # fmt: skip
     return devices, weights, counts
 
@@ -170,13 +170,17 @@ def test_refreshed_pairs_keep_their_difference() -> None:
     plus[:, Column.VALUE], minus[:, Column.VALUE] = [1.6, 1.6, 0.9], [0.8, 0.3, 1.7]
     weights, counts = plus[:, Column.VALUE] - minus[:, Column.VALUE], np.zeros(6)
     refresh, up = np.asarray([1.5, 0.5, 0.4, 0.0, 0.01]), np.asarray([1.0, 1.0, 0.0])
+    worn = kernels.Worn(np.zeros((3, 2)), np.zeros((3, 2)))
     kernels.send(
-        plus, minus, law_of(model, np.float64), up, 1 - up, 1.0, np.uint64(1), weights, refresh, counts
+        plus, minus, law_of(model, np.float64), up, 1 - up, 1.0, np.uint64(1), weights, refresh, worn, counts
     )  # fmt: skip
     assert plus[:, Column.VALUE] == pytest.approx([0.4 + 0.81, 1.61, 0.4])
     assert minus[:, Column.VALUE] == pytest.approx([0.4, 0.3, 0.4 + 0.81])
     assert weights == pytest.approx([0.81, 1.31, -0.81])
     assert counts[kernels.REFRESHED] == 2
+    # besides the one pulse sent: a reset of each, 40 pulses to 0.4, and 81 more on the larger one
+    assert worn.plus.tolist() == [[1 + 121, 1], [1, 0], [40, 1]]
+    assert worn.minus.tolist() == [[40, 1], [0, 0], [1 + 121, 1]]
 
 
 def test_spreads_have_their_moments() -> None:
@@ -207,7 +211,7 @@ def test_stuck_devices_never_move_and_stay_in_their_range() -> None:
     before, weights, empty = devices.copy(), np.zeros(MANY), np.empty(0)
     kernels.send(
         devices, np.zeros((MANY, 1)), law_of(model, np.float64), np.full(MANY, 9.0), empty, 1.0, np.uint64(0), weights,
-        empty, np.zeros(6),
+        empty, kernels.Worn(np.zeros((MANY, 2)), np.empty((0, 2))), np.zeros(6),
     )  # fmt: skip
     assert (devices[stuck] == before[stuck]).all()
     assert (devices[~stuck, Column.VALUE] != before[~stuck, Column.VALUE]).all()

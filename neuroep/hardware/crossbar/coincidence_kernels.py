@@ -68,7 +68,7 @@ def room(words: int, wide: int, devices: FloatArray) -> tuple[Hits, Abreast]:
     lanes = -(-wide // LANES) * LANES
     hits = Hits(
         np.empty(wide, np.int64), np.empty((words, wide), np.uint64), np.empty((words, wide), np.uint64),
-        np.empty(wide, np.int64),
+        np.empty(wide, np.int64), np.empty(wide, np.int64),
     )  # fmt: skip
     return hits, Abreast(
         np.ones(8 * lanes, devices.dtype), np.empty(lanes, np.uint32), np.empty(lanes, np.uint32),
@@ -184,7 +184,7 @@ def show_abreast(abreast: Abreast, size: float, standing: int) -> None:
 @njit()
 def write_row(
     devices: FloatArray, law: Law, row: MeetingRow, columns: TrainLines, first: int, found: IntArray, minus: bool,
-    key: int, hits: Hits, abreast: Abreast, counts: NDArray[np.float64],
+    key: int, hits: Hits, abreast: Abreast, worn: NDArray[np.float64], counts: NDArray[np.float64],
 ) -> None:  # fmt: skip
     """Pulse the devices of the row that starts at `first`, then draw their write noise, as in `pulse_kernels.write`."""
     meet(row, columns, minus, hits)
@@ -196,6 +196,8 @@ def write_row(
     for j in found:
         if hits.pulses[j] == 0:
             continue
+        worn[first + j, 0] += hits.pulses[j] - hits.falling[j]
+        worn[first + j, 1] += hits.falling[j]
         i, place = first + j, abreast.place[j] // LANES * 8 * LANES + abreast.place[j] % LANES
         devices[i, _VALUE] = abreast.numbers[place + _VALUE * LANES]
         if law.write_noise > 0.0 and devices[i, _UP] + devices[i, _DOWN] > 0.0:
@@ -205,13 +207,13 @@ def write_row(
 @njit(cache=True, nogil=True)
 def send(
     plus: FloatArray, minus: FloatArray, law: Law, rows: TrainLines, columns: TrainLines, turns: WordArray, share: int,
-    scale: float, key: int, weights: FloatArray, refresh: FloatArray, counts: NDArray[np.float64],
+    scale: float, key: int, weights: FloatArray, refresh: FloatArray, worn: kernels.Worn, counts: NDArray[np.float64],
 ) -> None:  # fmt: skip
     """Pulse the devices of one coupling wherever its rows and columns have coincidences.
 
     Parameters
     ----------
-    plus, minus, law, scale, key, weights, refresh, counts
+    plus, minus, law, scale, key, weights, refresh, worn, counts
         As in :func:`neuroep.hardware.crossbar.pulse_kernels.send`.
     rows, columns : TrainLines
         Of n_{k−1} and of n_k lines.
@@ -229,10 +231,10 @@ def send(
         found = find_hits(row, columns, met, hits.found)
         if len(found) == 0:
             continue
-        write_row(plus, law, row, columns, first, found, False, key, hits, abreast, counts)
+        write_row(plus, law, row, columns, first, found, False, key, hits, abreast, worn.plus, counts)
         if share != SINGLE:
-            write_row(minus, law, row, columns, first, found, True, key_minus, hits, abreast, counts)
+            write_row(minus, law, row, columns, first, found, True, key_minus, hits, abreast, worn.minus, counts)
         found += first
         if len(refresh) > 0:
-            kernels.refresh_pairs(plus, minus, found, refresh, key_refresh, counts)
+            kernels.refresh_pairs(plus, minus, found, refresh, key_refresh, worn, counts)
         kernels.show(plus, minus, found, scale, weights, counts)

@@ -33,12 +33,14 @@ from neuroep.hardware.cells.steps import StepModel
 from neuroep.hardware.crossbar.effects import CROSSBAR
 from neuroep.hardware.crossbar.periphery import Periphery
 from neuroep.hardware.crossbar.placing import Encoding, Placing
+from neuroep.hardware.crossbar.wearing import counters, wear_of
 from neuroep.hardware.crossbar.wiring import Wires, attenuation, refuse_oversized_arrays
 from neuroep.hardware.device import Mounted, StateUpdate, Update, effective_weights, lower, update_biases
 from neuroep.hardware.effect import present
 from neuroep.hardware.programming import Chance, check_finite, check_range, full_scales, saved
 from neuroep.hardware.retention import aging
 from neuroep.hardware.retention.models import retention
+from neuroep.hardware.wear import Wear
 from neuroep.layout import Layout
 from neuroep.ledger import Ledger
 from neuroep.network import Network
@@ -192,7 +194,8 @@ class Crossbar:
         State, in the weights' float type and the layout of `Weights.couplings`: ``devices`` (n, 8), and ``against``
         (n, 8) for pairs, else (n, 1); ``full_scale`` float64 (L,); with an accumulator ``residual`` (n,); with a second
         array ``fast`` and ``fast_against`` like the first, ``buffer`` (n,) and ``clock`` (1,); with resistive wires
-        `ATTENUATIONS`, each (n,) float64, and ``updates`` (1,).
+        `ATTENUATIONS`, each (n,) float64, and ``updates`` (1,). Beside each array of devices that are pulsed
+        :func:`~neuroep.hardware.crossbar.wearing.counters` (n, 2), 0 at first: programming at mounting isn't counted.
         """
         weights, rng = fitting(weights, network.sizes), checks.randomness(rng)
         full_scale = full_scales(weights, self.headroom)
@@ -209,6 +212,7 @@ class Crossbar:
         if self.wires.resistive:
             state |= {key: np.ones(count) for key in ATTENUATIONS}
             state["updates"] = np.zeros(1, np.int64)
+        state |= {key: np.zeros(shape) for key, shape in counters({key: a.shape for key, a in state.items()}).items()}
         mounted = self.restore(network, weights, state)
         if self.wires.resistive:
             self.refresh(mounted, solve=True)
@@ -235,6 +239,7 @@ class Crossbar:
         if self.programming.method is Method.TRANSFER:
             shapes |= {"fast": shapes["devices"], "fast_against": other, "buffer": (count,)}
         kept = {key: saved(state, key, shape, dtype) for key, shape in shapes.items()}
+        kept |= {key: saved(state, key, shape, np.float64) for key, shape in counters(shapes).items()}
         kept["full_scale"] = saved(state, "full_scale", (weights.depth,), np.float64)
         if "buffer" in kept:
             kept["clock"] = saved(state, "clock", (1,), np.int64)
@@ -321,6 +326,11 @@ class Crossbar:
         """What one pulse is taken for, in units of the step model's weight."""
         middle = 0.5 * (self._bound("w_min") + self._bound("w_max"))
         return nominal_step(self.cell, middle if self.one_sided else self.centre)
+
+    def wear(self, mounted: Mounted) -> Wear:
+        """Return the pulses of its devices since they were mounted; see :mod:`neuroep.hardware.crossbar.wearing`."""
+        across = self.span / self.step
+        return wear_of(mounted.state, across, 1.0 if self.one_sided else across)
 
     def law(self, dtype: DTypeLike) -> Law:
         """Return the step model as kernels take it."""

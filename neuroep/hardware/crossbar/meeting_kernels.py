@@ -46,14 +46,15 @@ class Hits(NamedTuple):
         Columns that have coincidences.
     packed, counts : ndarray of uint64, shapes (words, n)
         Of each live word, the directions of its pulses side by side from bit 0 on (1: down), and how many there are.
-    pulses : ndarray of int64, shape (n,)
-        How many each device has in all.
+    pulses, falling : ndarray of int64, shape (n,)
+        How many each device has in all, and how many of them go down.
     """
 
     found: IntArray
     packed: WordArray
     counts: WordArray
     pulses: IntArray
+    falling: IntArray
 
 
 @njit(inline="always")
@@ -116,12 +117,13 @@ def count(row: MeetingRow, hits: Hits, found: IntArray, counts: NDArray[np.float
     """Add up the pulses of each hit and of all; return the most that one has."""
     most, total, falling = 0, 0, 0
     for j in found:
-        pulses = 0
+        pulses, down = 0, 0
         for i in range(len(row.live)):
             pulses += np.int64(hits.counts[i, j])
-            falling += np.int64(ones(hits.packed[i, j]))
-        hits.pulses[j] = pulses
+            down += np.int64(ones(hits.packed[i, j]))
+        hits.pulses[j], hits.falling[j] = pulses, down
         total += pulses
+        falling += down
         most = max(most, pulses)
     counts[kernels.PULSES] += total
     counts[kernels.UPWARD] += total - falling

@@ -33,6 +33,13 @@ QUIET = 32  # weights in a row that are passed over together when none of them i
 AHEAD = 64  # weights whose devices are fetched together, so that waiting for memory overlaps
 
 
+class Worn(NamedTuple):
+    """Pulses that the devices of an array have had so far, up and down, each of shape (n, 2); (0, 2) of references."""
+
+    plus: NDArray[np.float64]
+    minus: NDArray[np.float64]
+
+
 class PulseNoise(NamedTuple):
     """Of a law: its noise from pulse to pulse, in numbers alone."""
 
@@ -185,7 +192,7 @@ def round_requests(
 @njit()
 def write(
     devices: FloatArray, law: Law, trains: FloatArray, key: int, hits: NDArray[np.int64], room: Room,
-    counts: NDArray[np.float64],
+    worn: NDArray[np.float64], counts: NDArray[np.float64],
 ) -> None:  # fmt: skip
     """Send the devices at `hits` their trains, then draw the write noise; stuck devices (steps of 0) stay."""
     own_keys(key, hits, room)
@@ -206,6 +213,7 @@ def write(
         up = count > 0.0
         pulses += abs(count)
         upward += count if up else 0.0
+        worn[i, 0 if up else 1] += abs(count)
         longest_up, longest_down = max(longest_up, count), max(longest_down, -count)
         step, slope = devices[i, _DOWN], devices[i, _SLOPE_DOWN]
         if up:
@@ -226,7 +234,7 @@ def write(
 
 @njit()
 def refresh_pairs(
-    plus: FloatArray, minus: FloatArray, hits: NDArray[np.int64], refresh: FloatArray, key: int,
+    plus: FloatArray, minus: FloatArray, hits: NDArray[np.int64], refresh: FloatArray, key: int, worn: Worn,
     counts: NDArray[np.float64],
 ) -> None:  # fmt: skip
     """Reset the pairs whose devices have both grown, and write their difference on the larger one; see :func:`send`."""
@@ -240,6 +248,11 @@ def refresh_pairs(
         plus[i, _VALUE] = scalars.clip(up, plus[i, _LOW], plus[i, _HIGH])
         minus[i, _VALUE] = scalars.clip(down, minus[i, _LOW], minus[i, _HIGH])
         pulses = np.rint((abs(difference) + 2 * refresh[2]) / refresh[4])
+        least = np.rint(refresh[2] / refresh[4])
+        worn.plus[i, 0] += pulses - least if difference > 0.0 else least
+        worn.minus[i, 0] += least if difference > 0.0 else pulses - least
+        worn.plus[i, 1] += 1.0
+        worn.minus[i, 1] += 1.0
         counts[REFRESHED] += 1.0
         counts[PULSES] += pulses + 2.0
         counts[UPWARD] += pulses
@@ -287,7 +300,7 @@ def quiet(trains: FloatArray, start: int) -> bool:
 @njit(cache=True, nogil=True)
 def send(
     plus: FloatArray, minus: FloatArray, law: Law, to_plus: FloatArray, to_minus: FloatArray, scale: float, key: int,
-    weights: FloatArray, refresh: FloatArray, counts: NDArray[np.float64],
+    weights: FloatArray, refresh: FloatArray, worn: Worn, counts: NDArray[np.float64],
 ) -> float:  # fmt: skip
     """Pulse the devices of one coupling and refresh the weights whose devices were pulsed.
 
@@ -309,6 +322,8 @@ def send(
         Of one-sided pairs: when the larger device is above the first number and the smaller above the second, both are
         reset, the smaller written to the third and the larger to their difference more, with an error of the fourth
         number's standard deviation; the fifth is the nominal step. Empty: never.
+    worn : Worn
+        Added to: every pulse that a device is sent, those that write a pair anew among them.
     counts : ndarray, shape (6,)
         Added to: pulses, longest train up, longest train down, weights written, pulses up, pairs refreshed.
     """
@@ -326,10 +341,10 @@ def send(
                 found += 1
                 touched += plus[start, _VALUE] + minus[start, 0]
             start += 1
-        write(plus, law, to_plus, key, hits[:found], room, counts)
+        write(plus, law, to_plus, key, hits[:found], room, worn.plus, counts)
         if paired:
-            write(minus, law, to_minus, rng_kernels.combine(key, 1), hits[:found], room, counts)
+            write(minus, law, to_minus, rng_kernels.combine(key, 1), hits[:found], room, worn.minus, counts)
         if len(refresh) > 0:
-            refresh_pairs(plus, minus, hits[:found], refresh, rng_kernels.combine(key, 2), counts)
+            refresh_pairs(plus, minus, hits[:found], refresh, rng_kernels.combine(key, 2), worn, counts)
         show(plus, minus, hits[:found], scale, weights, counts)
     return touched

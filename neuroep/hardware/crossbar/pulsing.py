@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from neuroep.hardware.cells.law import COMMON_MODE, Column, Law
 from neuroep.hardware.crossbar import pulse_kernels as kernels
+from neuroep.hardware.crossbar.wearing import counter
 from neuroep.hardware.device import Update
 from neuroep.hardware.programming import Chance
 from neuroep.ledger import Event, Ledger, Phase
@@ -24,6 +25,10 @@ MODES = {
 }
 REFRESH_LARGER, REFRESH_SMALLER = 0.75, 0.25
 """Of the range: where one-sided pairs are reset (aihwkit's OneSidedUnitCell)."""
+
+
+NOTHING = np.empty((0, 2))
+"""Pulses of references, which aren't pulsed."""
 
 
 class Array(NamedTuple):
@@ -69,7 +74,7 @@ class Pulser(NamedTuple):
         real: Any = weights.dtype.type
         kernels.send(
             devices, against, self.law, plus, minus, real(array.scale), _key(chance.devices), weights,
-            refresh_of(devices, self.step, self.one_sided), counts,
+            refresh_of(devices, self.step, self.one_sided), worn_of(array, key, other), counts,
         )  # fmt: skip
         _count(ledger, k, counts)
 
@@ -128,6 +133,12 @@ def refresh_of(devices: FloatArray, step: float, one_sided: bool) -> FloatArray:
         return np.empty(0, devices.dtype)
     high = float(devices[:, Column.HIGH].mean())
     return np.asarray([REFRESH_LARGER * high, REFRESH_SMALLER * high, COMMON_MODE * high, step, step], devices.dtype)
+
+
+def worn_of(array: Array, key: str, other: str) -> kernels.Worn:
+    """Return the pulses so far of an array's devices, and of what they are read against."""
+    plus, minus = (cast(NDArray[np.float64], array.state.get(counter(name), NOTHING)) for name in (key, other))
+    return kernels.Worn(plus, minus)
 
 
 def _key(rng: np.random.Generator) -> Any:

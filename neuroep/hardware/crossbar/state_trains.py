@@ -40,7 +40,7 @@ from neuroep.hardware.cells.law import Law
 from neuroep.hardware.crossbar.coincidence_kernels import send
 from neuroep.hardware.crossbar.meeting_kernels import ONE_SIDED, SINGLE, TURNS
 from neuroep.hardware.crossbar.pulse_kernels import PULSES, UPWARD, WRITTEN
-from neuroep.hardware.crossbar.pulsing import Array, refresh_of
+from neuroep.hardware.crossbar.pulsing import Array, refresh_of, worn_of
 from neuroep.hardware.crossbar.train_kernels import Slots, TrainLines, count_bits, draw_bits, sign_lines
 from neuroep.hardware.device import StateUpdate
 from neuroep.ledger import Event, Ledger, Phase
@@ -120,7 +120,7 @@ class StatePulser(NamedTuple):
         real: Any = devices.dtype.type
         send(
             devices, against, self.law, rows, columns, _turns(plan, words), share, real(array.scale), keys[1],
-            array.weights, refresh_of(devices, self.step, self.one_sided), counts,
+            array.weights, refresh_of(devices, self.step, self.one_sided), worn_of(array, "devices", "against"), counts,
         )  # fmt: skip
         ledger.add(Phase.UPDATE, Event.KEPT, k, len(plan.products.coefficients))
         ledger.add(Phase.UPDATE, Event.WRITE, k, int(counts[WRITTEN]))

@@ -27,8 +27,10 @@ from neuroep.fields import settle
 from neuroep.hardware.cells.law import Column
 from neuroep.hardware.crossbar.device import Crossbar, State
 from neuroep.hardware.crossbar.effects import APART
+from neuroep.hardware.crossbar.wearing import count_moves
 from neuroep.hardware.device import Mounted, Update
 from neuroep.hardware.programming import Chance, saved
+from neuroep.hardware.wear import Wear
 from neuroep.layout import Layout
 from neuroep.ledger import Event, Ledger, Phase
 from neuroep.network import Network
@@ -156,8 +158,13 @@ class TwoArrays:
         for part in mounted.parts:
             before = _values(part)
             self.array.rewrite(part, mean, rng)
-            moved.append(_values(part) - before)
-        _count_average(ledger, np.concatenate(moved) / self.array.step)
+            moved.append(np.rint((_values(part) - before) / self.array.step))
+            count_moves(part.state, moved[-1])
+        _count_average(ledger, np.concatenate(moved))
+
+    def wear(self, mounted: Mounted) -> Wear:
+        """Return the pulses of the devices of both arrays; see :meth:`Crossbar.wear`."""
+        return self.array.wear(mounted)
 
     def _difference(self, part: Mounted) -> FloatArray:
         first, other = self.array.conductances(part)
@@ -217,10 +224,10 @@ def _add_parallel(ledger: Ledger, first: NDArray[np.int64], other: NDArray[np.in
 
 
 def _count_average(ledger: Ledger, steps: FloatArray) -> None:
-    """Count an averaging in which devices, (arrays, n), moved by so many steps."""
+    """Count an averaging in which devices, (arrays, n), moved by so many whole steps."""
     starts, sizes = Layout.of(ledger.sizes).starts, ledger.sizes
     for k in range(1, len(sizes)):
-        pulses = np.rint(steps[:, starts[k - 1] : starts[k]])
+        pulses = steps[:, starts[k - 1] : starts[k]]
         ledger.add_read(Phase.UPDATE, True, k, sizes[k - 1], lines=1)
         ledger.add_read(Phase.UPDATE, False, k, sizes[k], lines=1)
         ledger.add(Phase.UPDATE, Event.WRITE, k, 2 * sizes[k - 1] * sizes[k])
