@@ -1,4 +1,4 @@
-"""The tables of a crossbar's device file: [crossbar], [cell], [spread], [periphery], [wires]."""
+"""The tables of a crossbar's device file: [crossbar], [cell], [spread], [periphery], [wires], [endurance]."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from neuroep import checks
 from neuroep.errors import BadInput
 from neuroep.hardware.retention.models import MODELS as RETENTIONS
 from neuroep.quantities import Quantity
+from neuroep.specs.endurance import ENDURANCE_RULES
 from neuroep.specs.kind import Kind
 from neuroep.specs.nonlinearity import LARGEST_LABEL, SMALLEST_LABEL, slope_of
 from neuroep.specs.numbers import Rule, check_order, checked_numbers
@@ -51,6 +52,7 @@ OPTIONAL: Mapping[str, Mapping[str, Rule]] = {
         "tile_rows": _SIDE, "tile_columns": _SIDE,
     },
     "wires": {"word": Rule("resistance", 0.0, 1e6), "bit": Rule("resistance", 0.0, 1e6)},
+    "endurance": ENDURANCE_RULES,
 }  # fmt: skip
 SHAPES: Mapping[str, Mapping[str, Rule]] = {
     "constant": {},

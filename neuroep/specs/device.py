@@ -15,6 +15,7 @@ from neuroep.errors import BadInput, UnknownName
 from neuroep.ledger import Event, Ledger
 from neuroep.prices import PRICED_EVENTS, Prices
 from neuroep.quantities import Band, Quantity
+from neuroep.specs.endurance import endurance_of
 from neuroep.specs.kind import Kind
 from neuroep.specs.kinds import KINDS, tables_of
 from neuroep.specs.memory import hierarchy, memory_numbers
@@ -167,6 +168,10 @@ class DeviceSpec:
     def memory(self) -> Hierarchy | None:
         """Return the memories that reads are served from, or None for a profile that doesn't say."""
         return hierarchy(self.table.memory, self.numbers)
+
+    def endurance(self) -> dict[str, Band]:
+        """Return what a cell outlives, by measure (``cycles``, ``pulses``); nothing for a profile that doesn't say."""
+        return endurance_of(self.numbers)
 
     def chip(self) -> LearningChip | None:
         """Return the chip's cores and learning rule, or None for a profile that doesn't say."""

@@ -20,6 +20,7 @@ from neuroep.engines import create
 from neuroep.engines.base import refuse_unsupported
 from neuroep.errors import BadInput
 from neuroep.hardware.device import Aging, Device, Mounted, effective_weights, programmed, refuse_unbounded
+from neuroep.hardware.wear import Wear, wear
 from neuroep.learning.methods.phases import plans
 from neuroep.learning.trainer import Epoch, Progress, Samples, accuracy
 from neuroep.ledger import Ledger
@@ -146,6 +147,11 @@ class Chip:
     def weights(self) -> Weights:
         """A copy of the weights as upward reads see them at the chip's age."""
         return effective_weights(self.circuit)
+
+    @property
+    def wear(self) -> Wear | None:
+        """What training has done to its cells since it was programmed; None for cells that don't wear out."""
+        return wear(self.device, self._programmed())
 
     def evaluate(self, samples: Samples, phases: Phases | None = None) -> float:
         """Return the share of samples that the free equilibrium, at the chip's age, names right.

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from neuroep.errors import BadInput
 from neuroep.hardware.device import Mounted
+from neuroep.hardware.wear import Wear
 from neuroep.learning.rules import rule_of
 from neuroep.learning.trainer import Epoch, Progress
 from neuroep.report.store import FRESH, RunFolder, job_name
@@ -111,8 +112,13 @@ def _twin_arrays(state: Mapping[str, NDArray[np.generic]], progress: Progress) -
 
 
 def _meta(progress: Progress, outcome: Outcome | None = None) -> dict[str, Any]:
-    accuracy, stuck = (None, ()) if outcome is None else (outcome.test_accuracy, outcome.stuck)
-    return {"history": [list(epoch) for epoch in progress.history], "test_accuracy": accuracy, "stuck": list(stuck)}
+    accuracy, stuck, wear = (
+        (None, (), None) if outcome is None else (outcome.test_accuracy, outcome.stuck, outcome.wear)
+    )
+    return {
+        "history": [list(epoch) for epoch in progress.history], "test_accuracy": accuracy, "stuck": list(stuck),
+        "wear": None if wear is None else list(wear),
+    }  # fmt: skip
 
 
 def _save(folder: RunFolder, job: Job, progress: Progress, mounted: Mounted, outcome: Outcome | None = None) -> None:
@@ -151,9 +157,10 @@ def _progress(like: Weights, arrays: Arrays, meta: dict[str, Any]) -> Progress:
 
 def _check_meta(meta: dict[str, Any], epochs: int) -> None:
     """Refuse a checkpoint whose epochs or test accuracy can't be those of a training of so many epochs."""
-    rows, test = meta.get("history"), meta.setdefault("test_accuracy", None)
+    rows, test, wear = meta.get("history"), meta.setdefault("test_accuracy", None), meta.get("wear")
     right = isinstance(rows, list) and len(rows) <= epochs and all(_is_epoch(row, i) for i, row in enumerate(rows))
-    if not right or not (test is None or _is_share(test)):
+    worn = wear is None or (isinstance(wear, list) and len(wear) == len(Wear._fields) and all(map(_is_number, wear)))
+    if not (right and worn) or not (test is None or _is_share(test)):
         raise BadInput(f"a checkpoint that isn't of {epochs} epochs or fewer", "jobs", FRESH)
 
 
@@ -186,4 +193,5 @@ def _finished(experiment: Experiment, job: Job, arrays: Arrays, meta: dict[str, 
     like = Weights.zeros(sizes)
     progress = _progress(like, arrays, meta)
     weights, stuck = _weights(like, arrays, ""), tuple(int(unit) for unit in meta.get("stuck", ()))
-    return Outcome(job, meta["test_accuracy"], progress.history, progress.ledger, weights, stuck)
+    wear = None if meta.get("wear") is None else Wear(*meta["wear"])
+    return Outcome(job, meta["test_accuracy"], progress.history, progress.ledger, weights, stuck, wear)

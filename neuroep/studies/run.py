@@ -16,10 +16,12 @@ from neuroep.learning.trainer import Epoch
 from neuroep.ledger import Event, Phase
 from neuroep.report.page import write_report
 from neuroep.report.store import RunFolder, versions
+from neuroep.report.wear import wear_lines
 from neuroep.specs import DeviceSpec
 from neuroep.studies.experiment import Experiment
 from neuroep.studies.jobs import epochs_of, run_job
 from neuroep.studies.training import IDEAL, Job, Outcome, told
+from neuroep.studies.wear import wear_row
 
 
 class Listener(Protocol):
@@ -133,7 +135,7 @@ def assemble(
                 name = profile.name if method == "ep" else f"{profile.name} (backprop)"
                 costs[name], seconds[name] = bills[0].as_dict(), bills[0].time_as_dict()
                 coverage[name] = coverage_of(bills[0])
-    remarks = experiment.remarks() + told(dataset)
+    remarks = experiment.remarks() + told(dataset) + wear_lines(rows)
     caveats = {p.name: list(p.caveats) for p in profiles if p is not None and p.caveats}
     return {
         "model": experiment.model.name, "data": data, "versions": versions(), "spec": dict(spec), "rows": rows,
@@ -190,5 +192,6 @@ def _row(outcome: Outcome, profile: DeviceSpec | None, bill: Bill | None, ard: f
         "latency_inference_seconds": _figure(bill, "time", INFERENCE),
         "weighted_ard": ard,
         "outputs_at_bound": len(outcome.stuck),
+        "wear": wear_row(outcome.wear, {} if profile is None else profile.endurance()),
         "weight_writes": int(outcome.ledger.counts[Phase.UPDATE, Event.WRITE].sum()),
     }

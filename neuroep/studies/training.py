@@ -13,6 +13,7 @@ from neuroep.data import Dataset, check_inputs
 from neuroep.data.tasks import validation_rows
 from neuroep.errors import Remark, printable
 from neuroep.hardware.device import Mounted, effective_weights
+from neuroep.hardware.wear import Wear, wear
 from neuroep.learning.trainer import Epoch, Progress, Samples
 from neuroep.ledger import Ledger
 from neuroep.network import Network, initial_weights
@@ -60,6 +61,8 @@ class Outcome(NamedTuple):
         As reads see them in the end.
     stuck : tuple of int
         Output units that stood at a bound, where they can't learn, for every test sample.
+    wear : Wear, optional
+        What the training did to the device's cells, if they wear out.
     """
 
     job: Job
@@ -68,6 +71,7 @@ class Outcome(NamedTuple):
     ledger: Ledger
     weights: Weights
     stuck: tuple[int, ...] = ()
+    wear: Wear | None = None
 
 
 def train_ep(
@@ -102,7 +106,8 @@ def train_ep(
     rig.trainer(mounted, stock.train, stock.orders, stock.validation).run(progress, on_epoch)
     reached = rig.evaluate(mounted, stock.test, progress.ledger)
     job, weights = Job("ep", rig.device.name, rig.seed), effective_weights(mounted.circuit)
-    return Outcome(job, reached.accuracy, progress.history, progress.ledger, weights, reached.stuck)
+    worn = wear(rig.device, mounted)
+    return Outcome(job, reached.accuracy, progress.history, progress.ledger, weights, reached.stuck, worn)
 
 
 def train_backprop(

@@ -61,6 +61,11 @@ def test_a_finished_run_is_found_finished(finished: Finished) -> None:
     assert all(after[name] == data for name, data in before.items())
 
 
+def wears(folder: Path | str) -> list[dict[str, float] | None]:
+    result = json.loads((Path(folder) / "result.json").read_text(encoding="utf-8"))
+    return [row["wear"] for row in result["rows"]]
+
+
 @pytest.mark.parametrize("job", ["ep ideal", "ep ecram", "ep loihi1", "backprop ideal"])
 def test_interrupted_after_an_epoch_it_goes_on(
     job: str, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -85,6 +90,8 @@ def test_interrupted_after_an_epoch_it_goes_on(
     ]
     assert weights("parts") == weights(whole)
     assert accuracies("parts") == accuracies(whole)
+    assert wears("parts") == wears(whole)
+    assert any(wears(whole))
 
 
 @pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
