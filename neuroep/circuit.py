@@ -171,6 +171,19 @@ def reads_exactly(circuit: Circuit) -> bool:
     return not (circuit.dac_bits or circuit.adc_bits or circuit.adjoint or has_noise(circuit))
 
 
+def unclocked(circuit: Circuit) -> Circuit:
+    """Return the circuit that the same weights make where amplifiers hold the lines all the time.
+
+    There are no converters then, nothing that is drawn anew at each of their reads, no tiles whose sums are converted
+    apart, and no registers for changes.
+    """
+    off = np.zeros_like(circuit.noise_up)
+    return circuit._replace(
+        dac_bits=0, adc_bits=0, noise_up=off, noise_down=off.copy(), averaged=1, managed=0, tile_rows=0, tile_columns=0,
+        changes=0, adjoint=0,
+    )  # fmt: skip
+
+
 def keeps_registers(circuit: Circuit) -> bool:
     """Return whether reads add changes to the sums there are; where they are exact, driving the states is the same."""
     return bool(circuit.changes) and not reads_exactly(circuit)

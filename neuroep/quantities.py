@@ -35,6 +35,8 @@ UNITS = MappingProxyType(
         "nS": Unit("conductance", 1e-9),
         "uS": Unit("conductance", 1e-6),
         "S": Unit("conductance", 1.0),
+        "fF": Unit("capacitance", 1e-15),
+        "pF": Unit("capacitance", 1e-12),
         "mV": Unit("voltage", 1e-3),
         "V": Unit("voltage", 1.0),
         "ohm": Unit("resistance", 1.0),
@@ -208,7 +210,8 @@ class Quantity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Parameters
         ----------
         dimension : str
-            What the number must measure: energy, time, conductance, voltage, resistance, power, bits, bytes, number.
+            What the number must measure: energy, time, conductance, capacitance, voltage, resistance, power, bits,
+            bytes, number.
         where : str, optional
             File and key path for the error.
 

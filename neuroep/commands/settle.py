@@ -52,13 +52,17 @@ def act(options: argparse.Namespace) -> int:
 
     import numpy as np
 
+    from neuroep.circuit import reads_exactly, unclocked
     from neuroep.commands import settle_spikes
-    from neuroep.hardware.device import Ideal
+    from neuroep.commands.settle_relaxation import how_held, relaxation_object, show_relaxation
+    from neuroep.equilibrium import ResultCode
+    from neuroep.hardware.device import Ideal, refuse_unbounded
     from neuroep.network import initial_weights
     from neuroep.rng import noise_key, stream
-    from neuroep.solvers.problems import check as refuse_clocked
+    from neuroep.solvers.motions import moving
     from neuroep.specs.catalogue import load_device, load_model
     from neuroep.studies.estimate import sample_batch
+    from neuroep.studies.relaxation import relax
     from neuroep.studies.settling import settle_phases
 
     if settle_spikes.meant(options):
@@ -70,22 +74,33 @@ def act(options: argparse.Namespace) -> int:
     spec = None if options.device is None else load_device(options.device)
     hardware = Ideal() if spec is None else spec.build() or Ideal()
     weights = initial_weights(network, stream(options.seed, "weights"), np.float64)
-    circuit = hardware.mount(network, weights, stream(options.seed, "mount", hardware.name)).circuit
+    refuse_unbounded(network, hardware)
+    held, why = how_held(spec, hardware, network)
+    mounted = hardware.mount(network, weights, stream(options.seed, "mount", hardware.name))
+    circuit = mounted.circuit if held is None else unclocked(mounted.circuit)
     plan = make_plan(options, circuit)
-    refuse_clocked(circuit, np.full(1, options.beta), plan.solver.stochastic)  # before data are read
+    moving(circuit).check(circuit, np.full(1, options.beta), plan.solver.stochastic)  # before data are read
     where, samples = sample_batch(model, network, options.samples, options.seed)
     x, targets = samples.x.astype(np.float64), samples.targets.astype(np.float64)
     phases = settle_phases(circuit, x, targets, options.beta, plan, noise_key(options.seed, "read noise"))
-    title = f"{model.name} on {hardware.name}: {plan.solver.name}, {plan.form.value} form, γ = {network.feedback:g}"
+    lost, nudges = any(one.count(ResultCode.DIVERGED) for one in phases), np.full(len(x), options.beta)
+    taken = None if held is None or lost else relax(held, hardware, mounted, network, x, targets, nudges, plan)
+    on = hardware.name if spec is None else spec.name
+    title = f"{model.name} on {on}: {plan.solver.name}, {plan.form.value} form, γ = {network.feedback:g}"
     if options.plot is not None:
         from neuroep.report.settling_figure import write_settling_figure
 
         write_settling_figure(phases, circuit, title, plan.tolerance, options.plot)
     if options.json:
-        head = {"model": model.name, "device": hardware.name, "inputs": where, "feedback": network.feedback}
-        show_json(head | settings(plan) | {"rows": [row(one) for one in phases], "course": course(phases)})
+        head = {"model": model.name, "device": on, "inputs": where, "feedback": network.feedback}
+        found = {"rows": [row(one) for one in phases], "course": course(phases)}
+        show_json(head | settings(plan) | found | {"relaxation": relaxation_object(taken)})
         return 0
     show(phases, f"{title}, {len(x)} samples of {where}", plan)
+    if taken is not None:
+        show_relaxation(taken, on, clocked=not reads_exactly(mounted.circuit))
+    elif why:
+        say(why)
     if options.plot is not None:
         say(f"drawn in {options.plot}")
     return 0
@@ -108,6 +123,7 @@ def make_plan(options: argparse.Namespace, circuit: Circuit) -> ContinuousPlan:
     from neuroep.recipe import Encoder
     from neuroep.rng import noise_key
     from neuroep.solvers.controllers import Controller, FixedStep, PIController
+    from neuroep.solvers.motions import moving
     from neuroep.solvers.plan import ContinuousPlan
     from neuroep.solvers.problems import Form
     from neuroep.solvers.stochastic import Thermal
@@ -133,7 +149,10 @@ def make_plan(options: argparse.Namespace, circuit: Circuit) -> ContinuousPlan:
     end = float("inf") if options.seconds is None else options.seconds
     tolerance = TOLERANCE if options.tolerance is None else options.tolerance
     tolerance = 0.0 if solver.stochastic else tolerance
-    form = Form.MEMBRANE if options.form is None else Form(options.form)
+    own = moving(circuit).form
+    if own is not None and options.form is not None:
+        raise BadInput("without effect in this network", "--form", "left out")
+    form = own or (Form.MEMBRANE if options.form is None else Form(options.form))
     steps = STEPS if options.steps is None else options.steps
     return ContinuousPlan(solver, control, tolerance, steps, form, end, thermal)
 

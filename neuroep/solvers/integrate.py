@@ -8,7 +8,7 @@ others take one step together.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -20,14 +20,16 @@ from neuroep.circuit import Circuit, coupling_up
 from neuroep.equilibrium import Equilibrium, ResultCode
 from neuroep.errors import BadInput
 from neuroep.solvers.controllers import FIRST, VANISHING, Controller, FixedStep, scaled_error, step_factor
+from neuroep.solvers.motions import Motion, moving
 from neuroep.solvers.plan import ContinuousPlan, Settled
-from neuroep.solvers.problems import Flow, check, make_flow, start_from
 from neuroep.solvers.stochastic import increments
-from neuroep.solvers.trajectory import hermite, trajectory
+from neuroep.solvers.trajectory import Course, Path, trajectory
 from neuroep.weights import FloatArray
 
 #: A step that would leave less than this share of itself to the end goes all the way.
 SLIVER = 1e-9
+Watch = Callable[[Path], None]
+"""Is told of the steps that rows have just taken."""
 
 
 @dataclass
@@ -39,6 +41,7 @@ class _Course:
     step: NDArray[np.float64]
     times: NDArray[np.float64]
     points: FloatArray
+    watch: Watch | None
     rows: NDArray[np.intp] = field(init=False)
     seconds: NDArray[np.float64] = field(init=False)
     previous: NDArray[np.float64] = field(init=False)
@@ -75,6 +78,7 @@ def settle_continuous(
     times: Sequence[float] | FloatArray | None = None,
     noise_key: int = 0,
     first_row: int = 0,
+    watch: Watch | None = None,
 ) -> Settled:
     """Integrate the network's differential equation until each sample has settled.
 
@@ -98,6 +102,8 @@ def settle_continuous(
         Of the read noise (:func:`neuroep.rng.noise_key`).
     first_row : int
         Row of the whole batch at which this one starts, for the noise.
+    watch : callable, optional
+        Is told of every accepted step, as a :class:`~neuroep.solvers.trajectory.Path`.
 
     Returns
     -------
@@ -109,26 +115,30 @@ def settle_continuous(
         If the circuit has no flow in continuous time, or shapes or times don't fit.
     """
     checks.instance(plan, ContinuousPlan, "plan")
-    flow = make_flow(circuit, plan.form, x, targets, beta, noise_key, first_row)
-    check(circuit, flow.beta, plan.solver.stochastic)
+    moves = moving(circuit)
+    flow = moves.make(circuit, plan.form, x, targets, beta, noise_key, first_row)
+    moves.check(circuit, flow.beta, plan.solver.stochastic)
     wanted = _check_times(times)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        begin = start_from(flow, None if start is None else list(start))
-    return integrate(flow, plan, begin, None if times is None else wanted)
+        begin = flow.begin(None if start is None else list(start))
+    return integrate(flow, plan, begin, None if times is None else wanted, watch)
 
 
-def integrate(flow: Flow, plan: ContinuousPlan, begin: FloatArray, times: NDArray[np.float64] | None = None) -> Settled:
+def integrate(
+    flow: Motion, plan: ContinuousPlan, begin: FloatArray, times: NDArray[np.float64] | None = None,
+    watch: Watch | None = None,
+) -> Settled:  # fmt: skip
     """Integrate a flow from the variables `begin`, (batch, units), which it takes over, recording at times."""
     wanted = np.empty(0) if times is None else times
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # divergence shows in the result codes
-        course = _run(flow, plan, begin, wanted)
+        course = _run(flow, plan, begin, wanted, watch)
         equilibrium = package(flow, course.y, course.residual, course.tried, course.code)
         recorded = None if times is None else trajectory(flow, wanted, course.points)
     return Settled(equilibrium, recorded, course.y, course.seconds, course.refused)
 
 
 def package(
-    flow: Flow, y: FloatArray, residual: FloatArray, tried: NDArray[np.int64], code: NDArray[np.int64]
+    flow: Motion, y: FloatArray, residual: FloatArray, tried: NDArray[np.int64], code: NDArray[np.int64]
 ) -> Equilibrium:
     """Return the equilibrium that belongs to variables y, its upward currents read anew."""
     states = flow.outputs(y)
@@ -153,19 +163,19 @@ def _check_times(times: Sequence[float] | FloatArray | None) -> NDArray[np.float
     return wanted
 
 
-def _rates(flow: Flow, plan: ContinuousPlan) -> _Rates:
+def _rates(flow: Motion, plan: ContinuousPlan) -> _Rates:
     inverse_tau = 1.0 / flow.per_unit(flow.circuit.tau_seconds)
     sigma = np.zeros_like(inverse_tau) if plan.thermal is None else plan.thermal.per_unit(flow.starts)
     low, high = flow.bounds()
     return _Rates(inverse_tau, sigma, low, high, float(1.0 / inverse_tau.max()))
 
 
-def _run(flow: Flow, plan: ContinuousPlan, y: FloatArray, times: NDArray[np.float64]) -> _Course:
+def _run(flow: Motion, plan: ContinuousPlan, y: FloatArray, times: NDArray[np.float64], watch: Watch | None) -> _Course:
     rates, everyone = _rates(flow, plan), np.arange(len(y))
     points = np.full((len(times), *y.shape), np.nan, dtype=y.dtype)
     points[times == 0.0] = y
     step = np.full(len(y), first_step(plan.controller, rates.shortest))
-    course = _Course(y, flow.velocity(y, everyone, 0), step, times, points)
+    course = _Course(y, flow.velocity(y, everyone, 0), step, times, points, watch)
     while True:
         _stop(course, plan, rates)
         if not len(course.rows):
@@ -189,7 +199,7 @@ def _stop(course: _Course, plan: ContinuousPlan, rates: _Rates) -> None:
     course.rows = rows[~(settled | lost | spent)]
 
 
-def _advance(flow: Flow, plan: ContinuousPlan, rates: _Rates, course: _Course) -> None:
+def _advance(flow: Motion, plan: ContinuousPlan, rates: _Rates, course: _Course) -> None:
     """Take one step with every moving sample; refused ones stay where they are with a shorter step."""
     rows, solver = course.rows, plan.solver
     left = plan.end_seconds - course.seconds[rows]
@@ -212,7 +222,7 @@ def _advance(flow: Flow, plan: ContinuousPlan, rates: _Rates, course: _Course) -
         v1 = velocities[-1][accepted]
     else:
         v1 = flow.velocity(y1[accepted], went, (number + 1) * solver.stages)
-    _record(plan, rates, course, went, h[accepted], y1[accepted], v1)
+    _follow(plan, rates, course, went, h[accepted], y1[accepted], v1)
     course.y[went], course.v[went] = y1[accepted], v1
     course.seconds[went] = np.where(last[accepted], plan.end_seconds, course.seconds[went] + h[accepted])
     course.tried[rows] += 1
@@ -228,7 +238,7 @@ def _combine(weights: NDArray[np.float64], velocities: list[FloatArray]) -> Floa
 
 
 def _kicks(
-    flow: Flow,
+    flow: Motion,
     plan: ContinuousPlan,
     rates: _Rates,
     rows: NDArray[np.intp],
@@ -263,24 +273,22 @@ def _judge(
     return accepted
 
 
-def _record(
-    plan: ContinuousPlan, rates: _Rates, course: _Course, went: NDArray[np.intp], h: FloatArray, y1: FloatArray,
-    v1: FloatArray,
+def _follow(
+    plan: ContinuousPlan, rates: _Rates, course: _Course, went: NDArray[np.intp], h: NDArray[np.float64],
+    y1: FloatArray, v1: FloatArray,
 ) -> None:  # fmt: skip
-    """Fill in the times that lie within the steps just taken."""
-    if not len(course.times):
+    """Tell who watches of the steps just taken, and fill in the times that lie within them."""
+    if course.watch is None and not len(course.times):
         return
-    for i, row in enumerate(went):
+    shape = Course.CUBIC if plan.thermal is None else Course.ROUGH
+    path = Path(
+        went, h, course.y[went], y1, course.v[went], v1, h[:, None] * rates.inverse_tau, (rates.low, rates.high),
+        Course.RELAXING if plan.solver.exponential else shape,
+    )  # fmt: skip
+    if course.watch is not None and len(went):
+        course.watch(path)
+    for i, row in enumerate(went if len(course.times) else went[:0]):
         begin = course.seconds[row]
         inside = np.flatnonzero((course.times > begin) & (course.times <= begin + h[i] * (1.0 + SLIVER)))
-        if not len(inside):
-            continue
-        theta = np.minimum((course.times[inside, None] - begin) / h[i], 1.0).astype(y1.dtype)
-        y0, moves = course.y[row], h[i] * rates.inverse_tau
-        if plan.solver.exponential:
-            within = y0 - np.expm1(-theta * moves) * course.v[row]
-        elif plan.thermal is not None:  # a rough path: nothing beyond its ends is known
-            within = (1.0 - theta) * y0 + theta * y1[i]
-        else:
-            within = hermite(theta, y0, y1[i], moves * course.v[row], moves * v1[i])
-        course.points[inside, row] = np.clip(within, rates.low, rates.high)
+        theta = np.minimum((course.times[inside] - begin) / h[i], 1.0)
+        course.points[inside, row] = path.at(np.full(len(inside), i), theta)

@@ -123,6 +123,10 @@ class Flow:
             states.append(costs.softmax(logits))
         return states
 
+    def begin(self, states: list[FloatArray] | None) -> FloatArray:
+        """Return y from states; see :func:`start_from`."""
+        return start_from(self, states)
+
     def velocity(self, y: FloatArray, rows: NDArray[np.intp], evaluation: int = 0) -> FloatArray:
         """Return τ dy/dt of some rows.
 

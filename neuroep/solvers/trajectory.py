@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neuroep.circuit import Circuit
-from neuroep.physics import hopfield
-from neuroep.solvers.problems import Flow
+from neuroep.solvers.motions import Motion, moving
 from neuroep.weights import FloatArray
 
 
@@ -47,7 +47,59 @@ def hermite(theta: FloatArray, y0: FloatArray, y1: FloatArray, d0: FloatArray, d
     return (1.0 - theta) * y0 + theta * y1 + theta * (theta - 1.0) * bend
 
 
-def trajectory(flow: Flow, times: NDArray[np.float64], variables: FloatArray) -> Trajectory:
+class Course(Enum):
+    """What is known of a path between the ends of a step."""
+
+    CUBIC = "cubic"  # both ends and both slopes
+    RELAXING = "relaxing"  # of exponential steps: towards a rest that stays where it is
+    ROUGH = "rough"  # of noise: the ends alone
+
+
+class Path(NamedTuple):
+    """Accepted steps of some rows, and what lies between their ends.
+
+    Attributes
+    ----------
+    rows : ndarray of int, shape (n,)
+        Of the batch.
+    seconds : ndarray, shape (n,)
+        How long each step is.
+    begin, end : ndarray, shape (n, units)
+        The variable at its ends.
+    slope, last_slope : ndarray, shape (n, units)
+        Velocities there, τ dy/dt.
+    moves : ndarray, shape (n, units)
+        Length of the step in time constants of each unit.
+    bounds : tuple of ndarray
+        Lowest and highest value of each unit.
+    course : Course
+        How the ends are joined.
+    """
+
+    rows: NDArray[np.intp]
+    seconds: NDArray[np.float64]
+    begin: FloatArray
+    end: FloatArray
+    slope: FloatArray
+    last_slope: FloatArray
+    moves: NDArray[np.float64]
+    bounds: tuple[FloatArray, FloatArray]
+    course: Course
+
+    def at(self, which: NDArray[np.intp], theta: NDArray[np.float64]) -> FloatArray:
+        """Return the variable of some of the steps, by place, at shares θ of their lengths: (len(which), units)."""
+        share = theta[:, None].astype(self.end.dtype)
+        begin, end, moves = self.begin[which], self.end[which], self.moves[which]
+        if self.course is Course.RELAXING:
+            within: FloatArray = begin - np.expm1(-share * moves) * self.slope[which]
+        elif self.course is Course.ROUGH:
+            within = (1.0 - share) * begin + share * end
+        else:
+            within = hermite(share, begin, end, moves * self.slope[which], moves * self.last_slope[which])
+        return np.clip(within, *self.bounds)
+
+
+def trajectory(flow: Motion, times: NDArray[np.float64], variables: FloatArray) -> Trajectory:
     """Return states and residuals of recorded variables."""
     rows = np.arange(variables.shape[1])
     per_time = [flow.outputs(y) for y in variables]
@@ -58,9 +110,10 @@ def trajectory(flow: Flow, times: NDArray[np.float64], variables: FloatArray) ->
 
 def energies(circuit: Circuit, x: FloatArray, course: Trajectory, targets: FloatArray, beta: FloatArray) -> FloatArray:
     """Return F = E + β γ^{D−1} C at each time of a trajectory, shape (T, batch)."""
+    nudged_energy = moving(circuit).energy
     return np.array(
         [
-            hopfield.nudged_energy(circuit, x, [layer[i] for layer in course.states], targets, beta)
+            nudged_energy(circuit, x, [layer[i] for layer in course.states], targets, beta)
             for i in range(len(course.times))
         ]
     )

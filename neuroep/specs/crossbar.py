@@ -16,6 +16,8 @@ from neuroep.specs.kind import Kind
 from neuroep.specs.nonlinearity import LARGEST_LABEL, SMALLEST_LABEL, slope_of
 from neuroep.specs.numbers import Rule, check_order, checked_numbers
 from neuroep.specs.reading import Table, at, refuse_unknown_keys, word
+from neuroep.specs.relaxation import LINES, relaxation_numbers
+from neuroep.specs.relaxation import TABLE as RELAXATION
 
 if TYPE_CHECKING:
     from neuroep.hardware.cells.steps import StepModel
@@ -226,7 +228,12 @@ def _table_of_steps(table: Table, key: str, path: Path) -> tuple[float, ...]:
     return tuple(checks.number(size, f"{where}[{index}]", 0.0) for index, size in enumerate(given))
 
 
+def _numbers(tables: Mapping[str, Table], path: Path) -> dict[str, Quantity]:
+    return crossbar_numbers(tables, path) | relaxation_numbers(tables, LINES, path)
+
+
 CROSSBAR = Kind(
-    name="crossbar", converters=True, tables=TABLES, needed=("crossbar", "cell"), numbers=crossbar_numbers, words=words,
+    name="crossbar", converters=True, tables=(*TABLES, RELAXATION), needed=("crossbar", "cell"), numbers=_numbers,
+    words=words,
     build=build_crossbar,
 )  # fmt: skip

@@ -30,9 +30,11 @@ from neuroep.specs.numbers import (
     checked_quantity,
 )
 from neuroep.specs.reading import Table, at, convert, name_of, read_toml, refuse_unknown_keys
+from neuroep.specs.relaxation import held
 
 if TYPE_CHECKING:
     from neuroep.cost.hierarchy import Hierarchy
+    from neuroep.cost.relaxation import Held
     from neuroep.hardware.device import Device
     from neuroep.hardware.loihi.chip import LearningChip, OnChip
     from neuroep.hardware.loihi.cores import CoreMap
@@ -172,6 +174,10 @@ class DeviceSpec:
     def endurance(self) -> dict[str, Band]:
         """Return what a cell outlives, by measure (``cycles``, ``pulses``); nothing for a profile that doesn't say."""
         return endurance_of(self.numbers)
+
+    def held(self) -> Held | None:
+        """Return how lines are held while a network settles as one circuit, or None for a profile that doesn't say."""
+        return held(self.numbers)
 
     def chip(self) -> LearningChip | None:
         """Return the chip's cores and learning rule, or None for a profile that doesn't say."""

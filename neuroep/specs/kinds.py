@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from neuroep.specs.crossbar import CROSSBAR
 from neuroep.specs.kind import Kind, Numbers, Tables
 from neuroep.specs.quantized import QUANTIZED
+from neuroep.specs.relaxation import NODES, relaxation_numbers
+from neuroep.specs.relaxation import TABLE as RELAXATION
 
 if TYPE_CHECKING:
     from neuroep.hardware.device import Device
@@ -21,7 +23,10 @@ def _build_ideal(name: str, tables: Tables, numbers: Numbers, path: Path) -> Dev
 
 
 IDEAL = Kind(name="ideal", is_hardware=False, build=_build_ideal)
-COST_ONLY = Kind(name="cost-only", is_hardware=False)
+COST_ONLY = Kind(
+    name="cost-only", is_hardware=False, tables=(RELAXATION,),
+    numbers=lambda tables, path: relaxation_numbers(tables, NODES, path),
+)  # fmt: skip
 KINDS: dict[str, Kind] = {kind.name: kind for kind in (IDEAL, QUANTIZED, CROSSBAR, COST_ONLY)}
 
 

@@ -83,7 +83,7 @@ def test_run(finished: Finished) -> None:
             "neuroep parity",
             ["parity", "--n", "3", "--hidden", "20", "--train", "20", "--test", "8", "--seeds", "200", "--no-backprop"],
         ),
-        ("neuroep settle", ["settle", "xor", "--samples", "2"]),
+        ("neuroep settle", ["settle", "xor", "--samples", "2", "--device", "ecram"]),
         ("neuroep settle --engine spiking", ["settle", "xor", "--samples", "2", "--engine", "spiking"]),
         ("neuroep bench", ["bench", "--model", "xor", "--steps", "1", "--threads", "1"]),
         ("neuroep bench settling|threads|growth|memory|cuda", ["bench", "memory"]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -110,7 +111,17 @@ def test_hardware_is_refused_before_data_are_read(model: str, command: str, devi
 
 
 def test_settle_refuses_before_data_are_read(model: str) -> None:
-    assert "continuous time in a resistive network" in refused("settle", "m.toml")
+    assert "--form: without effect in this network" in refused("settle", "m.toml", "--form", "gradient")
+    assert "a resistive network on ecram, whose weights may be negative" in refused("settle", "m.toml", "-d", "ecram")
+
+
+def test_settle_comes_to_rest_where_sweeps_do(model: str) -> None:
+    found = call("settle", model, "--samples", "3", "--beta", "0.05", "--json").json
+    assert [row["converged"] for row in found["rows"]] == [3, 3]
+    assert max(row["from_sweeps"] for row in found["rows"]) < 1e-6
+    assert (found["form"], found["relaxation"]) == ("gradient", None)
+    energies = [row["energy"] for row in found["course"] if row["phase"] == "free"]
+    assert all(after <= before + 1e-12 for before, after in pairwise(energies))
 
 
 @pytest.mark.parametrize(
@@ -143,7 +154,6 @@ def test_diodes_belong_to_resistors(model: str) -> None:
 
 
 def test_other_commands_refuse(model: str) -> None:
-    assert "continuous time in a resistive network" in refused("settle", model)
     assert "whose limit is no feedforward net" in refused("bench", "step", "--model", model, "--threads", "1")
     assert "feedback gain 0.5" in refused("check", model, "--feedback", "0.5")
     assert "64 inputs a sample; allowed: 2" in refused("run", model, "--data", "digits")

@@ -218,7 +218,7 @@ def test_labels_stand_in_for_slopes(tmp_path: Path) -> None:
         (QUANTIZED, 'rounding = "nearest"', "", "synapse", "'rounding' is missing"),
         (QUANTIZED, 'kind = "quantized"', 'kind = "quantised"', "kind", "did you mean 'quantized'"),
         (QUANTIZED, 'kind = "quantized"', 'kind = "crossbar"', "synapse", "[crossbar]"),
-        (QUANTIZED, 'kind = "quantized"', 'kind = "cost-only"', "synapse", "none"),
+        (QUANTIZED, 'kind = "quantized"', 'kind = "cost-only"', "synapse", "[relaxation]"),
         (QUANTIZED, 'kind = "quantized"', "", "mine.toml", "'kind' is missing"),
         (QUANTIZED, 'summary = "a test"', 'summary = ""', "summary", "length"),
         (QUANTIZED, 'value = 4, unit = "bit"', 'value = 4, unit = "1"', "synapse.weight_bits", "bits in bit"),

@@ -19,6 +19,7 @@ BASE = {
     "s": "time",
     "S": "conductance",
     "V": "voltage",
+    "F": "capacitance",
     "W": "power",
     "ohm": "resistance",
     "byte": "bytes",

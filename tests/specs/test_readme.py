@@ -21,6 +21,7 @@ from neuroep.specs.memory import MEMORY_RULES
 from neuroep.specs.model import ACTIVATIONS, COSTS, LayerTable, Measured, ModelTable
 from neuroep.specs.numbers import SYSTEM_RULES
 from neuroep.specs.quantized import ROUNDINGS, SYNAPSE_CHOICES, SYNAPSE_OPTIONS, SYNAPSE_RULES
+from neuroep.specs.relaxation import LINES, NODES
 
 
 def readme(kind: Literal["devices", "models"]) -> str:
@@ -38,6 +39,7 @@ def test_every_device_key_is_explained() -> None:
     wanted |= {
         *SYSTEM_RULES,
         *MEMORY_RULES,
+        *(key for rules in (*LINES, *NODES) for key in rules),
         *CHIP_RULES,
         RULE_KEY,
         *COMMON,

@@ -31,12 +31,14 @@ from neuroep.hardware.cells.arrays import Spread, check_pulses, law_of, nominal_
 from neuroep.hardware.cells.law import Column, Law
 from neuroep.hardware.cells.steps import StepModel
 from neuroep.hardware.crossbar.effects import CROSSBAR
+from neuroep.hardware.crossbar.lines import summed
 from neuroep.hardware.crossbar.periphery import Periphery
 from neuroep.hardware.crossbar.placing import Encoding, Placing
 from neuroep.hardware.crossbar.wearing import counters, wear_of
 from neuroep.hardware.crossbar.wiring import Wires, attenuation, refuse_oversized_arrays
 from neuroep.hardware.device import Mounted, StateUpdate, Update, effective_weights, lower, update_biases
 from neuroep.hardware.effect import present
+from neuroep.hardware.lines import LineSiemens
 from neuroep.hardware.programming import Chance, check_finite, check_range, full_scales, saved
 from neuroep.hardware.retention import aging
 from neuroep.hardware.retention.models import retention
@@ -340,6 +342,16 @@ class Crossbar:
         """Return the conductances in siemens of devices and of what they are read against, in the layout of weights."""
         devices, against = (aging.shown(cast(FloatArray, mounted.state[key])) for key in ("devices", "against"))
         return self.scale.siemens(devices), self.scale.siemens(against)
+
+    def line_siemens(self, mounted: Mounted) -> LineSiemens:
+        """Return the conductance that each line drives; see :mod:`neuroep.hardware.crossbar.lines`."""
+        seen = [np.maximum(g.astype(np.float64), 0.0) for g in self.conductances(mounted)]
+        up = down = seen
+        if self.wires.resistive:
+            factors = [cast(FloatArray, mounted.state[key]) for key in ATTENUATIONS]
+            up, down = ([g * f for g, f in zip(seen, factors[side::2], strict=True)] for side in (0, 1))
+        sizes = tuple(int(n) for n in mounted.circuit.sizes)
+        return summed(sizes, self.encoding, (up[0], up[1]), (down[0], down[1]))
 
     def refresh(self, mounted: Mounted, solve: bool = False) -> None:
         """Write what all conductances now mean into the circuit's buffers; `solve` the wires anew, too."""

@@ -29,6 +29,7 @@ from neuroep.hardware.crossbar.device import Crossbar, State
 from neuroep.hardware.crossbar.effects import APART
 from neuroep.hardware.crossbar.wearing import count_moves
 from neuroep.hardware.device import Mounted, Update
+from neuroep.hardware.lines import LineSiemens
 from neuroep.hardware.programming import Chance, saved
 from neuroep.hardware.wear import Wear
 from neuroep.layout import Layout
@@ -124,6 +125,11 @@ class TwoArrays:
         if self.average_every:
             state[CLOCK] = np.zeros(1, np.int64) if clock is None else clock
         return Mounted(circuit, state, (up, down))
+
+    def line_siemens(self, mounted: Mounted) -> LineSiemens:
+        """Return what upward reads drive in the first array, and downward reads in the second."""
+        up, down = (self.array.line_siemens(part) for part in mounted.parts)
+        return LineSiemens(up.up, down.down)
 
     def program(self, mounted: Mounted, update: Update, rng: np.random.Generator, ledger: Ledger) -> None:
         """Send both arrays the update, rounded to pulses alike; see :meth:`Crossbar.program`.
