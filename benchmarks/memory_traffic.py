@@ -1,4 +1,4 @@
-"""What one training step moves: EP as published and as the engines do it, backprop with and without recomputation.
+"""What one training step moves: EP as published and as run, backprop with and without buffers and recomputation.
 
     python benchmarks/memory_traffic.py                        # the sparse-parity network, 20-1000-1; seconds
     python benchmarks/memory_traffic.py --batch 64
@@ -6,12 +6,14 @@
     python benchmarks/memory_traffic.py --sizes 256 256 256 256 256 256 256 256 10
 
 ARD and DMC by the clock grow with the step whatever a memory holds; LRU ARD, DMD and ByteDMD are stack distances. The
-last columns are the shares of floats read that miss in LRU memories.
+last columns are the shares of floats read that miss in LRU memories. Contrasts and gradients go straight into the
+weights, as a plain rule's do; `buffers`: they stand in buffers of their own first.
 """
 
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 
 from neuroep.cost.closed_forms import working_set
 from neuroep.cost.reuse import Access
@@ -27,14 +29,17 @@ CAPACITIES = (2**13, 2**15, 2**20)
 
 def steps(sizes: tuple[int, ...], phases: Phases, batch: int) -> dict[str, list[Access]]:
     """Traces by name; what was published has one hidden layer and one output."""
-    found = {
-        f"EP, {phases.free_sweeps} + {phases.nudged_sweeps} sweeps": ep_step_trace(chain(sizes), phases, batch=batch)
-    }
+    found = {}
     if len(sizes) == 3 and sizes[2] == 1 and batch == 1:
-        found = {"EP as published, 30 + 30": published_ep(*sizes[:2])} | found
-    found["backprop"] = backprop_step(sizes, batch=batch)
+        found["EP as published, 30 + 30"] = published_ep(*sizes[:2])
+    for how in (phases, replace(phases, free_sweeps=1, nudged_sweeps=1)):
+        name = f"EP, {how.free_sweeps} + {how.nudged_sweeps} sweeps"
+        found[f"{name}, buffers"] = ep_step_trace(chain(sizes), how, batch=batch)
+        found[name] = ep_step_trace(chain(sizes), how, batch=batch, direct=True)
+    found["backprop as published"] = backprop_step(sizes, batch=batch)
+    found["backprop"] = backprop_step(sizes, batch=batch, direct=True)
     for segment in sorted({1, round((len(sizes) - 1) ** 0.5)}):
-        found[f"backprop, keeps each {segment}."] = backprop_step(sizes, segment=segment, batch=batch)
+        found[f"backprop, keeps each {segment}."] = backprop_step(sizes, segment=segment, batch=batch, direct=True)
     return found
 
 

@@ -76,7 +76,7 @@ def backprop_reads(n: int, h: int, m: int, recompute: bool = False) -> list[Cloc
     return forward + (recomputed if recompute else []) + backward + update
 
 
-def ep_reads(n: int, h: int, m: int, free: int, nudged: int, copies: int = 2) -> list[ClockReads]:
+def ep_reads(n: int, h: int, m: int, free: int, nudged: int, copies: int = 2, direct: bool = False) -> list[ClockReads]:
     """Return the reads of one step of EP on n-h-m by squared error: :func:`neuroep.learning.access.ep_step_trace`.
 
     Parameters
@@ -87,6 +87,8 @@ def ep_reads(n: int, h: int, m: int, free: int, nudged: int, copies: int = 2) ->
         Sweeps, forward in the free phase and backward in the nudged one.
     copies : int
         Nudged copies: 2 for the centered estimator, 1 where the free states take part in the difference.
+    direct : bool
+        Whether contrasts go straight into the weights.
 
     Raises
     ------
@@ -97,76 +99,83 @@ def ep_reads(n: int, h: int, m: int, free: int, nudged: int, copies: int = 2) ->
     copies = checks.whole(copies, "copies", 1, 2)
     a, c, load, end = _loaded(n, h, m)
     drive, sweep = end + n + a, 6 * h + 5 * m + 2 * c
-    start = drive + 3 * h + 2 * m
-    second = start + 5 * h + c + 4 * m
-    rest = second + (t - 1) * sweep
+    start = drive + h
+    second = start + 4 * h + c + 4 * m
     reads = [
         ClockReads(n, n + m), ClockReads(a, end + n),
-        # the first free sweep
-        ClockReads(h, 3 * h + 2 * m), ClockReads(h, start + h - a), ClockReads(h, 3 * h + 2 * m),
-        ClockReads(h, h), ClockReads(c, start + 4 * h - a), ClockReads(m, m), ClockReads(m, start + 4 * h + 2 * m - a),
+        # the first free sweep: nothing comes from above yet
+        ClockReads(h, start - a), ClockReads(h, 2 * h), ClockReads(h, h), ClockReads(c, start + 3 * h - a),
+        ClockReads(m, start + 3 * h + m - a), ClockReads(m, 2 * m),
         # further ones: down by W2, then up
         ClockReads(m, m, 0, t - 1), ClockReads(c, second + m - a - h, sweep, t - 1),
-        ClockReads(h, second + m + c + h - drive, sweep, t - 1),
-        ClockReads(h, second + m + c + 2 * h - a, sweep, t - 1),
-        ClockReads(h, 3 * h, 0, t - 1), ClockReads(h, h, 0, t - 1),
-        ClockReads(c, second + m + c + 5 * h - a, sweep, t - 1), ClockReads(m, m, 0, t - 1),
-        ClockReads(m, second + 3 * m + c + 5 * h - a, sweep, t - 1),
-        # nudged copies are made
-        ClockReads(h, 2 * h + 4 * m + c), ClockReads(h, rest + h - drive),
-        ClockReads(m, 2 * h + 2 * copies * h + m), ClockReads(m, 2 * h + 2 * copies * h + 5 * m),
+        ClockReads(h, second + m + c + h - a, sweep, t - 1),
+        ClockReads(h, second + m + c + 2 * h - drive, sweep, t - 1), ClockReads(h, 3 * h, 0, t - 1),
+        ClockReads(h, h, 0, t - 1), ClockReads(c, second + m + c + 5 * h - a, sweep, t - 1),
+        ClockReads(m, second + 2 * m + c + 5 * h - a, sweep, t - 1), ClockReads(m, 2 * m, 0, t - 1),
     ]  # fmt: skip
-    copied = rest + 2 * h + 2 * copies * h + 2 * m + 2 * copies * m
-    target = copied + m if copies > 1 else load + n
-    begin = copied + (m + copies * m if copies > 1 else 0)
-    reads += [ClockReads(m, copied - load - n)] if copies > 1 else []
-    reads += [ClockReads(copies * m, begin - copied + copies * m)]
-    return reads + _nudged_reads(n, h, m, k, copies, begin, target, rest)
+    rest = second + (t - 1) * sweep
+    begin, target = (rest + m + copies * m, rest + m) if copies > 1 else (rest, load + n)
+    reads += [ClockReads(m, rest - load - n)] if copies > 1 else []
+    nudged_reads, settled = _nudged_reads((n, h, m), k, copies, begin, target, rest)
+    return [*reads, *nudged_reads, *_update_reads((n, h, m), copies, settled, rest, direct)]
 
 
-def _nudged_reads(n: int, h: int, m: int, k: int, copies: int, begin: int, target: int, rest: int) -> list[ClockReads]:
-    """Reads from the nudged sweeps' first bias on; `target`, `rest`: when y′ was written, and the free phase ended."""
-    a, c, load, _ = _loaded(n, h, m)
-    p, q = copies * h, copies * m  # copied hidden and output units
-    sums = rest + 2 * h + p  # when u1′ was written
-    sweep = 5 * p + 2 * c + 5 * q + m + h
-    down = begin + 4 * q + m
-    second = down + c + 4 * p + h
-    later = second + p + c + 2 * q
+def _nudged_reads(
+    sizes: tuple[int, int, int], k: int, copies: int, begin: int, target: int, rest: int
+) -> tuple[list[ClockReads], int]:
+    """Reads of the nudged sweeps, and when they end; `target`, `rest`: when y′ was written, the free phase ended."""
+    n, h, m = sizes
+    a, c, _, end = _loaded(n, h, m)
+    drive, p, q = end + n + a, copies * h, copies * m  # when the input's sum was written; copied units
+    sweep = 4 * p + 2 * c + 5 * q + m + 2 * h
+    down = begin + 2 * m + 3 * q
+    second = down + c + 3 * p + 2 * h
+    later = second + p + c + q
     reads = [
-        ClockReads(m, begin + q - a - h - c), ClockReads(q, begin + q + m - target), ClockReads(q, q),
-        ClockReads(c, down - a - h), ClockReads(p, down + c + p - sums), ClockReads(h, down + c + 2 * p - a),
-        ClockReads(p, 2 * p + h),
+        ClockReads(m, begin - a - h - c), ClockReads(m, begin + 5 * m - rest), ClockReads(q, begin + 2 * m - target),
+        ClockReads(q, q), ClockReads(c, down - a - h), ClockReads(h, down + c + p - a),
+        ClockReads(h, down + c + p + h - drive), ClockReads(p, p + 2 * h),
         # further sweeps: up by W2, then down
-        ClockReads(p, p, 0, k - 1), ClockReads(c, second + p - a - h, sweep, k - 1), ClockReads(q, q, 0, k - 1),
-        ClockReads(m, later - a - h - c, sweep, k - 1), ClockReads(q, later + m - target, sweep, k - 1),
-        ClockReads(q, q, 0, k - 1), ClockReads(c, later + 3 * q + m - a - h, sweep, k - 1),
-        ClockReads(p, later + 3 * q + m + c + p - sums, sweep, k - 1),
-        ClockReads(h, later + 3 * q + m + c + 2 * p - a, sweep, k - 1), ClockReads(p, 2 * p + h, 0, k - 1),
+        ClockReads(p, p, 0, k - 1), ClockReads(c, second + p - a - h, sweep, k - 1),
+        ClockReads(m, later - a - h - c, sweep, k - 1), ClockReads(q, q + m, 0, k - 1),
+        ClockReads(q, later + q + m - target, sweep, k - 1), ClockReads(q, q, 0, k - 1),
+        ClockReads(c, later + 4 * q + m - a - h, sweep, k - 1),
+        ClockReads(h, later + 4 * q + m + c + p - a, sweep, k - 1),
+        ClockReads(h, later + 4 * q + m + c + p + h - drive, sweep, k - 1), ClockReads(p, p + 2 * h, 0, k - 1),
     ]  # fmt: skip
-    settled = second + (k - 1) * sweep
-    return [*reads, ClockReads(n, settled - load), *_update_reads(n, h, m, copies, settled, rest)]
+    return reads, second + (k - 1) * sweep
 
 
-def _update_reads(n: int, h: int, m: int, copies: int, settled: int, rest: int) -> list[ClockReads]:
-    """Reads of the contrast from the hidden states on, and of the update; `settled` is when the nudged phase ended."""
-    a, c, _, _ = _loaded(n, h, m)
+def _update_reads(sizes: tuple[int, int, int], copies: int, settled: int, rest: int, direct: bool) -> list[ClockReads]:
+    """Reads of the contrast and of the update; `settled` is when the nudged phase ended."""
+    n, h, m = sizes
+    a, c, load, _ = _loaded(n, h, m)
     p, q, with_free = copies * h, copies * m, copies == 1
     hidden, output = rest - 2 * h - 4 * m - c, rest - m  # when the free states were written last
     held, shift = (h, m) if with_free else (0, 0)
-    first = settled + n + held + p  # when dW1 is written
-    then = first + a + h + held + p
-    gradient = then + shift + q  # when dW2 is written
-    now = gradient + c + m
-    free = [ClockReads(h, settled + n - hidden), ClockReads(h, first + a + h - hidden), ClockReads(m, then - output)]
-    return [
+    above = settled + held + p + shift + q  # when W2's contrast is there
+    first = above + (2 if direct else 1) * (c + m)
+    below = first + n + held + p  # W1's
+    free = [
+        ClockReads(h, settled - hidden), ClockReads(m, settled + held + p - output), ClockReads(h, first + n - hidden)
+    ]  # fmt: skip
+    states = [
         *(free if with_free else []),
-        ClockReads(p, n + held + p), ClockReads(p, then - settled),
-        ClockReads(q, then + shift - settled + 4 * p + c + 2 * q + h),
-        ClockReads(a, now - first), ClockReads(a, now + a),
-        ClockReads(h, now + 2 * a - first), ClockReads(h, now + 2 * a + h),
-        ClockReads(c, now + 3 * a + 3 * h - gradient), ClockReads(c, now + 2 * a + 2 * h + c),
-        ClockReads(m, now + 3 * a + 3 * h + 2 * c - gradient), ClockReads(m, now + 2 * a + 2 * h + 2 * c + m),
+        ClockReads(p, held + p), ClockReads(q, above - settled + 3 * p + 2 * h + c + q), ClockReads(n, first - load),
+        ClockReads(p, first + n + held - settled + p),
+    ]  # fmt: skip
+    if direct:
+        return [
+            *states, ClockReads(c, above - a - h), ClockReads(m, above + c - a - h), ClockReads(a, below),
+            ClockReads(h, below + a),
+        ]  # fmt: skip
+    now = below + a + h
+    last = now + 3 * a + 3 * h
+    return [
+        *states,
+        ClockReads(a, now - below), ClockReads(a, now + a), ClockReads(h, now + 2 * a - below),
+        ClockReads(h, now + 2 * a + h), ClockReads(c, last - above), ClockReads(c, last + c - a - h),
+        ClockReads(m, last + 2 * c - above), ClockReads(m, last + 2 * c + m - a - h),
     ]  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from neuroep.learning.methods.estimators import scheme
 from neuroep.learning.methods.phases import QUIET, settle_phases, sweep_plans
 from neuroep.ledger import Ledger
 from neuroep.network import Network
+from neuroep.physics.known import PHYSICS
 from neuroep.recipe import Phases
 from neuroep.rng import stream
 from neuroep.weights import Weights
@@ -30,9 +31,11 @@ def ep_step_trace(
 
     Weights, input and target are written first. The input is read through W_1 once for all phases, and a
     weighted sum is read again only when its source has changed: what the engines really do, unlike an EP
-    that multiplies x·W_1 anew in every sweep. Nudged copies settle in buffers of their own; the contrast reads
-    theirs, and those of the free phase where the estimator takes them in. Scaled displacements, a way to compute
-    what hardware does with states, have the trace of those states.
+    that multiplies x·W_1 anew in every sweep. States start from zero, and what is zero is neither written nor read;
+    nudged copies have buffers of their own from their first change on, and share the free phase's until then. The
+    contrast, formed from the highest coupling down, reads theirs, and those of the free phase where the estimator takes
+    them in. The reads of a stopping rule, which compares states with what they were, aren't noted. Scaled
+    displacements, a way to compute what hardware does with states, have the trace of those states.
 
     Parameters
     ----------
@@ -72,6 +75,10 @@ def ep_step_trace(
         recorder.read(f"d{name}", size)
         recorder.read(name, size)
         recorder.write(name, size)
+    if PHYSICS[network.physics].least_weight > -np.inf:
+        for name, size in parameters[::2]:  # weights are held at the least that the energy describes
+            recorder.read(name, size)
+            recorder.write(name, size)
     return recorder.trace
 
 
@@ -90,7 +97,7 @@ def _settle(engine: ReferenceEngine, network: Network, phases: Phases, seed: int
 def _contrast(recorder: Recorder, network: Network, copies: int, with_free: bool, batch: int, direct: bool) -> None:
     """Note the contrast of each coupling, all rows summed before anything is written; then a read-out's gradient."""
     sizes, last, units = network.sizes, network.dynamical, [batch * size for size in network.sizes]
-    for k in range(1, last + 1):
+    for k in range(last, 0, -1):
         if k == 1:
             recorder.read("x", units[0])
         for layer in (k - 1, k) if k > 1 else (k,):

@@ -14,11 +14,9 @@ from neuroep.cost.energy import Bill, price
 from neuroep.cost.hierarchy import Hierarchy, Served
 from neuroep.cost.misses import MissRatios
 from neuroep.cost.reuse import Access, ClockTracker, granular_dmd, lru_reuse
-from neuroep.cost.traces import backprop_of
 from neuroep.cost.utilisation import at_utilisation
 from neuroep.data import Dataset, check_inputs, load_data, targets
 from neuroep.errors import MissingData
-from neuroep.learning.access import ep_step_trace
 from neuroep.learning.trainer import Progress, Samples, free_outputs
 from neuroep.ledger import Ledger, Phase
 from neuroep.network import Network
@@ -28,6 +26,7 @@ from neuroep.recipe import Recipe
 from neuroep.rng import stream
 from neuroep.specs import DeviceSpec, ModelSpec
 from neuroep.studies.rig import Rig
+from neuroep.studies.traffic import backprop_trace, ep_trace
 from neuroep.studies.training import samples_of
 
 
@@ -202,8 +201,8 @@ def estimate_cost(
         None if twin is None else price(twin, device.prices()),
         _utilised(ledger, twin, device),
         {phase.name.lower(): ledger.events(phase) for phase in Phase},
-        memory_of(ep_step_trace(network, recipe.phases), memories) if recipe.phases.traced else None,
-        memory_of(backprop_of(network), memories) if feedforward else None,
+        memory_of(ep_trace(network, recipe, device), memories) if recipe.phases.traced else None,
+        memory_of(backprop_trace(network, recipe), memories) if feedforward else None,
     )
 
 

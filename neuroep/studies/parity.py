@@ -15,12 +15,12 @@ from neuroep.cost.reuse import Access, ClockTracker, granular_dmd
 from neuroep.cost.traces import backprop_of
 from neuroep.data import Dataset, parity
 from neuroep.errors import BadInput
-from neuroep.learning.access import ep_step_trace
 from neuroep.learning.trainer import Progress
 from neuroep.network import Network
 from neuroep.recipe import Recipe, Training
 from neuroep.specs import DeviceSpec, ModelSpec
 from neuroep.studies.rig import Rig
+from neuroep.studies.traffic import ep_trace
 from neuroep.studies.training import IDEAL, Outcome, materials, train_backprop, train_ep
 
 STEADY = 5
@@ -198,10 +198,9 @@ def _outcome(method: str, rig: Rig, data: Dataset) -> Outcome:
 
 
 def _traffic(model: ModelSpec, task: Task, device: DeviceSpec | None, method: str) -> Traffic:
-    network, recipe = task.network(model.network()), model.recipe(device)
-    if method == "backprop":
-        return Traffic.of(backprop_of(network))
-    return Traffic.of(ep_step_trace(network, recipe.phases, direct=device is None and recipe.training.is_plain))
+    """Return what a step moves; backprop's as the benchmark defines it, with buffers for gradients above W_1."""
+    network = task.network(model.network())
+    return Traffic.of(backprop_of(network) if method == "backprop" else ep_trace(network, model.recipe(device), device))
 
 
 def _row(task: Task, outcome: Outcome, traffic: Traffic) -> dict[str, Any]:

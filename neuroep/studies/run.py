@@ -9,9 +9,7 @@ from typing import Any, Literal, Protocol
 from neuroep.bridges.weights_file import METADATA, tensors_of
 from neuroep.cost.energy import INFERENCE, TRAINING_STEP, Bill, coverage_of, price
 from neuroep.cost.reuse import ClockTracker
-from neuroep.cost.traces import backprop_of
 from neuroep.data import Dataset
-from neuroep.learning.access import ep_step_trace
 from neuroep.learning.trainer import Epoch
 from neuroep.ledger import Event, Phase
 from neuroep.report.page import write_report
@@ -20,6 +18,7 @@ from neuroep.report.wear import wear_lines
 from neuroep.specs import DeviceSpec
 from neuroep.studies.experiment import Experiment
 from neuroep.studies.jobs import epochs_of, run_job
+from neuroep.studies.traffic import backprop_trace, ep_trace
 from neuroep.studies.training import IDEAL, Job, Outcome, told
 from neuroep.studies.wear import wear_row
 
@@ -129,7 +128,7 @@ def assemble(
         for method in ("ep", "backprop") if experiment.backprop else ("ep",):
             found = _outcomes(experiment, profile, method, outcomes)
             bills = [None if profile is None else _bill(experiment, profile, o) for o in found]
-            ard = _weighted_ard(experiment, method, IDEAL if profile is None else profile.name)
+            ard = _weighted_ard(experiment, method, profile)
             rows += [_row(o, profile, bill, ard) for o, bill in zip(found, bills, strict=True)]
             if profile is not None and bills and bills[0] is not None:
                 name = profile.name if method == "ep" else f"{profile.name} (backprop)"
@@ -159,14 +158,12 @@ def _outcomes(
     return [o for job, o in outcomes.items() if (job.method, job.device) == (method, device)]
 
 
-def _weighted_ard(experiment: Experiment, method: str, device: str) -> float | None:
-    network = experiment.model.network()
+def _weighted_ard(experiment: Experiment, method: str, profile: DeviceSpec | None) -> float | None:
+    trained = IDEAL if profile is None else experiment.trained_on(profile)
+    network, recipe = experiment.model.network(), experiment.recipe(trained)
     if method == "backprop":
-        return ClockTracker().follow(backprop_of(network)).weighted_ard
-    phases = experiment.recipe(device).phases
-    if not phases.traced:
-        return None
-    return ClockTracker().follow(ep_step_trace(network, phases)).weighted_ard
+        return ClockTracker().follow(backprop_trace(network, recipe)).weighted_ard
+    return ClockTracker().follow(ep_trace(network, recipe, profile)).weighted_ard if recipe.phases.traced else None
 
 
 def _figure(bill: Bill | None, kind: Literal["energy", "time"], phases: tuple[Phase, ...]) -> dict[str, float] | None:

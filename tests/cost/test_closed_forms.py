@@ -29,9 +29,10 @@ def swept(estimator: Estimator = Estimator.CENTERED, free: int = 3, nudged: int 
     return Phases(estimator, 0.1, free, nudged, Order.FORWARD, Order.BACKWARD)
 
 
-@given(LAYERS, st.none() | st.integers(1, 8), st.integers(1, 5))
-def test_backprop_is_its_trace(sizes: list[int], segment: int | None, batch: int) -> None:
-    assert backprop_traffic(sizes, segment, batch) == counted(backprop_step(sizes, segment=segment, batch=batch))
+@given(LAYERS, st.none() | st.integers(1, 8), st.integers(1, 5), st.booleans())
+def test_backprop_is_its_trace(sizes: list[int], segment: int | None, batch: int, direct: bool) -> None:
+    trace = backprop_step(sizes, segment=segment, batch=batch, direct=direct)
+    assert backprop_traffic(sizes, segment, batch, direct) == counted(trace)
 
 
 @given(LAYERS, st.sampled_from(DIFFERENCES), st.sampled_from([Cost.MSE, Cost.CROSS_ENTROPY]), st.data())
@@ -39,8 +40,9 @@ def test_backprop_is_its_trace(sizes: list[int], segment: int | None, batch: int
 def test_ep_is_its_trace(sizes: list[int], estimator: Estimator, cost: Cost, data: st.DataObject) -> None:
     sizes = [*sizes, 3] if cost is Cost.CROSS_ENTROPY else sizes
     phases = swept(estimator, data.draw(st.integers(1, 6)), data.draw(st.integers(1, 6)))
-    network, batch = chain(tuple(sizes), cost=cost), data.draw(st.integers(1, 5))
-    assert ep_traffic(network, phases, batch) == counted(ep_step_trace(network, phases, batch=batch))
+    network, batch, direct = chain(tuple(sizes), cost=cost), data.draw(st.integers(1, 5)), data.draw(st.booleans())
+    trace = ep_step_trace(network, phases, batch=batch, direct=direct)
+    assert ep_traffic(network, phases, batch, direct) == counted(trace)
 
 
 def test_a_minibatch_reads_weights_once() -> None:
@@ -123,8 +125,8 @@ def test_a_memory_of_the_working_set_serves_every_further_sweep(
 
 
 def test_working_sets_by_hand() -> None:
-    """20-200-1 on two nudged copies: 200 synapses, 3·201 + 200, and 7·201."""
-    assert working_set(chain((20, 200, 1)), swept()) == (200 + 603 + 200, 200 + 1407)
+    """20-200-1 on two nudged copies: 200 synapses, 3·201 + 200, and 7·201 but for the input's sum, which they share."""
+    assert working_set(chain((20, 200, 1)), swept()) == (200 + 603 + 200, 200 + 1407 - 200)
 
 
 UNITS = st.integers(1, 30)
@@ -152,12 +154,14 @@ def test_backprops_distances_are_its_traces(n: int, h: int, m: int, recompute: b
     assert one_by_one(backprop_reads(n, h, m, recompute)) == by_the_clock(trace)
 
 
-@given(UNITS, UNITS, UNITS, st.integers(1, 5), st.integers(1, 5), st.sampled_from(DIFFERENCES))
-@settings(max_examples=60, deadline=None)
-def test_eps_distances_are_its_traces(n: int, h: int, m: int, free: int, nudged: int, estimator: Estimator) -> None:
-    trace = ep_step_trace(chain((n, h, m)), swept(estimator, free, nudged))
+@given(UNITS, UNITS, UNITS, st.integers(1, 5), st.integers(1, 5), st.sampled_from(DIFFERENCES), st.booleans())
+@settings(max_examples=80, deadline=None)
+def test_eps_distances_are_its_traces(
+    n: int, h: int, m: int, free: int, nudged: int, estimator: Estimator, direct: bool
+) -> None:
+    trace = ep_step_trace(chain((n, h, m)), swept(estimator, free, nudged), direct=direct)
     copies = 2 if estimator is Estimator.CENTERED else 1
-    reads = ep_reads(n, h, m, free, nudged, copies)
+    reads = ep_reads(n, h, m, free, nudged, copies, direct)
     assert one_by_one(reads) == by_the_clock(trace)
     tracker = ClockTracker().follow(trace)
     assert weighted_ard(reads) == pytest.approx(tracker.weighted_ard, rel=1e-12)

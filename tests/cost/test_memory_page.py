@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,9 +21,12 @@ PHASES = Phases(Estimator.CENTERED, 0.1, 20, 10, Order.FORWARD, Order.BACKWARD)
 SIZES = (20, 1000, 1)
 STEPS = {
     "EP as published, 30 + 30 sweeps": published_ep(*SIZES[:2]),
-    "EP as the engines do it, 20 + 10 sweeps": ep_step_trace(chain(SIZES), PHASES),
-    "backprop": backprop_step(SIZES),
-    "backprop, hidden layer recomputed": backprop_step(SIZES, segment=1),
+    "EP, 20 + 10 sweeps, buffers": ep_step_trace(chain(SIZES), PHASES),
+    "EP, 20 + 10 sweeps": ep_step_trace(chain(SIZES), PHASES, direct=True),
+    "EP, 1 + 1 sweeps": ep_step_trace(chain(SIZES), replace(PHASES, free_sweeps=1, nudged_sweeps=1), direct=True),
+    "backprop as published": backprop_step(SIZES),
+    "backprop": backprop_step(SIZES, direct=True),
+    "backprop, hidden layer recomputed": backprop_step(SIZES, segment=1, direct=True),
 }
 
 

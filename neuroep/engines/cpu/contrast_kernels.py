@@ -45,11 +45,13 @@ def contrast_part(
 ) -> None:  # fmt: skip
     """Accumulate the contrast of couplings 1..last; of each, this part's share of the rows of W_k.
 
-    The clamped input is alike in every copy of the minibatch, so the copies are summed before its product.
+    The clamped input is alike in every copy of the minibatch, so the copies are summed before its product. From above:
+    states are read while they are still near, and the input and W_1, the largest mostly, come last.
     """
-    rows, below, weights, units = len(coefficients), x, 0, 0
-    for k in range(1, last + 1):
-        size, n = circuit.sizes[k - 1], circuit.sizes[k]
+    rows = len(coefficients)
+    for k in range(last, 0, -1):
+        size, n, weights, units = circuit.sizes[k - 1], circuit.sizes[k], circuit.starts[k - 1], circuit.units[k - 1]
+        below = x if k == 1 else states[rows * circuit.units[k - 2] :]
         s, used = states[rows * units :], batch if k == 1 else rows
         weigh_rows(used, n, rows // used, s, coefficients, scratch)
         scale = -rates[k - 1] / circuit.reach[k]
@@ -62,7 +64,6 @@ def contrast_part(
                             couplings[weights + lo * n :])  # fmt: skip
         if part == 0:
             accumulate_sums(used, n, scratch, scale, keep, biases[units:])
-        below, weights, units = s, weights + size * n, units + n
 
 
 @njit(cache=True, nogil=True)
