@@ -7,7 +7,8 @@
 
 ARD and DMC by the clock grow with the step whatever a memory holds; LRU ARD, DMD and ByteDMD are stack distances. The
 last columns are the shares of floats read that miss in LRU memories. Contrasts and gradients go straight into the
-weights, as a plain rule's do; `buffers`: they stand in buffers of their own first.
+weights, as a plain rule's do; `buffers`: they stand in buffers of their own first; `blocks`: EP as
+the cpu engine's kernels settle it, in blocks of at most 128 samples, copy by copy.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from neuroep.cost.closed_forms import working_set
 from neuroep.cost.reuse import Access
 from neuroep.cost.traces import backprop_step, published_ep
 from neuroep.learning.access import ep_step_trace
+from neuroep.learning.block_access import block_step_trace
 from neuroep.network import chain
 from neuroep.recipe import Estimator, Order, Phases
 from neuroep.studies.estimate import memory_of
@@ -36,6 +38,7 @@ def steps(sizes: tuple[int, ...], phases: Phases, batch: int) -> dict[str, list[
         name = f"EP, {how.free_sweeps} + {how.nudged_sweeps} sweeps"
         found[f"{name}, buffers"] = ep_step_trace(chain(sizes), how, batch=batch)
         found[name] = ep_step_trace(chain(sizes), how, batch=batch, direct=True)
+        found[f"{name}, blocks"] = block_step_trace(chain(sizes), how, batch, direct=True)
     found["backprop as published"] = backprop_step(sizes, batch=batch)
     found["backprop"] = backprop_step(sizes, batch=batch, direct=True)
     for segment in sorted({1, round((len(sizes) - 1) ** 0.5)}):

@@ -61,25 +61,47 @@ def ep_step_trace(
     BadInput
         For an estimator that isn't a difference of real equilibria at fixed weights, or no samples.
     """
-    if not phases.estimator.is_difference:
-        allowed = "one-sided, random-sign or centered"
-        raise BadInput(f"a trace of the {phases.estimator.value} estimator", "phases.estimator", allowed)
+    refuse_untraced(phases)
     recorder, sizes, batch = Recorder(), network.sizes, checks.whole(batch, "batch", 1)
-    parameters = [(f"W{k}", sizes[k - 1] * sizes[k]) for k in range(1, network.depth + 1)]
-    parameters = [one for k, w in enumerate(parameters, start=1) for one in (w, (f"b{k}", sizes[k]))]
-    for name, size in (*parameters, ("x", batch * sizes[0]), ("y", batch * sizes[-1])):
+    for name, size in (*parameters(network), ("x", batch * sizes[0]), ("y", batch * sizes[-1])):
         recorder.write(name, size)
     copies, with_free = _settle(ReferenceEngine(recorder), network, phases, seed, batch)
     _contrast(recorder, network, copies, with_free, batch, direct)
-    for name, size in () if direct else parameters:
+    note_update(recorder, network, direct)
+    return recorder.trace
+
+
+def refuse_untraced(phases: Phases) -> None:
+    """Refuse estimators that aren't differences of real equilibria at fixed weights.
+
+    Raises
+    ------
+    BadInput
+        Naming those that are.
+    """
+    if not phases.estimator.is_difference:
+        allowed = "one-sided, random-sign or centered"
+        raise BadInput(f"a trace of the {phases.estimator.value} estimator", "phases.estimator", allowed)
+
+
+def parameters(network: Network) -> list[tuple[str, int]]:
+    """Return the buffers W_1, b_1, .., W_L, b_L with their sizes."""
+    sizes = network.sizes
+    found = [((f"W{k}", sizes[k - 1] * sizes[k]), (f"b{k}", sizes[k])) for k in range(1, network.depth + 1)]
+    return [one for pair in found for one in pair]
+
+
+def note_update(recorder: Recorder, network: Network, direct: bool) -> None:
+    """Note what is left to do after the contrast: gradients' buffers are added, resistors held above zero."""
+    buffers = parameters(network)
+    for name, size in () if direct else buffers:
         recorder.read(f"d{name}", size)
         recorder.read(name, size)
         recorder.write(name, size)
     if PHYSICS[network.physics].least_weight > -np.inf:
-        for name, size in parameters[::2]:  # weights are held at the least that the energy describes
+        for name, size in buffers[::2]:
             recorder.read(name, size)
             recorder.write(name, size)
-    return recorder.trace
 
 
 def _settle(engine: ReferenceEngine, network: Network, phases: Phases, seed: int, batch: int) -> tuple[int, bool]:

@@ -74,6 +74,15 @@ class _Workspace(NamedTuple):
         return Equilibrium(self.states, self.up, fresh, *quality, registers)
 
 
+def cut(rows: int, work: int) -> tuple[tuple[int, int], ...]:
+    """Return the ends of the blocks of some rows that take `work` multiplications each."""
+    parts = -(-rows // BLOCK)
+    if work * rows >= PARALLEL_WORK:
+        parts = -(-parts // SHARES) * SHARES
+    parts = max(1, min(parts, rows))
+    return tuple(pairwise(rows * i // parts for i in range(parts + 1)))
+
+
 def _hidden_work(sizes: Sequence[int]) -> int:
     return sum(a * b for a, b in pairwise(sizes[1:]))
 
@@ -125,12 +134,7 @@ class CpuEngine:
         """Return the ends of the blocks of some rows, the same for any number of threads."""
         key = (rows, work)
         if key not in self._cuts:
-            parts = -(-rows // BLOCK)
-            if work * rows >= PARALLEL_WORK:
-                parts = -(-parts // SHARES) * SHARES
-            parts = max(1, min(parts, rows))
-            ends = [rows * i // parts for i in range(parts + 1)]
-            self._cuts[key] = tuple(pairwise(ends))
+            self._cuts[key] = cut(rows, work)
         return self._cuts[key]
 
     def _share(
