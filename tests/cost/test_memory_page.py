@@ -12,6 +12,7 @@ from neuroep.cost.closed_forms import working_set
 from neuroep.cost.reuse import Access
 from neuroep.cost.traces import backprop_step, published_ep
 from neuroep.learning.access import ep_step_trace
+from neuroep.learning.block_access import block_step_trace
 from neuroep.network import chain
 from neuroep.recipe import Estimator, Order, Phases
 from neuroep.studies.estimate import memory_of
@@ -23,6 +24,7 @@ STEPS = {
     "EP as published, 30 + 30 sweeps": published_ep(*SIZES[:2]),
     "EP, 20 + 10 sweeps, buffers": ep_step_trace(chain(SIZES), PHASES),
     "EP, 20 + 10 sweeps": ep_step_trace(chain(SIZES), PHASES, direct=True),
+    "EP, 20 + 10 sweeps, blocks": block_step_trace(chain(SIZES), PHASES, direct=True),
     "EP, 1 + 1 sweeps": ep_step_trace(chain(SIZES), replace(PHASES, free_sweeps=1, nudged_sweeps=1), direct=True),
     "backprop as published": backprop_step(SIZES),
     "backprop": backprop_step(SIZES, direct=True),
