@@ -37,7 +37,7 @@ def clock_dmc(reads: list[ClockReads]) -> float:
     )
 
 
-def backprop_reads(n: int, h: int, m: int, recompute: bool = False) -> list[ClockReads]:
+def backprop_reads(n: int, h: int, m: int, recompute: bool = False, direct: bool = False) -> list[ClockReads]:
     """Return the reads of one step of backprop on n-h-m: :func:`neuroep.cost.traces.backprop_step`.
 
     Parameters
@@ -46,6 +46,8 @@ def backprop_reads(n: int, h: int, m: int, recompute: bool = False) -> list[Cloc
         Units.
     recompute : bool
         Whether the hidden pre-activations are computed anew on the way back (segments of one layer), not kept.
+    direct : bool
+        Whether gradients go straight into the weights.
 
     Raises
     ------
@@ -60,7 +62,9 @@ def backprop_reads(n: int, h: int, m: int, recompute: bool = False) -> list[Cloc
     ]  # fmt: skip
     gap = n + a + 2 * h if recompute else 0  # floats moved to recompute
     turn = 2 * n + a + 5 * h + c + 5 * m
-    recomputed = [ClockReads(n, turn + m), ClockReads(a, end + turn), ClockReads(h, end + turn)]
+    recomputed = [ClockReads(n, turn + m), ClockReads(a, end + turn), ClockReads(h, end + turn)] if recompute else []
+    if direct:
+        return [*forward, *recomputed, *_direct_reads((n, h, m), end + turn - m - n, gap)]
     backward = [
         ClockReads(m, m + gap), ClockReads(h, 2 * h + c + 6 * m + gap),
         ClockReads(c, end + n + 5 * h + 2 * c + 7 * m + gap), ClockReads(m, h + 2 * c + 3 * m + gap),
@@ -73,7 +77,26 @@ def backprop_reads(n: int, h: int, m: int, recompute: bool = False) -> list[Cloc
         ClockReads(c, n + 2 * a + 8 * h + 2 * c + 2 * m), ClockReads(c, end + past + a + 2 * h + c),
         ClockReads(m, n + 2 * a + 8 * h + 4 * c + 2 * m), ClockReads(m, end + past + a + 2 * h + 2 * c + m),
     ]  # fmt: skip
-    return forward + (recomputed if recompute else []) + backward + update
+    return forward + recomputed + backward + update
+
+
+def _direct_reads(sizes: tuple[int, int, int], error: int, gap: int) -> list[ClockReads]:
+    """Reads of the way back from `error`, when the output's was written: W_2 is read down, then changed, then W_1."""
+    n, h, m = sizes
+    a, c, load, end = _loaded(n, h, m)
+    down = error + m + gap
+    derivative = down + 3 * c + 5 * m + 2 * h  # once W_2 and b_2 are changed
+    kept = error + m + n + a + h if gap else end + n + a + h  # when the pre-activations were written
+    below = derivative + 4 * h
+    return [
+        ClockReads(c, down - a - h), ClockReads(m, down + c - error),
+        ClockReads(m, down + c + m + h - error), ClockReads(h, down + c + 2 * m + h - end - n - a - 3 * h),
+        ClockReads(c, down + c + 2 * m + 2 * h - a - h), ClockReads(m, down + 3 * c + 2 * m + 2 * h - error),
+        ClockReads(m, down + 3 * c + 3 * m + 2 * h - a - h - c),
+        ClockReads(h, derivative - down - c - m), ClockReads(h, derivative + h - kept),
+        ClockReads(h, h), ClockReads(n, below - load), ClockReads(a, below + n), ClockReads(h, n + 2 * a + 2 * h),
+        ClockReads(h, below + h + n + a),
+    ]  # fmt: skip
 
 
 def ep_reads(n: int, h: int, m: int, free: int, nudged: int, copies: int = 2, direct: bool = False) -> list[ClockReads]:

@@ -148,10 +148,10 @@ def by_the_clock(trace: list[Access]) -> list[tuple[int, int]]:
     return sorted(found)
 
 
-@given(UNITS, UNITS, UNITS, st.booleans())
-def test_backprops_distances_are_its_traces(n: int, h: int, m: int, recompute: bool) -> None:
-    trace = backprop_step((n, h, m), segment=1 if recompute else None)
-    assert one_by_one(backprop_reads(n, h, m, recompute)) == by_the_clock(trace)
+@given(UNITS, UNITS, UNITS, st.booleans(), st.booleans())
+def test_backprops_distances_are_its_traces(n: int, h: int, m: int, recompute: bool, direct: bool) -> None:
+    trace = backprop_step((n, h, m), segment=1 if recompute else None, direct=direct)
+    assert one_by_one(backprop_reads(n, h, m, recompute, direct)) == by_the_clock(trace)
 
 
 @given(UNITS, UNITS, UNITS, st.integers(1, 5), st.integers(1, 5), st.sampled_from(DIFFERENCES), st.booleans())
