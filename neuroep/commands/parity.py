@@ -44,7 +44,7 @@ def act(options: argparse.Namespace) -> int:
         return 0
     show(f"parity {task.bits}/{task.degree}, {task.bits}-{task.hidden}-1 ({task.train:,} + {task.test:,})", rows)
     say(f"test: read once, after {STEADY} epochs in a row without an error in training; a step: of one sample;")
-    say("to solution: a step times the samples met, where the test set is solved")
+    say("to solution: a step times the samples met, where the test set is solved; backprop's step: as published")
     return 0
 
 

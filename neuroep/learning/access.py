@@ -34,8 +34,9 @@ def ep_step_trace(
     that multiplies x·W_1 anew in every sweep. States start from zero, and what is zero is neither written nor read;
     nudged copies have buffers of their own from their first change on, and share the free phase's until then. The
     contrast, formed from the highest coupling down, reads theirs, and those of the free phase where the estimator takes
-    them in. The reads of a stopping rule, which compares states with what they were, aren't noted. Scaled
-    displacements, a way to compute what hardware does with states, have the trace of those states.
+    them in. What a stopping rule reads to compare states with what they were isn't noted, nor are temporaries and rows
+    that are repeated for whoever looks at the nudged phase. Scaled displacements, a way to compute what hardware does
+    with states, have the trace of those states.
 
     Parameters
     ----------
