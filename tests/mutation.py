@@ -531,6 +531,20 @@ DEFECTS = [
         "devices/test_wear.py",
     ),
     Defect(
+        "rows that are written one after another take the time of the slowest",
+        "hardware/crossbar/schedule.py",
+        "return int(np.add.reduceat(turns, first).max())",
+        "return int(np.maximum.reduceat(turns, first).max())",
+        "devices/test_write_schedule.py",
+    ),
+    Defect(
+        "pairs that trains of states have written anew take no time",
+        "hardware/crossbar/state_trains.py",
+        "_slots_spent(plan) + self.schedule.slots(longest)",
+        "_slots_spent(plan) + 0 * self.schedule.slots(longest)",
+        "devices/test_write_schedule.py",
+    ),
+    Defect(
         "a chip lives until its mean cell is worn out",
         "studies/wear.py",
         '"pulses": wear.pulses_hottest',

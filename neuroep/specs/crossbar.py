@@ -70,6 +70,7 @@ CHOICES: Mapping[str, tuple[str, Mapping[str, object]]] = {
     "crossbar.arrays": ("one", {"one": False, "two": True}),
     "crossbar.steps": ("pulses", {"pulses": False, "exact": True}),
     "crossbar.pulses": ("both", {"both": False, "up": True}),
+    "crossbar.write": ("row", {"row": True, "parallel": False}),
     "crossbar.retention": ("none", dict.fromkeys(RETENTIONS)),
     "cell.noise": ("multiplicative", {"multiplicative": False, "additive": True}),
     "cell.step": ("constant", SHAPES),
@@ -189,7 +190,8 @@ def build_crossbar(
         headroom=number("crossbar.headroom"), spread=spread, stuck_share=number("crossbar.stuck_share"),
         stuck_range=number("crossbar.stuck_range", math.inf),
         programming_spread=number("crossbar.programming_spread"), read_noise=number("crossbar.read_noise"),
-        periphery=periphery, one_sided=chosen("crossbar.pulses"), exact_steps=chosen("crossbar.steps"),
+        periphery=periphery, one_sided=chosen("crossbar.pulses"),
+        by_row=chosen("crossbar.write"), exact_steps=chosen("crossbar.steps"),
         retention=_choice(tables, "crossbar.retention", path),
         wires=Wires(word_ohm=number("wires.word"), bit_ohm=number("wires.bit"), ends=Ends(chosen("wires.ends"))),
     )  # fmt: skip

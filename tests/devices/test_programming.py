@@ -45,12 +45,12 @@ def send(
     """Devices, the weights read of them against 0, and the counts, after trains of pulses."""
     devices = draw_devices(model, spread or Spread(), len(start), start.dtype, stream(0, "devices"))
     devices[:, Column.VALUE] = start
-    weights, counts = start.copy(), np.zeros(6)
+    weights, counts = start.copy(), np.zeros(4)
     nothing = np.zeros((len(start), 1), start.dtype)
     empty = np.empty(0, start.dtype)
     kernels.send(
         devices, nothing, law_of(model, start.dtype), trains, empty, start.dtype.type(1.0), np.uint64(key), weights,
-        empty, kernels.Worn(np.zeros((len(start), 2)), np.empty((0, 2))), counts,
+        empty, kernels.Worn(np.zeros((len(start), 2)), np.empty((0, 2))), np.zeros((1, 2)), counts,
     )  # fmt: skip
     return devices, weights, counts
 
@@ -85,8 +85,6 @@ def test_trains_are_pulses_one_by_one(model: StepModel, dtype: type, bound: floa
     assert (weights == devices[:, Column.VALUE]).all()
     assert counts[kernels.PULSES] == np.abs(trains).sum()
     assert counts[kernels.UPWARD] == trains[trains > 0].sum()
-    assert counts[kernels.LONGEST_UP] == max(trains.max(), 0)
-    assert counts[kernels.LONGEST_DOWN] == max(-trains.min(), 0)
     assert counts[kernels.WRITTEN] == np.count_nonzero(weights != start)
 
 
@@ -168,17 +166,18 @@ def test_refreshed_pairs_keep_their_difference() -> None:
     model = ConstantStep(dw_min=0.01, w_min=0.0, w_max=2.0)
     plus, minus = (draw_devices(model, Spread(), 3, np.float64, stream(0)) for _ in range(2))
     plus[:, Column.VALUE], minus[:, Column.VALUE] = [1.6, 1.6, 0.9], [0.8, 0.3, 1.7]
-    weights, counts = plus[:, Column.VALUE] - minus[:, Column.VALUE], np.zeros(6)
+    weights, counts = plus[:, Column.VALUE] - minus[:, Column.VALUE], np.zeros(4)
     refresh, up = np.asarray([1.5, 0.5, 0.4, 0.0, 0.01]), np.asarray([1.0, 1.0, 0.0])
-    worn = kernels.Worn(np.zeros((3, 2)), np.zeros((3, 2)))
+    worn, longest = kernels.Worn(np.zeros((3, 2)), np.zeros((3, 2))), np.zeros((3, 2))
     kernels.send(
-        plus, minus, law_of(model, np.float64), up, 1 - up, 1.0, np.uint64(1), weights, refresh, worn, counts
+        plus, minus, law_of(model, np.float64), up, 1 - up, 1.0, np.uint64(1), weights, refresh, worn, longest, counts
     )  # fmt: skip
     assert plus[:, Column.VALUE] == pytest.approx([0.4 + 0.81, 1.61, 0.4])
     assert minus[:, Column.VALUE] == pytest.approx([0.4, 0.3, 0.4 + 0.81])
     assert weights == pytest.approx([0.81, 1.31, -0.81])
     assert counts[kernels.REFRESHED] == 2
     # besides the one pulse sent: a reset of each, 40 pulses to 0.4, and 81 more on the larger one
+    assert longest.tolist() == [[161, 1], [0, 0], [161, 1]]  # with a turn for each pair: its pulses up, then a reset
     assert worn.plus.tolist() == [[1 + 121, 1], [1, 0], [40, 1]]
     assert worn.minus.tolist() == [[40, 1], [0, 0], [1 + 121, 1]]
 
@@ -211,7 +210,7 @@ def test_stuck_devices_never_move_and_stay_in_their_range() -> None:
     before, weights, empty = devices.copy(), np.zeros(MANY), np.empty(0)
     kernels.send(
         devices, np.zeros((MANY, 1)), law_of(model, np.float64), np.full(MANY, 9.0), empty, 1.0, np.uint64(0), weights,
-        empty, kernels.Worn(np.zeros((MANY, 2)), np.empty((0, 2))), np.zeros(6),
+        empty, kernels.Worn(np.zeros((MANY, 2)), np.empty((0, 2))), np.zeros((1, 2)), np.zeros(4),
     )  # fmt: skip
     assert (devices[stuck] == before[stuck]).all()
     assert (devices[~stuck, Column.VALUE] != before[~stuck, Column.VALUE]).all()

@@ -69,7 +69,9 @@ def products(
 
 
 def pulser(crossbar: Crossbar, dtype: type) -> StatePulser:
-    return StatePulser(crossbar.law(dtype), crossbar.step, crossbar.programming, crossbar.one_sided)
+    return StatePulser(
+        crossbar.law(dtype), crossbar.step, crossbar.programming, crossbar.one_sided, crossbar.schedule
+    )  # fmt: skip
 
 
 def plan_of(it: Ready, update: StateUpdate) -> TrainPlan:

@@ -84,7 +84,7 @@ def test_pulses_are_noisy_in_each_array_by_themselves() -> None:
 
 
 def test_both_are_counted_and_take_the_time_of_one() -> None:
-    """20 pulses a weight, half up on G⁺, half down on G⁻, in each array: 10 pulse times up and 10 down."""
+    """20 pulses a weight, half up on G⁺, half down on G⁻, in each array: in each of 60 rows 10 times up, 10 down."""
     network, weights = uniform(0.5)
     device = TwoArrays(replace(CLEAN, programming=Programming(Method.ACCUMULATED)))
     mounted, ledger, n = device.mount(network, weights, stream(0)), Ledger.empty(SIZES), 60 * 50
@@ -92,7 +92,7 @@ def test_both_are_counted_and_take_the_time_of_one() -> None:
     counts = ledger.counts[Phase.UPDATE, :, 1]
     expected = {Event.PULSE_UP: 20 * n, Event.PULSE_DOWN: 20 * n, Event.WRITE: 2 * n, Event.ACCUMULATION: 2 * n}
     assert {event: counts[event] for event in expected} == expected
-    assert counts[Event.PULSE_SLOT] == 20
+    assert counts[Event.PULSE_SLOT] == 60 * 20
 
 
 def test_kolen_and_pollack_exactly() -> None:
@@ -179,7 +179,8 @@ def test_averaging_is_counted() -> None:
     assert counts[Event.WRITE] == 2 * 60 * 50
     assert counts[Event.PULSE_UP] == pulses[pulses > 0].sum()
     assert counts[Event.PULSE_DOWN] == -pulses[pulses < 0].sum()
-    assert counts[Event.PULSE_SLOT] == pulses.max() - pulses.min()
+    rows = pulses.reshape(4, *SIZES)
+    assert counts[Event.PULSE_SLOT] == (rows.max(axis=(0, 2)) - rows.min(axis=(0, 2))).sum()  # none is all of one sign
     # a device moves by ¼(e₁ − e₂ + e₃ − e₄) − e₁, e of 20 steps: √¾ of it; four moves a weight hang together
     assert abs((after - before).std() / (np.sqrt(0.75) * 20 * 2e-3) - 1) < 2 * 5 / np.sqrt(2 * after.size)
     np.testing.assert_allclose(mounted.circuit.up, mounted.circuit.down, rtol=0, atol=1e-12)

@@ -207,13 +207,14 @@ def write_row(
 @njit(cache=True, nogil=True)
 def send(
     plus: FloatArray, minus: FloatArray, law: Law, rows: TrainLines, columns: TrainLines, turns: WordArray, share: int,
-    scale: float, key: int, weights: FloatArray, refresh: FloatArray, worn: kernels.Worn, counts: NDArray[np.float64],
+    scale: float, key: int, weights: FloatArray, refresh: FloatArray, worn: kernels.Worn, longest: FloatArray,
+    counts: NDArray[np.float64],
 ) -> None:  # fmt: skip
     """Pulse the devices of one coupling wherever its rows and columns have coincidences.
 
     Parameters
     ----------
-    plus, minus, law, scale, key, weights, refresh, worn, counts
+    plus, minus, law, scale, key, weights, refresh, worn, longest, counts
         As in :func:`neuroep.hardware.crossbar.pulse_kernels.send`.
     rows, columns : TrainLines
         Of n_{k−1} and of n_k lines.
@@ -236,5 +237,5 @@ def send(
             write_row(minus, law, row, columns, first, found, True, key_minus, hits, abreast, worn.minus, counts)
         found += first
         if len(refresh) > 0:
-            kernels.refresh_pairs(plus, minus, found, refresh, key_refresh, worn, counts)
+            kernels.refresh_pairs(plus, minus, found, refresh, key_refresh, worn, longest, counts)
         kernels.show(plus, minus, found, scale, weights, counts)

@@ -34,6 +34,7 @@ from neuroep.hardware.crossbar.effects import CROSSBAR
 from neuroep.hardware.crossbar.lines import summed
 from neuroep.hardware.crossbar.periphery import Periphery
 from neuroep.hardware.crossbar.placing import Encoding, Placing
+from neuroep.hardware.crossbar.schedule import Schedule
 from neuroep.hardware.crossbar.wearing import counters, wear_of
 from neuroep.hardware.crossbar.wiring import Wires, attenuation, refuse_oversized_arrays
 from neuroep.hardware.device import Mounted, StateUpdate, Update, effective_weights, lower, update_biases
@@ -90,6 +91,8 @@ class Crossbar:
         Resistance of the lines.
     one_sided : bool
         Whether pulses only go up (PCM); pairs that have both grown are reset and written anew. Encoding pair alone.
+    by_row : bool
+        Whether devices with trains of their own are written row by row, instead of all at once.
     exact_steps : bool
         Whether requests that aren't whole pulses are served by broken ones: no granularity.
     programming : Programming
@@ -117,6 +120,7 @@ class Crossbar:
     periphery: Periphery = field(default_factory=Periphery)
     wires: Wires = field(default_factory=Wires)
     one_sided: bool = False
+    by_row: bool = True
     exact_steps: bool = False
     programming: Programming = field(default_factory=Programming)
     retention: str = "none"
@@ -173,6 +177,11 @@ class Crossbar:
         """How weights get onto fresh devices."""
         error = self.programming_spread * self.span
         return Placing(self.cell, self.spread, self.stuck_share, self.stuck_range, self.encoding, self.one_sided, error)
+
+    @property
+    def schedule(self) -> Schedule:
+        """Which devices are written at the same time."""
+        return Schedule(self.by_row, self.periphery.tile_rows)
 
     @property
     def full(self) -> float:
@@ -253,9 +262,8 @@ class Crossbar:
     def program(self, mounted: Mounted, update: Update, rng: np.random.Generator, ledger: Ledger) -> None:
         """Send each device its pulses; count pulses up and down, devices written and pulse times.
 
-        A pulse time (`PULSE_SLOT`) is shared by every device of both arrays of a coupling, each with a selector of its
-        own; pulses up and pulses down take turns. So a coupling takes as many as its longest train up plus its longest
-        train down. Hardware that programs row by row takes up to n_{k−1} times as many.
+        Pulse times (`PULSE_SLOT`) are those of all rows one after the other, or, with a driver for each device, of the
+        longest trains alone: :mod:`neuroep.hardware.crossbar.schedule`.
 
         Raises
         ------
@@ -272,8 +280,9 @@ class Crossbar:
             raise BadInput(f"method {self.programming.method.value!r} without states", self.name, "another method")
         check_finite(update.direction)
         pulser = Pulser(
-            self.law(mounted.circuit.up.dtype), self.step, self.programming, self.one_sided, self.exact_steps
-        )
+            self.law(mounted.circuit.up.dtype), self.step, self.programming, self.one_sided, self.exact_steps,
+            self.schedule,
+        )  # fmt: skip
         for k, array in enumerate(self._arrays(mounted, ledger.sizes), start=1):
             pulser.program(array, update, k, chance, ledger)
         update_biases(mounted.circuit, update.direction.biases, update.rates)
@@ -292,7 +301,8 @@ class Crossbar:
         """
         from neuroep.hardware.crossbar.state_trains import StatePulser  # compiles
 
-        pulser = StatePulser(self.law(mounted.circuit.up.dtype), self.step, self.programming, self.one_sided)
+        law = self.law(mounted.circuit.up.dtype)
+        pulser = StatePulser(law, self.step, self.programming, self.one_sided, self.schedule)
         arrays = self._arrays(mounted, ledger.sizes)
         plans = [pulser.plan(array, update, k) for k, array in enumerate(arrays, start=1)]
         for k, (array, plan) in enumerate(zip(arrays, plans, strict=True), start=1):

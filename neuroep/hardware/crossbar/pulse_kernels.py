@@ -25,7 +25,7 @@ _LINEAR, _EXPONENTIAL, _POWER = int(LawCode.LINEAR), int(LawCode.EXPONENTIAL), i
 STOCHASTIC, NEAREST, ACCUMULATED, EXACT = range(4)
 """How a request becomes pulses: see :func:`round_requests`."""
 
-PULSES, LONGEST_UP, LONGEST_DOWN, WRITTEN, UPWARD, REFRESHED = range(6)
+PULSES, WRITTEN, UPWARD, REFRESHED = range(4)
 """Entries of the counts of :func:`send`."""
 
 SHOWN_NORMAL = 1 << 31  # number of the normal of the write noise: no train is that long
@@ -204,7 +204,7 @@ def write(
     noise = PulseNoise(law.noise, law.additive, law.floor, law.noise_slope)
     key_low, key_high, first, shown = room.low, room.high, room.first, room.shown
     one = shape.dtype.type(1.0)
-    pulses, upward, longest_up, longest_down = 0.0, 0.0, counts[LONGEST_UP], counts[LONGEST_DOWN]
+    pulses, upward = 0.0, 0.0
     for h in range(len(hits)):
         i = hits[h]
         count = trains[i]
@@ -214,7 +214,6 @@ def write(
         pulses += abs(count)
         upward += count if up else 0.0
         worn[i, 0 if up else 1] += abs(count)
-        longest_up, longest_down = max(longest_up, count), max(longest_down, -count)
         step, slope = devices[i, _DOWN], devices[i, _SLOPE_DOWN]
         if up:
             step, slope = devices[i, _UP], devices[i, _SLOPE_UP]
@@ -229,13 +228,12 @@ def write(
             devices[i, _SHOWN] = write_noise * shown[h]
     counts[PULSES] += pulses
     counts[UPWARD] += upward
-    counts[LONGEST_UP], counts[LONGEST_DOWN] = longest_up, longest_down
 
 
 @njit()
 def refresh_pairs(
     plus: FloatArray, minus: FloatArray, hits: NDArray[np.int64], refresh: FloatArray, key: int, worn: Worn,
-    counts: NDArray[np.float64],
+    longest: FloatArray, counts: NDArray[np.float64],
 ) -> None:  # fmt: skip
     """Reset the pairs whose devices have both grown, and write their difference on the larger one; see :func:`send`."""
     for i in hits:
@@ -256,7 +254,8 @@ def refresh_pairs(
         counts[REFRESHED] += 1.0
         counts[PULSES] += pulses + 2.0
         counts[UPWARD] += pulses
-        counts[LONGEST_UP], counts[LONGEST_DOWN] = max(counts[LONGEST_UP], pulses), max(counts[LONGEST_DOWN], 1.0)
+        turn = i // (len(plus) // len(longest))
+        longest[turn, 0], longest[turn, 1] = max(longest[turn, 0], pulses), max(longest[turn, 1], 1.0)
 
 
 @njit()
@@ -286,6 +285,17 @@ def share_out(trains: FloatArray, one_sided: bool, to_minus: FloatArray) -> None
             to_minus[i], trains[i] = first - n, first
 
 
+@njit(cache=True, nogil=True, fastmath={"nnan", "nsz", "reassoc"})
+def find_longest(trains: FloatArray, longest: FloatArray) -> None:
+    """Raise longest (turns, 2) to the longest train up and down of the devices of each turn, which lie together."""
+    nothing, share = trains.dtype.type(0.0), len(trains) // len(longest)
+    for turn in range(len(longest)):
+        up, down = nothing, nothing
+        for i in range(turn * share, (turn + 1) * share):
+            up, down = max(up, trains[i]), max(down, -trains[i])
+        longest[turn, 0], longest[turn, 1] = max(longest[turn, 0], up), max(longest[turn, 1], down)
+
+
 @njit(fastmath={"reassoc", "nsz"})
 def quiet(trains: FloatArray, start: int) -> bool:
     """Whether QUIET trains in a row are empty; False near the end of the array."""
@@ -300,7 +310,7 @@ def quiet(trains: FloatArray, start: int) -> bool:
 @njit(cache=True, nogil=True)
 def send(
     plus: FloatArray, minus: FloatArray, law: Law, to_plus: FloatArray, to_minus: FloatArray, scale: float, key: int,
-    weights: FloatArray, refresh: FloatArray, worn: Worn, counts: NDArray[np.float64],
+    weights: FloatArray, refresh: FloatArray, worn: Worn, longest: FloatArray, counts: NDArray[np.float64],
 ) -> float:  # fmt: skip
     """Pulse the devices of one coupling and refresh the weights whose devices were pulsed.
 
@@ -324,8 +334,11 @@ def send(
         number's standard deviation; the fifth is the nominal step. Empty: never.
     worn : Worn
         Added to: every pulse that a device is sent, those that write a pair anew among them.
-    counts : ndarray, shape (6,)
-        Added to: pulses, longest train up, longest train down, weights written, pulses up, pairs refreshed.
+    longest : ndarray, shape (turns, 2)
+        Of devices that are written in the same turn, equally many for each, the longest trains up and down
+        (:func:`find_longest`): raised to what pairs need that are written anew.
+    counts : ndarray, shape (4,)
+        Added to: pulses, weights written, pulses up, pairs refreshed.
     """
     paired = len(to_minus) > 0
     hits, room = np.empty(AHEAD, np.int64), make_room(plus.dtype)
@@ -345,6 +358,6 @@ def send(
         if paired:
             write(minus, law, to_minus, rng_kernels.combine(key, 1), hits[:found], room, worn.minus, counts)
         if len(refresh) > 0:
-            refresh_pairs(plus, minus, hits[:found], refresh, rng_kernels.combine(key, 2), worn, counts)
+            refresh_pairs(plus, minus, hits[:found], refresh, rng_kernels.combine(key, 2), worn, longest, counts)
         show(plus, minus, hits[:found], scale, weights, counts)
     return touched

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from neuroep.hardware.cells.law import COMMON_MODE, Column, Law
 from neuroep.hardware.crossbar import pulse_kernels as kernels
+from neuroep.hardware.crossbar.schedule import Schedule
 from neuroep.hardware.crossbar.wearing import counter
 from neuroep.hardware.device import Update
 from neuroep.hardware.programming import Chance
@@ -41,13 +42,14 @@ class Array(NamedTuple):
 
 
 class Pulser(NamedTuple):
-    """How one kind of device is pulsed: its law, nominal step, and how requests are rounded."""
+    """How one kind of device is pulsed: its law, nominal step, how requests are rounded, and who is written when."""
 
     law: Law
     step: float
     programming: Programming
     one_sided: bool
     exact: bool
+    schedule: Schedule
 
     def program(self, array: Array, update: Update, k: int, chance: Chance, ledger: Ledger) -> None:
         """Change coupling k as asked, as well as pulses can; count what was sent."""
@@ -69,14 +71,16 @@ class Pulser(NamedTuple):
     ) -> None:  # fmt: skip
         devices, against = array.state[key], array.state[other]
         plus, minus = self._trains(request, residual, against.shape[1] > 1, chance.rounding)
-        counts = np.zeros(6)
+        counts, longest = np.zeros(4), self.schedule.turns(ledger.sizes[k - 1])
+        for trains in (plus, minus) if len(minus) else (plus,):
+            kernels.find_longest(trains, longest)
         weights = array.weights if key == "devices" else np.empty_like(array.weights)
         real: Any = weights.dtype.type
         kernels.send(
             devices, against, self.law, plus, minus, real(array.scale), _key(chance.devices), weights,
-            refresh_of(devices, self.step, self.one_sided), worn_of(array, key, other), counts,
+            refresh_of(devices, self.step, self.one_sided), worn_of(array, key, other), longest, counts,
         )  # fmt: skip
-        _count(ledger, k, counts)
+        _count(ledger, k, counts, self.schedule.slots(longest))
 
     def _trains(
         self, request: tuple[FloatArray, float], residual: FloatArray, paired: bool, rng: np.random.Generator
@@ -154,11 +158,9 @@ def _other(against: FloatArray) -> FloatArray:
     return _shown(against) if against.shape[1] > 1 else against[:, 0]
 
 
-def _count(ledger: Ledger, k: int, counts: NDArray[np.float64]) -> None:
+def _count(ledger: Ledger, k: int, counts: NDArray[np.float64], slots: int) -> None:
     ledger.add(Phase.UPDATE, Event.WRITE, k, int(counts[kernels.WRITTEN]))
     up = int(counts[kernels.UPWARD])
     ledger.add(Phase.UPDATE, Event.PULSE_UP, k, up)
     ledger.add(Phase.UPDATE, Event.PULSE_DOWN, k, int(np.ceil(counts[kernels.PULSES])) - up)
-    ledger.add(
-        Phase.UPDATE, Event.PULSE_SLOT, k, int(np.ceil(counts[kernels.LONGEST_UP] + counts[kernels.LONGEST_DOWN]))
-    )
+    ledger.add(Phase.UPDATE, Event.PULSE_SLOT, k, slots)

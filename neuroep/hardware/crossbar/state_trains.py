@@ -25,7 +25,8 @@ are drawn with: a slot then has both pulses or neither, unless a state differs b
 
 Slots are spent train after train, since all trains share the lines; once for each direction that a train has, as a
 slot's voltages pulse up or down. One device of a pair is pulsed at a time, the two taking turns from slot to slot;
-one-sided pairs take pulses up on G⁺ and what would go down as pulses up on G⁻.
+one-sided pairs take pulses up on G⁺ and what would go down as pulses up on G⁻. Pairs that are then written anew are
+written as devices with trains of their own are (:mod:`neuroep.hardware.crossbar.schedule`).
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ from neuroep.hardware.crossbar.coincidence_kernels import send
 from neuroep.hardware.crossbar.meeting_kernels import ONE_SIDED, SINGLE, TURNS
 from neuroep.hardware.crossbar.pulse_kernels import PULSES, UPWARD, WRITTEN
 from neuroep.hardware.crossbar.pulsing import Array, refresh_of, worn_of
+from neuroep.hardware.crossbar.schedule import Schedule
 from neuroep.hardware.crossbar.train_kernels import Slots, TrainLines, count_bits, draw_bits, sign_lines
 from neuroep.hardware.device import StateUpdate
 from neuroep.ledger import Event, Ledger, Phase
@@ -79,6 +81,7 @@ class StatePulser(NamedTuple):
     step: float
     programming: Programming
     one_sided: bool
+    schedule: Schedule
 
     def plan(self, array: Array, update: StateUpdate, k: int) -> TrainPlan:
         """Return how coupling k's products are sent.
@@ -109,24 +112,26 @@ class StatePulser(NamedTuple):
         return slots
 
     def send(self, array: Array, plan: TrainPlan, k: int, rng: np.random.Generator, ledger: Ledger) -> None:
-        """Send coupling k's trains; count pulses up and down, weights that changed and slots."""
+        """Send coupling k's trains; count pulses up and down, weights that changed, and slots."""
         keys = rng.integers(1 << 63, size=2).astype(np.uint64)
         words = -(-int(plan.slots.counts.sum()) // 64)
         rows, columns = (self._lines(plan, side, words, keys[:1]) for side in (0, 1))
-        devices, against, counts = array.state["devices"], array.state["against"], np.zeros(6)
+        devices, against, counts = array.state["devices"], array.state["against"], np.zeros(4)
+        longest = self.schedule.turns(rows.bits.shape[1])
         share = SINGLE
         if against.shape[1] > 1:
             share = ONE_SIDED if self.one_sided else TURNS
         real: Any = devices.dtype.type
         send(
             devices, against, self.law, rows, columns, _turns(plan, words), share, real(array.scale), keys[1],
-            array.weights, refresh_of(devices, self.step, self.one_sided), worn_of(array, "devices", "against"), counts,
+            array.weights, refresh_of(devices, self.step, self.one_sided), worn_of(array, "devices", "against"),
+            longest, counts,
         )  # fmt: skip
         ledger.add(Phase.UPDATE, Event.KEPT, k, len(plan.products.coefficients))
         ledger.add(Phase.UPDATE, Event.WRITE, k, int(counts[WRITTEN]))
         ledger.add(Phase.UPDATE, Event.PULSE_UP, k, int(counts[UPWARD]))
         ledger.add(Phase.UPDATE, Event.PULSE_DOWN, k, int(counts[PULSES] - counts[UPWARD]))
-        ledger.add(Phase.UPDATE, Event.PULSE_SLOT, k, _slots_spent(plan))
+        ledger.add(Phase.UPDATE, Event.PULSE_SLOT, k, _slots_spent(plan) + self.schedule.slots(longest))
 
     def _lines(self, plan: TrainPlan, side: int, words: int, key: NDArray[np.uint64]) -> TrainLines:
         """Return the packed bits of the rows (side 0) or of the columns (1); falling trains have their rows flipped."""

@@ -27,6 +27,7 @@ from neuroep.fields import settle
 from neuroep.hardware.cells.law import Column
 from neuroep.hardware.crossbar.device import Crossbar, State
 from neuroep.hardware.crossbar.effects import APART
+from neuroep.hardware.crossbar.schedule import Schedule
 from neuroep.hardware.crossbar.wearing import count_moves
 from neuroep.hardware.device import Mounted, Update
 from neuroep.hardware.lines import LineSiemens
@@ -166,7 +167,7 @@ class TwoArrays:
             self.array.rewrite(part, mean, rng)
             moved.append(np.rint((_values(part) - before) / self.array.step))
             count_moves(part.state, moved[-1])
-        _count_average(ledger, np.concatenate(moved))
+        _count_average(ledger, np.concatenate(moved), self.array.schedule)
 
     def wear(self, mounted: Mounted) -> Wear:
         """Return the pulses of the devices of both arrays; see :meth:`Crossbar.wear`."""
@@ -229,7 +230,7 @@ def _add_parallel(ledger: Ledger, first: NDArray[np.int64], other: NDArray[np.in
     ledger.counts[...] += total
 
 
-def _count_average(ledger: Ledger, steps: FloatArray) -> None:
+def _count_average(ledger: Ledger, steps: FloatArray, schedule: Schedule) -> None:
     """Count an averaging in which devices, (arrays, n), moved by so many whole steps."""
     starts, sizes = Layout.of(ledger.sizes).starts, ledger.sizes
     for k in range(1, len(sizes)):
@@ -239,5 +240,6 @@ def _count_average(ledger: Ledger, steps: FloatArray) -> None:
         ledger.add(Phase.UPDATE, Event.WRITE, k, 2 * sizes[k - 1] * sizes[k])
         ledger.add(Phase.UPDATE, Event.PULSE_UP, k, int(np.maximum(pulses, 0.0).sum()))
         ledger.add(Phase.UPDATE, Event.PULSE_DOWN, k, int(np.maximum(-pulses, 0.0).sum()))
-        longest = np.maximum(pulses.max(), 0.0) + np.maximum(-pulses.min(), 0.0)
-        ledger.add(Phase.UPDATE, Event.PULSE_SLOT, k, int(longest))
+        turns = np.abs([np.maximum(pulses, 0.0).max(axis=0), np.minimum(pulses, 0.0).min(axis=0)])
+        longest = turns.reshape(2, len(schedule.turns(sizes[k - 1])), -1).max(axis=2)
+        ledger.add(Phase.UPDATE, Event.PULSE_SLOT, k, schedule.slots(longest.T))
