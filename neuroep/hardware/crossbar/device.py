@@ -355,13 +355,8 @@ class Crossbar:
 
     def line_siemens(self, mounted: Mounted) -> LineSiemens:
         """Return the conductance that each line drives; see :mod:`neuroep.hardware.crossbar.lines`."""
-        seen = [np.maximum(g.astype(np.float64), 0.0) for g in self.conductances(mounted)]
-        up = down = seen
-        if self.wires.resistive:
-            factors = [cast(FloatArray, mounted.state[key]) for key in ATTENUATIONS]
-            up, down = ([g * f for g, f in zip(seen, factors[side::2], strict=True)] for side in (0, 1))
-        sizes = tuple(int(n) for n in mounted.circuit.sizes)
-        return summed(sizes, self.encoding, (up[0], up[1]), (down[0], down[1]))
+        factors = [cast(FloatArray, mounted.state[key]) for key in ATTENUATIONS] if self.wires.resistive else None
+        return summed(mounted.circuit.sizes.tolist(), self.encoding, self.conductances(mounted), factors)
 
     def refresh(self, mounted: Mounted, solve: bool = False) -> None:
         """Write what all conductances now mean into the circuit's buffers; `solve` the wires anew, too."""
