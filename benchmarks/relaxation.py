@@ -26,7 +26,7 @@ HEADER = "| settled by | free | nudged | of that moved | both | time |\n|---|---
 
 def clocked(model: ModelSpec, device: DeviceSpec, seed: int) -> tuple[list[Band], list[Band], Band]:
     """Joules of cells read and of converters, by phase, and seconds of both phases, a sample."""
-    found = estimate_cost(model, device, seed)
+    found = estimate_cost(model, device, seed, warm=0)
     prices, seconds = device.prices(), device.prices().time_seconds.get("array_read", Band.exact(0.0))
 
     def joules(phase: str, *events: str) -> Band:
@@ -35,7 +35,7 @@ def clocked(model: ModelSpec, device: DeviceSpec, seed: int) -> tuple[list[Band]
         return sum(each, Band.exact(0.0))
 
     reads = sum(found.events[phase]["array_read"] for phase in PHASES) / found.batch
-    cells = [joules(phase, "synop") for phase in PHASES]
+    cells = [joules(phase, "effective_synop", "synop") for phase in PHASES]
     return cells, [joules(phase, "dac", "adc") for phase in PHASES], seconds * reads
 
 

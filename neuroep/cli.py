@@ -55,6 +55,9 @@ class _Parser(argparse.ArgumentParser):
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is not None and value not in action.choices:
+            if action.option_strings:
+                allowed = ", ".join(map(str, action.choices))
+                raise BadInput(repr(value), f"{self._where}: {action.option_strings[0]}".removeprefix(": "), allowed)
             raise UnknownName("command", str(value), action.choices, self._where)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:

@@ -12,13 +12,14 @@ from neuroep.commands.console import add_without, names_in, show_json, without_n
 from neuroep.commands.outputs import check_plot
 
 if TYPE_CHECKING:
-    from neuroep.cost.breakdown import Line
+    from neuroep.cost.breakdown import Axis, Line
     from neuroep.cost.energy import Bill
     from neuroep.ledger import Phase
     from neuroep.network import Network
     from neuroep.quantities import Band
     from neuroep.specs import DeviceSpec
     from neuroep.studies.estimate import Estimate, Memory, Utilised
+    from neuroep.studies.relaxation import Relaxation
 
 
 def add(commands: Any) -> None:
@@ -36,6 +37,11 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--warm", type=int, metavar="N", help="minibatches to train on before counting (default 300; 0: as drawn)"
     )
+    parser.add_argument(
+        "--relaxation",
+        action="store_true",
+        help="also what settling takes as one analog circuit, in place of clocked reads",
+    )
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the bills: .png, .svg or .pdf")
     parser.add_argument("--force", action="store_true", help="even if the figure's file is there")
     add_without(parser)
@@ -45,19 +51,38 @@ def add(commands: Any) -> None:
 
 def act(options: argparse.Namespace) -> int:
     """Carry out the command."""
-    from neuroep.commands.cost_tables import show_area, show_bill, show_chip, show_memory, show_totals, show_uncounted
-    from neuroep.errors import BadInput
-    from neuroep.specs.catalogue import load_device, load_model
+    from neuroep.specs.catalogue import load_model
     from neuroep.studies.estimate import WARM, estimate_cost
+    from neuroep.studies.relaxation import relaxation_of
+
+    devices, names = _checked(options)
+    model, warm = load_model(options.model), WARM if options.warm is None else options.warm
+    relaxed = [relaxation_of(model, device, options.seed) if options.relaxation else None for device in devices]
+    found = [estimate_cost(model, device, options.seed, options.engine, names, warm) for device in devices]
+    if options.plot is not None:
+        from neuroep.report.cost_figure import write_cost_figure
+
+        write_cost_figure(model.name, {each.device: each.bill for each in found}, options.by, options.plot)
+    costed, network = list(zip(devices, found, relaxed, strict=True)), model.network()
+    if options.json:
+        rows = [row_object(*each, network) for each in costed]
+        show_json({"model": model.name, "without": list(names), "warm": warm, "rows": rows})
+    else:
+        show_all(model.name + without_note(names), costed, network, options.by)
+    return 0
+
+
+def _checked(options: argparse.Namespace) -> tuple[list[DeviceSpec], tuple[str, ...]]:
+    """Return the devices and the effects that are off, before anything is computed."""
+    from neuroep.errors import BadInput
+    from neuroep.specs.catalogue import load_device
     from neuroep.studies.experiment import refuse_freeing_nothing
 
     if options.seed < 0:
         raise BadInput(f"seed {options.seed}", "--seed", "a whole number from 0")
-    warm = WARM if options.warm is None else options.warm
-    if warm < 0:
-        raise BadInput(f"{warm} minibatches", "--warm", "a whole number from 0")
+    if options.warm is not None and options.warm < 0:
+        raise BadInput(f"{options.warm} minibatches", "--warm", "a whole number from 0")
     check_plot(options.plot, options.force)
-    model = load_model(options.model)
     devices = [load_device(name) for name in options.device]
     named = [device.name for device in devices]
     for name in named:
@@ -65,27 +90,35 @@ def act(options: argparse.Namespace) -> int:
             raise BadInput(f"device {name} is named twice", "--device", "each once")
     names = names_in(options.without)
     refuse_freeing_nothing(names, devices)
-    found = [estimate_cost(model, device, options.seed, options.engine, names, warm) for device in devices]
-    network = model.network()
-    if options.plot is not None:
-        from neuroep.report.cost_figure import write_cost_figure
+    return devices, names
 
-        write_cost_figure(model.name, {each.device: each.bill for each in found}, options.by, options.plot)
-    if options.json:
-        rows = [
-            cost_object(each) | {"chip": chip_object(device, network), "area": area_object(device, network)}
-            for each, device in zip(found, devices, strict=True)
-        ]
-        show_json({"model": model.name, "without": list(names), "warm": warm, "rows": rows})
-        return 0
-    show_totals(model.name + without_note(names), found)
-    for each, device in zip(found, devices, strict=True):
-        show_bill(each, options.by)
+
+def show_all(
+    title: str, costed: list[tuple[DeviceSpec, Estimate, Relaxation | None]], network: Network, by: Axis
+) -> None:
+    """Print every table."""
+    from neuroep.commands.cost_tables import show_area, show_bill, show_chip, show_memory, show_totals, show_uncounted
+    from neuroep.commands.settle_relaxation import show_relaxation
+
+    found = [each for _, each, _ in costed]
+    show_totals(title, found)
+    for device, each, settled in costed:
+        show_bill(each, by)
         show_uncounted(each, device)
         show_area(device, network)
+        if settled is not None:
+            show_relaxation(settled.phases, device.name, clocked=False)
         show_chip(device, network)
     show_memory(found)
-    return 0
+
+
+def row_object(device: DeviceSpec, found: Estimate, settled: Relaxation | None, network: Network) -> dict[str, Any]:
+    """Return all that is said of a device as plain data."""
+    from neuroep.commands.settle_relaxation import relaxation_object
+
+    relaxation = relaxation_object(None if settled is None else settled.phases)
+    chip, area = chip_object(device, network), area_object(device, network)
+    return cost_object(found) | {"relaxation": relaxation, "chip": chip, "area": area}
 
 
 def cost_object(found: Estimate) -> dict[str, Any]:
