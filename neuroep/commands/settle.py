@@ -10,8 +10,11 @@ from neuroep.commands.console import say, show_json, show_table
 
 if TYPE_CHECKING:
     from neuroep.circuit import Circuit
+    from neuroep.hardware.device import Device, Mounted
+    from neuroep.network import Network
     from neuroep.solvers.course import PhaseSettled
     from neuroep.solvers.plan import ContinuousPlan
+    from neuroep.specs import DeviceSpec, ModelSpec
 
 #: Of adaptive solvers, and the step of the others as a share of the shortest time constant.
 RTOL, ATOL, SHARE = 1e-6, 1e-9, 0.1
@@ -48,17 +51,13 @@ def add(commands: Any) -> None:
 
 def act(options: argparse.Namespace) -> int:
     """Carry out the command."""
-    from dataclasses import replace
-
     import numpy as np
 
     from neuroep.circuit import reads_exactly, unclocked
     from neuroep.commands import settle_spikes
     from neuroep.commands.settle_relaxation import how_held, relaxation_object, show_relaxation
     from neuroep.equilibrium import ResultCode
-    from neuroep.hardware.device import Ideal, refuse_unbounded
-    from neuroep.network import initial_weights
-    from neuroep.rng import noise_key, stream
+    from neuroep.rng import noise_key
     from neuroep.solvers.motions import moving
     from neuroep.specs.catalogue import load_device, load_model
     from neuroep.studies.estimate import sample_batch
@@ -68,15 +67,9 @@ def act(options: argparse.Namespace) -> int:
     if settle_spikes.meant(options):
         return settle_spikes.act(options)
     check(options)
-    model = load_model(options.model)
-    network = model.network()
-    network = network if options.feedback is None else replace(network, feedback=options.feedback)
-    spec = None if options.device is None else load_device(options.device)
-    hardware = Ideal() if spec is None else spec.build() or Ideal()
-    weights = initial_weights(network, stream(options.seed, "weights"), np.float64)
-    refuse_unbounded(network, hardware)
-    held, why = how_held(spec, hardware, network)
-    mounted = hardware.mount(network, weights, stream(options.seed, "mount", hardware.name))
+    model, spec = load_model(options.model), None if options.device is None else load_device(options.device)
+    network, hardware, mounted = mount(options, model, spec)
+    held, why = how_held(spec, hardware, network, options.noise is not None)
     circuit = mounted.circuit if held is None else unclocked(mounted.circuit)
     plan = make_plan(options, circuit)
     moving(circuit).check(circuit, np.full(1, options.beta), plan.solver.stochastic)  # before data are read
@@ -84,7 +77,9 @@ def act(options: argparse.Namespace) -> int:
     x, targets = samples.x.astype(np.float64), samples.targets.astype(np.float64)
     phases = settle_phases(circuit, x, targets, options.beta, plan, noise_key(options.seed, "read noise"))
     lost, nudges = any(one.count(ResultCode.DIVERGED) for one in phases), np.full(len(x), options.beta)
-    taken = None if held is None or lost else relax(held, hardware, mounted, network, x, targets, nudges, plan)
+    taken = None
+    if held is not None and not (lost or why):
+        taken = relax(held, hardware, mounted, network, x, targets, nudges, plan)
     on = hardware.name if spec is None else spec.name
     title = f"{model.name} on {on}: {plan.solver.name}, {plan.form.value} form, γ = {network.feedback:g}"
     if options.plot is not None:
@@ -104,6 +99,24 @@ def act(options: argparse.Namespace) -> int:
     if options.plot is not None:
         say(f"drawn in {options.plot}")
     return 0
+
+
+def mount(options: argparse.Namespace, model: ModelSpec, spec: DeviceSpec | None) -> tuple[Network, Device, Mounted]:
+    """Return the network with its first weights on the device that is asked for."""
+    from dataclasses import replace
+
+    import numpy as np
+
+    from neuroep.hardware.device import Ideal, refuse_unbounded
+    from neuroep.network import initial_weights
+    from neuroep.rng import stream
+
+    network = model.network()
+    network = network if options.feedback is None else replace(network, feedback=options.feedback)
+    hardware = Ideal() if spec is None else spec.build() or Ideal()
+    refuse_unbounded(network, hardware)
+    weights = initial_weights(network, stream(options.seed, "weights"), np.float64)
+    return network, hardware, hardware.mount(network, weights, stream(options.seed, "mount", hardware.name))
 
 
 def check(options: argparse.Namespace) -> None:

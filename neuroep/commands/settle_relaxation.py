@@ -15,17 +15,18 @@ if TYPE_CHECKING:
     from neuroep.studies.relaxation import PhaseRelaxation
 
 
-def how_held(spec: DeviceSpec | None, device: Device, network: Network) -> tuple[Held | None, str]:
-    """Return how lines are held, or None and why there is no telling."""
+def how_held(spec: DeviceSpec | None, device: Device, network: Network, noisy: bool) -> tuple[Held | None, str]:
+    """Return how lines are held, or None; and if there is no telling what it takes, why."""
     from neuroep.errors import BadInput
     from neuroep.studies.relaxation import held_by
 
     if spec is None:
         return None, ""
     try:
-        return held_by(spec, device, network), ""
+        held = held_by(spec, device, network)
     except BadInput as error:
         return None, f"no energy of settling: {error}"
+    return held, "no energy of settling: lines that follow noise rise the more the shorter its steps" if noisy else ""
 
 
 def relaxation_object(phases: tuple[PhaseRelaxation, ...] | None) -> dict[str, Any] | None:

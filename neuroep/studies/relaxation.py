@@ -7,7 +7,6 @@ beside the clocked reads that a ledger counts, and is never added to them: a chi
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -212,10 +211,12 @@ def relax(
     Raises
     ------
     BadInput
-        If x or targets don't fit.
+        If x or targets don't fit, or there is thermal noise.
     Diverged
         If a sample does.
     """
+    if plan.thermal is not None:
+        raise BadInput("a path of noise, along which lines rise the more the shorter its steps", "noise", "left out")
     circuit, copies = unclocked(mounted.circuit), len(nudges) // len(x)
     units = units_of(held, circuit, network)
     free = RelaxingPhase(circuit, x, targets, np.zeros(len(x)), circuitry_of(circuit, device, mounted, False))
@@ -223,8 +224,6 @@ def relax(
     if nudges.any():
         rows = np.tile(x, (copies, 1)), np.tile(targets, (copies, 1))
         nudged = RelaxingPhase(circuit, *rows, nudges, circuitry_of(circuit, device, mounted, True))
-        if plan.thermal is not None:  # noise of its own
-            plan = replace(plan, thermal=replace(plan.thermal, key=plan.thermal.key + 1))
         found.append(nudged.settle(plan, np.tile(found[0].variables, (copies, 1))))
     units_of_states = int(circuit.sizes[1 : circuit.last + 1].sum())
     watts = held.amplifier_watts * units_of_states

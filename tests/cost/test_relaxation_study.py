@@ -148,6 +148,15 @@ def test_the_command_says_it_or_why_not() -> None:
     assert call("settle", "xor", "--samples", "2", "--device", "loihi1", "--json").json["relaxation"] is None
 
 
+def test_noise_has_none() -> None:
+    """The rises of a path of noise have no limit."""
+    argv = ("settle", "xor", "--samples", "2", "--device", "ecram", "--solver", "euler-maruyama", "--seconds", "0.01")
+    found = call(*argv, "--noise", "0.1")
+    assert "no energy of settling: lines that follow noise" in found.out
+    assert call(*argv, "--noise", "0.1", "--json").json["relaxation"] is None
+    assert call(*argv, "--json").json["relaxation"] is not None
+
+
 def test_the_command_has_what_the_study_has() -> None:
     """Held by hand from the layers' own figures; the phase at least as long as the slowest sample's mean."""
     rows = call("settle", "xor", "--samples", "2", "--device", "ecram", "--beta", "0.2", "--json").json["relaxation"]
