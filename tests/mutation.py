@@ -650,6 +650,27 @@ DEFECTS = [
         "devices/test_crossbar.py",
     ),
     Defect(
+        "pulse files: a resistance is taken for a conductance",
+        "hardware/fitting/pulse_rows.py",
+        'return 1.0 / value if one.unit.quantity == "resistance" else value',
+        "return value",
+        "devices/test_pulse_dialects.py",
+    ),
+    Defect(
+        "pulse files: a single read that is off is taken for two turns",
+        "hardware/fitting/pulse_turns.py",
+        "min(np.diff(turns), default=0) >= FEWEST_READS",
+        "min(np.diff(turns), default=0) >= 0",
+        "cli/test_device_command.py",
+    ),
+    Defect(
+        "pulse files: negative pulses that raise the conductance count as pulses down",
+        "hardware/fitting/pulse_rows.py",
+        "row._replace(direction=-row.direction)",
+        "row._replace(direction=row.direction)",
+        "devices/test_pulse_dialects.py",
+    ),
+    Defect(
         "blocks go by the number of threads",
         "engines/cpu/engine.py",
         "        parts = -(-parts // SHARES) * SHARES",

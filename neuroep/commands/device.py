@@ -23,9 +23,15 @@ def add(commands: Any) -> None:
     parser = commands.add_parser("device", help="make a device profile: from measured pulses, or from a datasheet")
     inner = parser.add_subparsers(dest="what", metavar="WHAT", required=True)
     fit = inner.add_parser("fit", help="fit step models to conductance against pulse number")
-    fit.add_argument("file", type=Path, help="CSV: pulse, direction, conductance_uS; device and cycle if several")
+    fit.add_argument(
+        "file", type=Path, help="table of pulse, direction, conductance: text or .xlsx; device and cycle if several"
+    )
     fit.add_argument("--model", metavar="M", help="keep this model instead of the best: linear, soft-bounds, ...")
-    fit.add_argument("--unit", metavar="U", help="nS, uS or S, of a column called conductance")
+    fit.add_argument("--unit", metavar="U", help="nS, uS, S, kohm, uA, ... of a measured column that doesn't say")
+    fit.add_argument("--columns", metavar="WHAT=NAME,...", help="what columns hold: pulse=A,conductance=B,direction=3")
+    fit.add_argument("--read-voltage", type=float, metavar="V", help="volts, of a file of currents")
+    fit.add_argument("--cycle", metavar="up50,down50", help="pulses of each cycle, where the file says no directions")
+    fit.add_argument("--sheet", metavar="NAME", help="of a spreadsheet with several")
     fit.add_argument("--plot", type=Path, metavar="FILE", help="draw measurement and fits: .png, .svg or .pdf")
     fit.set_defaults(act=act_fit)
     levels = inner.add_parser("levels", help="number of states, range and nonlinearity labels")
@@ -45,14 +51,13 @@ def add(commands: Any) -> None:
 def act_fit(options: argparse.Namespace) -> int:
     """Carry out `device fit`."""
     from neuroep.errors import UnknownName
-    from neuroep.hardware.fitting.pulse_data import read_pulses
     from neuroep.hardware.fitting.selection import MODELS, rank
 
     wanted = None if options.model is None else options.model.removesuffix("-step")
     if wanted is not None and wanted not in MODELS:
         raise UnknownName("step model", options.model, MODELS, "--model")
     check_outputs(options)
-    data = read_pulses(options.file, options.unit)
+    data = read(options)
     fits, left_out, text = stated(rank(data), data, options, wanted)
     if options.out is not None:
         write(options.out, text)
@@ -62,11 +67,12 @@ def act_fit(options: argparse.Namespace) -> int:
         write_fit_figure(fits, data, options.plot)
     chosen, ranked = fits[0], sorted(fits, key=lambda one: one.aicc)
     if options.json:
-        head = {"file": str(options.file), "sha256": data.sha256, "traces": len(data.traces)}
-        head |= {"devices": len(data.devices), "ignored": list(data.ignored), "chosen": chosen.name}
-        head |= {"left_out": dict(left_out), "out": options.out}
+        head: dict[str, Any] = {"file": str(options.file), "sha256": data.sha256, "reading": data.reading}
+        head |= {"traces": len(data.traces), "devices": len(data.devices), "ignored": list(data.ignored)}
+        head |= {"chosen": chosen.name, "left_out": dict(left_out), "out": options.out}
         show_json(head | {"rows": [row(one) for one in fits]})
         return 0
+    say(f"read: {data.reading}")
     show(fits, ranked[0].aicc, f"{data.name}: {len(data.traces)} traces of {len(data.devices)} devices")
     if data.ignored:
         say(f"left alone: columns {', '.join(map(repr, data.ignored))}")
@@ -79,6 +85,17 @@ def act_fit(options: argparse.Namespace) -> int:
         say(f"  {line}")
     written(options)
     return 0
+
+
+def read(options: argparse.Namespace) -> PulseData:
+    """Read the file of pulses as the options say."""
+    from neuroep.hardware.fitting.pulse_asked import asked_columns, asked_cycle
+    from neuroep.hardware.fitting.pulse_data import read_pulses
+
+    columns = None if options.columns is None else asked_columns(options.columns)
+    cycle = () if options.cycle is None else asked_cycle(options.cycle)
+    asked: dict[str, Any] = {"columns": columns, "cycle": cycle}
+    return read_pulses(options.file, options.unit, read_voltage=options.read_voltage, sheet=options.sheet, **asked)
 
 
 def stated(

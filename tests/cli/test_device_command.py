@@ -132,8 +132,8 @@ def with_cell(line: int, column: int, cell: str) -> list[tuple]:
 @pytest.mark.parametrize(
     ("header", "rows", "said"),
     [
-        ("pulses,direction,conductance_uS", ROWS, ["'pulse'", "should 'pulses' be it"]),
-        ("pulse,direction,conductance_us", ROWS, ["'conductance_uS'", "should 'conductance_us' be it"]),
+        ("plus,direction,conductance_uS", ROWS, ["'pulse'", "should 'plus' be it", "--columns pulse="]),
+        ("pulse,direction,conduct_uV", ROWS, ["'conductance_uS'", "should 'conduct_uV' be it"]),
         ("pulse,direction,conductance", ROWS, ["no unit", "--unit"]),
         ("pulse,direction,direction", ROWS, ["two columns"]),
         ("pulse,direction,conductance_uS", with_cell(7, 2, "x"), ["line 7", "'x'", "finite number"]),
@@ -162,7 +162,7 @@ def test_wrong_files(tmp_path: Path, header: str, rows: list[tuple], said: list[
         (["fit", "empty.csv"], ["empty file"]),
         (["fit", "binary.csv"], ["UTF-8"]),
         (["fit", "good.csv", "--model", "liner"], ["did you mean 'linear'"]),
-        (["fit", "good.csv", "--unit", "mS"], ["'mS'", "uS"]),
+        (["fit", "good.csv", "--unit", "mV"], ["'mV'", "uS"]),
         (["fit", "good.csv", "--out", "my.tom"], ["--out", ".toml"]),
         (["fit", "good.csv", "--out", "no/my.toml"], ["--out", "folder"]),
         (["fit", "good.csv", "--plot", "my.bmp"], ["--plot", ".png"]),
@@ -179,7 +179,7 @@ def test_wrong_files(tmp_path: Path, header: str, rows: list[tuple], said: list[
 def test_wrong_commands(tmp_path: Path, argv: list[str], said: list[str]) -> None:
     save(tmp_path / "good.csv")
     (tmp_path / "empty.csv").write_bytes(b"\n")
-    (tmp_path / "binary.csv").write_bytes(b"\xff\xfe")
+    (tmp_path / "binary.csv").write_bytes(b"\x00\x90\xff")
     refused(tmp_path, said, *argv)
 
 

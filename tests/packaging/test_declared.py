@@ -98,7 +98,7 @@ def test_constraints_are_exact_and_for_any_machine() -> None:
         assert re.fullmatch(r"\d+(\.\d+)*(\.post\d+)?", version), f"{name}=={version}"
 
 
-@pytest.mark.parametrize("extra", ["cuda", "cluster", "exchange", "sklearn", "docs"])
+@pytest.mark.parametrize("extra", ["cuda", "cluster", "exchange", "sklearn", "spreadsheets", "docs"])
 def test_extras_stay_extras(setup: ConfigParser, extra: str) -> None:
     hard, optional = (
         {canonicalize_name(requirement.name) for requirement in requirements(text)}

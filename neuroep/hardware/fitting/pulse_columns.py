@@ -1,144 +1,247 @@
-"""The columns of a pulse file: which hold what, and which other ones can be left alone.
+"""The columns of a pulse file: which hold what.
 
-A column with another name is left alone unless leaving it alone could change what the file means: it must not tell
-reads apart that would be taken for one device's, one cycle's, or one direction's. That is assumed of a column whose
-name resembles a known one or is a usual word for it, and of one that is the same all through each count of pulses but
-not in all of them; in both cases only where device, cycle and direction don't already say as much. A column that is
-another in every row (a time, an index) tells no group of reads apart.
+A column is known by its name (`pulse_words`), by its unit, or because it was asked for. Without a header, cells tell:
+words for directions, whole numbers that count pulses, and one more column of numbers. Where more than one reading
+fits, none is taken: the error says how to ask for one.
 """
 
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from neuroep.errors import BadInput, UnknownName
-from neuroep.quantities import UNITS, units_of
+from neuroep.errors import BadInput
+from neuroep.hardware.fitting.pulse_asked import PLAIN, Asked, places_of, taken
+from neuroep.hardware.fitting.pulse_words import (
+    MEASURED,
+    Named,
+    Unit,
+    asked_unit,
+    named,
+    role_of,
+    sided,
+    unit_of,
+    way_of,
+)
+from neuroep.tabular.sheet import Row, Sheet, is_number
 
 COLUMNS = ("pulse", "direction", "conductance_uS", "device", "cycle")
-PLAIN = ("pulse", "direction", "device", "cycle")
-WORDS = {
-    "device": "dev chip die cell sample wafer memristor synapse",
-    "cycle": "run loop sweep round repetition epoch trial iteration",
-    "direction": "dir polarity sign type phase operation op mode",
-}
-"""Usual words for columns, which must be called by their own names."""
-LIKE = 0.75
+SIEMENS = Unit("S", "conductance", 1.0)
+SURELY_SIEMENS = 1e-4
+"""Numbers below it are siemens: in any smaller unit no array could read such cells."""
+
+
+class Measured(NamedTuple):
+    """A measured column: its place, device and cycle, the way of its pulses (0: the rows say), its unit."""
+
+    place: int
+    device: str = ""
+    cycle: str = ""
+    way: int = 0
+    unit: Unit = SIEMENS
 
 
 class Columns(NamedTuple):
-    """Names of a header's columns, known ones in their own spelling, and how a conductance becomes siemens."""
+    """What a table's columns hold.
+
+    Attributes
+    ----------
+    names : tuple of str
+        As the file has them; numbers from 1 without a header.
+    places : dict
+        Of the columns with a meaning, by it; −1 for pulses counted by rows.
+    measured : tuple of Measured
+    read_factor : float
+        From the unit of a column of read voltages to volts.
+    """
 
     names: tuple[str, ...]
-    conductance: str
-    factor: float
+    places: dict[str, int]
+    measured: tuple[Measured, ...]
+    read_factor: float = 1.0
 
     @property
-    def known(self) -> tuple[str, ...]:
-        """Those with a meaning."""
-        return (*(name for name in PLAIN if name in self.names), self.conductance)
+    def others(self) -> tuple[int, ...]:
+        """Places of those without a meaning."""
+        known = {*self.places.values(), *(one.place for one in self.measured)}
+        return tuple(k for k, name in enumerate(self.names) if name and k not in known)
 
     @property
-    def others(self) -> tuple[str, ...]:
-        """Those without."""
-        return tuple(name for name in self.names if name and name not in self.known)
+    def directed(self) -> bool:
+        """Whether the file says which way pulses go."""
+        return "direction" in self.places or "voltage" in self.places or all(one.way for one in self.measured)
 
 
-def read_header(cells: Sequence[str], unit: str | None, path: object) -> Columns:
-    """Return the columns of a header; case doesn't matter but in units.
+def read_columns(sheet: Sheet, asked: Asked, path: object) -> Columns:
+    """Return what the columns of a table hold.
 
     Raises
     ------
     BadInput
-        If pulse or conductance is missing, a column is there twice, or the unit isn't clear.
+        If pulse or conductance is missing, a column is there twice, the unit isn't clear, or what was asked for isn't
+        there or has no effect.
     """
-    where = f"{path}: header"
-    if len(cells) == 1 and (found := re.search(r"[;\t|]", cells[0])):
-        raise BadInput(f"cells separated by {found[0]!r}", where, "a comma between cells")
-    names = tuple(_name(cell) for cell in cells)
-    present = [name for name in names if name]
-    if len(set(present)) < len(present) or sum(_is_conductance(name) for name in present) > 1:
-        raise BadInput("two columns for the same", where, "each column once, one of conductance")
-    conductance, factor = _conductance(names, unit, where)
-    _present(names, "pulse", where)
-    return Columns(names, conductance, factor)
+    where = f"{path}: header" if sheet.header else str(path)
+    names = sheet.header or tuple(str(k + 1) for k in range(sheet.width))
+    said = {what: places_of(text, names, what) for what, text in asked.columns.items()}
+    places = {what: found[0] for what, found in said.items() if what in PLAIN}
+    if sheet.header:
+        cells = [named(name) for name in names]
+        places |= _by_name(cells, sheet.rows, {*said, *MEASURED}, taken(said), where)
+        measured = _measured(names, cells, said, taken(said) | set(places.values()), asked, where)
+        _present(names, places, measured, where)
+    else:
+        cells = [Named("", None)] * sheet.width
+        places, chosen = _by_content(sheet, places, said, where)
+        measured = [Measured(place) for place in chosen]
+    measured = [
+        one._replace(unit=_unit(names[one.place], cells[one.place], sheet, one.place, asked.unit, where))
+        for one in measured
+    ]
+    volts = cells[places["read_voltage"]].unit if "read_voltage" in places else None
+    found = Columns(names, places, tuple(measured), 1.0 if volts is None else volts.factor)
+    _check_voltage(found, asked, where)
+    return _without_idle_voltages(found, sheet)
 
 
-def _name(cell: str) -> str:
-    name = cell.strip().replace("µ", "u").replace("μ", "u")
-    if name.casefold() in PLAIN:
-        return name.casefold()
-    stem, mark, unit = name.partition("_")
-    return f"conductance{mark}{unit}" if stem.casefold() == "conductance" else name
+def _by_name(cells: Sequence[Named], rows: Sequence[Row], done: set[str], used: set[int], where: str) -> dict[str, int]:
+    """Return the columns known by their names; vague names only where all cells are words for directions."""
+    found: dict[str, list[tuple[int, int]]] = {}
+    for place, cell in enumerate(cells):
+        role, tier = role_of(cell.words)
+        if cell.unit is not None and cell.unit.quantity == "voltage" and role != "read_voltage":
+            role, tier = ("voltage", tier) if role in ("voltage", "pulse") else ("", 0)
+        vague = role == "direction" and tier == 2 and not _all_ways(rows, place)
+        if role and role not in done and place not in used and not vague:
+            found.setdefault(role, []).append((tier, place))
+    places = {}
+    for role, several in found.items():
+        several.sort()
+        if len(several) > 1 and several[0][0] == several[1][0]:
+            raise BadInput(f"two columns for the same, {role!r}", where, f"each column once, or --columns {role}=NAME")
+        places[role] = several[0][1]
+    return places
 
 
-def _is_conductance(name: str) -> bool:
-    return name == "conductance" or name in (f"conductance_{unit}" for unit in units_of("conductance"))
+def _all_ways(rows: Sequence[Row], place: int) -> bool:
+    ways = {way_of(cell) for cell in {row.cells[place] for row in rows}}
+    return None not in ways and ways != {0}
 
 
-def _present(names: Sequence[str], wanted: str, where: str) -> None:
-    if wanted not in names:
-        near = difflib.get_close_matches(wanted, names, n=1, cutoff=0.5)
-        hint = f" (should {near[0]!r} be it?)" if near else ""
-        raise BadInput(f"no column is called {wanted!r}{hint}", where, ", ".join(COLUMNS))
+def _measured(
+    names: Sequence[str],
+    cells: Sequence[Named],
+    said: Mapping[str, list[int]],
+    done: set[int],
+    asked: Asked,
+    where: str,
+) -> list[Measured]:
+    """Return the measured columns."""
+    for quantity in MEASURED:
+        if quantity in said:
+            return _whose(cells, said[quantity])
+    free = [k for k in range(len(names)) if k not in done]
+    for quantity in MEASURED:
+        known = sorted((role_of(cells[k].words)[1], k) for k in free if role_of(cells[k].words)[0] == quantity)
+        if len(known) > 1 and known[0][0] == known[1][0]:
+            raise BadInput(f"two columns for the same, {quantity!r}", where, "each column once, one of conductance")
+        if known:
+            return [Measured(known[0][1])]
+    for quantity in MEASURED:
+        alike = [k for k in free if (unit := cells[k].unit) is not None and unit.quantity == quantity]
+        if alike:
+            return _whose(cells, alike)
+    by_side = [k for k in free if sided(cells[k].words)]
+    return _whose(cells, by_side) if asked.unit is not None else []
 
 
-def _conductance(names: Sequence[str], unit: str | None, where: str) -> tuple[str, float]:
-    """Return the column with the conductance, and its unit in siemens."""
-    units = units_of("conductance")
-    if unit is not None and unit not in units:
-        raise UnknownName("unit of conductance", unit, units, "unit")
-    found = next((name for name in names if _is_conductance(name)), "conductance_uS")
-    _present(names, found, where)
-    own = found.partition("_")[2]
-    if own and unit not in (None, own):
-        raise BadInput(f"unit {unit!r}, but the column is {found!r}", where, "one unit")
-    if not own and unit is None:
-        raise BadInput("'conductance' has no unit", where, "conductance_uS, _nS or _S, or --unit uS")
-    return found, UNITS[own or str(unit)].factor
+def _whose(cells: Sequence[Named], places: Sequence[int]) -> list[Measured]:
+    """Return one column as it is; of several, pulses up beside pulses down, or a cycle or device each."""
+    ways = [sided(cells[k].words) for k in places]
+    if len(places) == 1:
+        return [Measured(places[0])]
+    if sorted(ways) == [-1, 1]:
+        return [Measured(k, way=way) for way, k in sorted(zip(ways, places, strict=True), reverse=True)]
+    cycles = all(cells[k].words.startswith("cycle") for k in places)
+    bare = [(k, cells[k].bare) for k in places]
+    return [Measured(k, cycle=name) if cycles else Measured(k, device=name) for k, name in bare]
 
 
-def refuse_telling(columns: Columns, rows: Sequence[Mapping[str, str]], counts: Sequence[int], path: object) -> None:
-    """Refuse a column that would be left alone but tells reads apart.
-
-    Parameters
-    ----------
-    columns : Columns
-    rows : sequence of mapping
-        Cells by name, of all reads.
-    counts : sequence of int
-        Of each read the count of pulses that it belongs to: another one wherever the numbers begin anew.
-
-    Raises
-    ------
-    BadInput
-        With the column's name and what it could be called.
-    """
-    keys = [tuple(row.get(name, "") for name in WORDS) for row in rows]
-    for name in columns.others:
-        cells = [row[name] for row in rows]
-        if len(set(cells)) == len(cells) or not _splits(keys, cells):
-            continue
-        likely = _likely(name)
-        if likely or not _splits(counts, cells):
-            allowed = f"the name {likely!r}" if likely else "the name 'device' or 'cycle'"
-            what = f"the column {name!r} tells reads apart"
-            raise BadInput(what, f"{path}: header", f"{allowed}, or a file without it")
+def _present(names: Sequence[str], places: Mapping[str, int], measured: Sequence[object], where: str) -> None:
+    for wanted, there in (("pulse", "pulse" in places), ("conductance_uS", bool(measured))):
+        if not there:
+            near = difflib.get_close_matches(wanted, names, n=1, cutoff=0.5)
+            hint = f" (should {near[0]!r} be it?)" if near else ""
+            option = f"--columns {wanted.partition('_')[0]}=NAME" + (", or =row" if wanted == "pulse" else "")
+            raise BadInput(f"no column is called {wanted!r}{hint}", where, f"{', '.join(COLUMNS)}; or {option}")
 
 
-def _splits(keys: Iterable[object], cells: Iterable[str]) -> bool:
-    """Whether cells differ where keys are the same."""
-    first: dict[object, str] = {}
-    return any(first.setdefault(key, cell) != cell for key, cell in zip(keys, cells, strict=True))
+def _by_content(
+    sheet: Sheet, places: dict[str, int], said: Mapping[str, list[int]], where: str
+) -> tuple[dict[str, int], list[int]]:
+    """Return what columns without names hold, where one reading alone fits."""
+    chosen = next((said[quantity] for quantity in MEASURED if quantity in said), [])
+    free = [k for k in range(sheet.width) if k not in {*places.values(), *chosen}]
+    columns = {k: [row.cells[k] for row in sheet.rows] for k in free}
+    ways = [k for k in free if not all(is_number(cell, sheet.decimal) for cell in columns[k]) or _signs(columns[k])]
+    if "direction" not in places and len(ways) == 1 and _all_ways(sheet.rows, ways[0]):
+        places = places | {"direction": ways[0]}
+        free.remove(ways[0])
+    counting = [k for k in free if all(cell.isascii() and cell.isdigit() for cell in columns[k])]
+    if "pulse" not in places and len(counting) == 1:
+        places = places | {"pulse": counting[0]}
+        free.remove(counting[0])
+    chosen = chosen or free
+    if "pulse" not in places or len(chosen) != 1 or (free and chosen != free):
+        what = f"no header above {sheet.width} columns, and more than one way to read them"
+        raise BadInput(what, where, "--columns pulse=1,conductance=2 and so on, by number")
+    return places, chosen
 
 
-def _likely(name: str) -> str:
-    """Return the column that a name probably means, or nothing."""
-    words = re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower())
-    for column, usual in WORDS.items():
-        if not {column, f"{column}s", *usual.split()}.isdisjoint(words):
-            return column
-    near = difflib.get_close_matches("".join(words), WORDS, n=1, cutoff=LIKE)
-    return near[0] if near else ""
+def _signs(cells: Iterable[str]) -> bool:
+    return {cell.removesuffix(".0").lstrip("+") for cell in cells} == {"1", "-1"}
+
+
+def _unit(name: str, cell: Named, sheet: Sheet, place: int, unit: str | None, where: str) -> Unit:
+    """Return the unit of a measured column: its own, or as asked; siemens where numbers are so small."""
+    asked = None if unit is None else asked_unit(unit, "--unit")
+    own, role = cell.unit, role_of(cell.words)[0]
+    if own is not None and own.quantity not in MEASURED:
+        own = None
+    if own is not None and asked is not None and own != asked:
+        raise BadInput(f"unit {unit!r}, but the column is {name!r}", where, "one unit")
+    found = own or asked
+    if found is None and role in ("", "conductance"):
+        cells = [row.cells[place].replace(",", ".") if sheet.decimal == "," else row.cells[place] for row in sheet.rows]
+        values = [float(one) for one in cells if is_number(one)]
+        found = unit_of("S") if values and max(values) < SURELY_SIEMENS else None
+    if found is None:
+        raise BadInput(f"{name!r} has no unit", where, "conductance_uS, _nS or _S, a unit in brackets, or --unit uS")
+    if role in MEASURED and role != found.quantity:
+        raise BadInput(f"{name!r} in {found.name}", where, f"a unit of {role}")
+    return found
+
+
+def _check_voltage(columns: Columns, asked: Asked, where: str) -> None:
+    current = columns.measured[0].unit.quantity == "current"
+    there = asked.read_voltage is not None or "read_voltage" in columns.places
+    if current and not there:
+        what = f"{columns.names[columns.measured[0].place]!r} is a current, and the voltage of the reads isn't known"
+        raise BadInput(what, where, "--read-voltage 0.1 (volts), or a column 'read_voltage'")
+    if asked.read_voltage is not None and not current:
+        raise BadInput("no currents", "--read-voltage", "left out for a file of conductances or resistances")
+    if asked.read_voltage is not None and "read_voltage" in columns.places:
+        raise BadInput("the file has a column for it", "--read-voltage", "left out")
+
+
+def _without_idle_voltages(columns: Columns, sheet: Sheet) -> Columns:
+    """Leave voltages alone that say nothing: of pulses beside directions or of one sign, of reads without currents."""
+    places = dict(columns.places)
+    if "voltage" in places:
+        cells = {row.cells[places["voltage"]].lstrip()[:1] in ("-", "−") for row in sheet.rows}
+        if "direction" in places or len(cells) == 1 or any(one.way for one in columns.measured):
+            del places["voltage"]
+    if columns.measured[0].unit.quantity != "current":
+        places.pop("read_voltage", None)
+    return columns._replace(places=places)

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuroep.errors import BadInput
+from neuroep.hardware.fitting.pulse_turns import TURNS, directions_of
 
 MOST_PULSES = 200_000
 
@@ -49,15 +50,19 @@ class Counted(NamedTuple):
 
 @dataclass
 class _State:
-    """A state that was read: its first line, the pulses that led to it, their direction, its reads."""
+    """A state that was read: its first line, the pulses that led to it, their direction, its reads.
+
+    `turn` says that the count of pulses turned or began anew when it had been read.
+    """
 
     line: int
     pulses: int
     direction: int
     reads: list[float] = field(default_factory=list)
+    turn: bool = False
 
 
-def counted(rows: Sequence[PulseRow], known: bool, path: object) -> list[Counted]:
+def counted(rows: Sequence[PulseRow], known: bool, path: object, cycle: Sequence[int] = ()) -> list[Counted]:
     """Return the traces of one device and cycle, counted.
 
     Parameters
@@ -65,9 +70,11 @@ def counted(rows: Sequence[PulseRow], known: bool, path: object) -> list[Counted
     rows : sequence of PulseRow
         In the order of the file.
     known : bool
-        Whether rows have directions; without them the trace must rise and then fall.
+        Whether rows have directions; without them the places tell where the curve turns (`pulse_turns`).
     path : object
         The file's name, for errors.
+    cycle : sequence of int
+        Pulses up (positive) and down of each cycle, where rows have no directions and this was stated.
 
     Raises
     ------
@@ -76,7 +83,7 @@ def counted(rows: Sequence[PulseRow], known: bool, path: object) -> list[Counted
     """
     pieces = _pieces(rows, known, path)
     if not known:
-        _turn([state for piece in pieces for state in piece], path)
+        _turn([state for piece in pieces for state in piece], cycle, path)
     return [_trace(piece, path) for piece in pieces]
 
 
@@ -87,6 +94,7 @@ def _pieces(rows: Sequence[PulseRow], known: bool, path: object) -> list[list[_S
         row, rise = rows[k], rows[k].pulse - rows[k - 1].pulse
         turned = 0 not in (row.direction, heading) and row.direction != heading
         kept = falls and not turned
+        before = falls
         falls = kept if rise == 0 else rise < 0 and _falling(rows, k, kept)
         heading = row.direction or heading
         if rise > 0 or falls:
@@ -98,6 +106,8 @@ def _pieces(rows: Sequence[PulseRow], known: bool, path: object) -> list[list[_S
             continue
         else:
             pulses = _anew(rows, k, path)
+            pieces[-1][-1].turn = True
+        pieces[-1][-1].turn |= falls != before
         if pulses > MOST_PULSES:
             raise _too_many(row.pulse, row.line, path)
         if pulses:
@@ -127,17 +137,19 @@ def _anew(rows: Sequence[PulseRow], k: int, path: object) -> int:
     return 0 if rows[0].pulse == 1 and row.siemens == before.siemens else row.pulse
 
 
-def _turn(states: Sequence[_State], path: object) -> None:
-    """Give directions to a curve that rises to its highest state, its last where there are several, and then falls."""
+def _turn(states: Sequence[_State], cycle: Sequence[int], path: object) -> None:
+    """Give directions to states that have none."""
     means = np.asarray([np.mean(state.reads) for state in states])
-    top = len(means) - 1 - int(np.argmax(means[::-1]))
-    signs = np.where(np.arange(len(means)) <= top, 1, -1)
-    wrong = np.flatnonzero(np.diff(means) * signs[1:] < 0.0)
-    if wrong.size:
-        place = f"{path}: line {states[int(wrong[0]) + 1].line}"
-        raise BadInput("the curve doesn't just rise and then fall", place, "such a curve, or a column 'direction'")
-    for state, sign in zip(states, signs.tolist(), strict=True):
-        state.direction = sign
+    marked = [k for k, state in enumerate(states) if state.turn]
+    most = TURNS * float(means.max() - means.min())
+    for k in marked:
+        if max(states[k].reads) - min(states[k].reads) > most > 0.0:
+            what = "the count begins anew at another conductance than the one before"
+            raise BadInput(what, f"{path}: line {states[k].line}", "a column 'direction' or 'cycle'")
+    pulses = np.asarray([state.pulses for state in states])
+    ways = directions_of(means, pulses, marked, [state.line for state in states], cycle, path)
+    for state, way in zip(states, ways.tolist(), strict=True):
+        state.direction = way
 
 
 def _too_many(pulse: int, line: int, path: object) -> BadInput:

@@ -1,26 +1,32 @@
-"""Measured conductance against pulse number, read from a CSV file.
+"""Measured conductance against pulse number, read from a table: text or spreadsheet, as laboratories write them.
 
 A row is one read: the pulse after which it was taken, the direction of the pulses since the row before, the
 conductance. The rows of one device and cycle, in the order of the file, are a trace; its first row is where it
-starts. `pulse_count` tells how numbers are counted, `pulse_columns` which columns there may be.
+starts. `pulse_count` tells how numbers are counted, `pulse_columns` which columns there may be, `pulse_turns` which way
+pulses went where the file doesn't say.
 """
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import math
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neuroep.errors import BadInput, UnknownName
-from neuroep.hardware.fitting.pulse_columns import read_header, refuse_telling
+from neuroep.errors import BadInput
+from neuroep.hardware.fitting.pulse_asked import Asked, asked_voltage, checked_cycle
+from neuroep.hardware.fitting.pulse_columns import read_columns
 from neuroep.hardware.fitting.pulse_count import PulseRow, counted
+from neuroep.hardware.fitting.pulse_others import refuse_telling
+from neuroep.hardware.fitting.pulse_reading import reading
+from neuroep.hardware.fitting.pulse_rows import Group, read_rows
+from neuroep.hardware.fitting.pulse_words import is_unit
+from neuroep.tabular.sheet import Sheet
+from neuroep.tabular.spreadsheet import SUFFIXES, read_spreadsheet
+from neuroep.tabular.text import decoded, read_text
 
 FEWEST_READS = 5
 MOST_READS = 500_000
@@ -29,9 +35,7 @@ MOST_PULSES = 500_000
 MOST_BYTES = 100_000_000
 LEAST_SIEMENS, MOST_SIEMENS = 1e-10, 1.0
 """The highest conductance of a cell that an array could read is surely between these."""
-DIRECTIONS = {"up": 1, "+": 1, "1": 1, "+1": 1, "1.0": 1, "down": -1, "-": -1, "-1": -1, "-1.0": -1, "−1": -1, "−": -1}
-_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
-
+NEEDED = "a table of pulses: CSV, or another text or spreadsheet with such columns"
 SURELY = 3.0
 """Standard errors by which the mean step goes the wrong way where directions are wrong: noise alone may be less."""
 
@@ -74,12 +78,15 @@ class PulseData(NamedTuple):
         Of the file's bytes.
     ignored : tuple of str
         Columns of the file that were left alone.
+    reading : str
+        How the file was read, in a line.
     """
 
     traces: tuple[Trace, ...]
     name: str
     sha256: str
     ignored: tuple[str, ...] = ()
+    reading: str = ""
 
     @property
     def devices(self) -> tuple[str, ...]:
@@ -91,49 +98,67 @@ class PulseData(NamedTuple):
         return self._replace(traces=tuple(trace for trace in self.traces if trace.device == device))
 
 
-def read_pulses(path: str | Path, unit: str | None = None) -> PulseData:
-    """Read a CSV file of pulses.
+def read_pulses(
+    path: str | Path,
+    unit: str | None = None,
+    *,
+    columns: Mapping[str, str] | None = None,
+    read_voltage: float | None = None,
+    cycle: Sequence[int] = (),
+    sheet: str | None = None,
+) -> PulseData:
+    """Read a table of pulses: text with any usual separator and sign of decimals, or a spreadsheet.
 
     Parameters
     ----------
     path : str or Path
-        Columns `pulse` (whole numbers) and `conductance_uS` (or `_nS`, `_S`); `direction` (up/down, 1/−1, +/−),
-        without which each trace must rise and then fall; `device` and `cycle` where there are several. Names may be
-        in capitals. Other columns are left alone if they tell no reads apart.
+        Columns `pulse` (whole numbers) and `conductance_uS`, or others that mean the same: `Pulse #`, `G (S)`,
+        `resistance [kohm]`, `I_A`; `direction` (up/down, 1/−1, potentiation/depression, LTP/LTD, SET/RESET) or a pulse
+        voltage of either sign, without which the places tell where the curve turns; `device` and `cycle` where there
+        are several, or a column each. Lines of comment, and those above the header, are left alone, and so are other
+        columns that tell no reads apart.
     unit : str, optional
-        nS, uS or S: that of a column called `conductance`.
+        Of a measured column that doesn't say: nS, uS, S, kohm, uA and so on.
+    columns : mapping, optional
+        Names, numbers from 1 or letters of columns by what they hold (`pulse`, `direction`, `device`, `cycle`,
+        `conductance`, `resistance`, `current`, `voltage`, `read_voltage`), where names don't tell; pulses may be
+        ``"row"``, a pulse a row, and ``+`` joins the columns of several devices.
+    read_voltage : float, optional
+        In volts, of a file of currents.
+    cycle : sequence of int, optional
+        Pulses up (positive) and down (negative) of each cycle, where the file says no directions: ``(50, -50)``.
+    sheet : str, optional
+        Of a spreadsheet with several.
 
     Raises
     ------
     BadInput
         One line, with the number of the line in the file where that helps: no file, empty, a missing column and
         the nearest name there is, a bad number, numbers of pulses that jump back, too few reads, no pulses up or none
-        down, a flat curve, pulses up that lower the conductance, a unit that can't be right.
+        down, a flat curve, pulses up that lower the conductance, a unit that can't be right, two ways to read it.
+    NotAvailable
+        If the file is a spreadsheet and openpyxl isn't installed.
     """
     path = Path(path)
+    voltage = None if read_voltage is None else asked_voltage(read_voltage)
+    asked = Asked(unit, columns or {}, voltage, checked_cycle(cycle, "cycle"), sheet)
     content = _bytes(path)
-    lines = _lines(content, path)
-    columns = read_header([cell.strip() for cell in next(lines, (1, [""]))[1]], unit, path)
-    cells: list[dict[str, str]] = []
-    groups: dict[tuple[str, str], list[PulseRow]] = {}
-    counts: list[int] = []
-    for number, row in lines:
-        if len(row) != len(columns.names):
-            raise BadInput(f"{len(row)} cells", f"{path}: line {number}", f"{len(columns.names)}, as in the header")
-        if len(cells) == MOST_READS:
-            raise BadInput("too many reads", f"{path}: line {number}", f"up to {MOST_READS} in a file")
-        named = {name: cell.strip() for name, cell in zip(columns.names, row, strict=True)}
-        group = groups.setdefault((named.get("device", ""), named.get("cycle", "")), [])
-        group.append(_row(named, columns.conductance, columns.factor, number, path))
-        anew = len(group) > 1 and group[-1].pulse < group[-2].pulse
-        counts.append(number if anew or not counts else counts[-1])
-        cells.append(named)
-    refuse_telling(columns, cells, counts, path)
-    traces = tuple(trace for key, rows in groups.items() for trace in _traces(key, rows, columns.names, path))
-    data = PulseData(traces, path.name, hashlib.sha256(content).hexdigest(), columns.others)
+    table = _table(content, asked, path)
+    if len(table.rows) > MOST_READS:
+        raise BadInput("too many reads", f"{path}: line {table.rows[MOST_READS].number}", f"up to {MOST_READS}")
+    found = read_columns(table, asked, path)
+    if found.directed and asked.cycle:
+        raise BadInput("the file says which way its pulses go", "--cycle", "left out")
+    reads = read_rows(table, found, asked, path)
+    refuse_telling(found, table.rows, reads.counts, path)
+    groups = reads.groups.items()
+    traces = tuple(trace for key, rows in groups for trace in _traces(key, rows, found.directed, asked.cycle, path))
+    ignored = tuple(found.names[place] for place in found.others)
+    data = PulseData(traces, path.name, hashlib.sha256(content).hexdigest(), ignored)
     check(data, path)
     _check_unit(max(float(np.nanmax(trace.siemens)) for trace in traces), path)
-    return data
+    by_device = [[trace.directions for trace in data.of(device).traces] for device in data.devices]
+    return data._replace(reading=reading(by_device, found, table))
 
 
 def _bytes(path: Path) -> bytes:
@@ -142,60 +167,24 @@ def _bytes(path: Path) -> bytes:
             content = stream.read(MOST_BYTES + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise BadInput(f"can't be read ({reason})", str(path), "a CSV file of pulses") from error
+        raise BadInput(f"can't be read ({reason})", str(path), NEEDED) from error
     if len(content) > MOST_BYTES:
         raise BadInput("too large", str(path), f"up to {MOST_BYTES} bytes")
     if not content.strip():
-        raise BadInput("empty file", str(path), "a CSV file of pulses")
+        raise BadInput("empty file", str(path), NEEDED)
     return content
 
 
-def _lines(content: bytes, path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Yield number and cells of every line that isn't blank or a comment."""
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise BadInput(f"not UTF-8 text at byte {error.start}", str(path), "a CSV file of pulses") from error
-    for k, match in enumerate(re.finditer(r"[^\r\n]*(?:\r\n|\r|\n|\Z)", text), start=1):
-        line = match[0].strip()
-        if not line.strip(", ") or line.startswith("#"):
-            continue
-        try:
-            yield k, next(csv.reader([line], strict=True))
-        except csv.Error as error:
-            where = f"{path}: line {k}"
-            raise BadInput(f"not a table of comma-separated cells ({error})", where) from error
+def _table(content: bytes, asked: Asked, path: Path) -> Sheet:
+    if path.suffix.lower() in SUFFIXES:
+        return read_spreadsheet(content, asked.sheet, is_unit, path, NEEDED)
+    if asked.sheet is not None:
+        raise BadInput("no spreadsheet", "--sheet", f"left out, or a file that ends in {' or '.join(SUFFIXES)}")
+    return read_text(decoded(content, path, NEEDED), is_unit, path, NEEDED)
 
 
-def _row(named: Mapping[str, str], column: str, factor: float, line: int, path: Path) -> PulseRow:
-    where = f"{path}: line {line}"
-    siemens = _number(named[column], column, where) * factor
-    if siemens < 0.0:
-        raise BadInput(f"{named[column]!r} in {column!r}", where, "a conductance of 0 or more")
-    pulse = _number(named["pulse"], "pulse", where)
-    if pulse != round(pulse) or pulse < 0.0:
-        raise BadInput(f"{named['pulse']!r} in 'pulse'", where, "a whole number, 0 or more")
-    return PulseRow(line, int(pulse), _direction(named.get("direction", ""), where), siemens)
-
-
-def _number(cell: str, column: str, where: str) -> float:
-    value = float(cell) if _NUMBER.fullmatch(cell) else math.nan
-    if not math.isfinite(value):
-        raise BadInput(f"{cell!r} in {column!r}", where, "a finite number")
-    return value
-
-
-def _direction(cell: str, where: str) -> int:
-    """1, −1, or 0 where it isn't said: right only where no pulse was sent."""
-    if cell in ("", "0"):
-        return 0
-    if cell.lower() not in DIRECTIONS:
-        raise UnknownName("direction", cell, ("up", "down", "1", "-1", "+", "-"), where)
-    return DIRECTIONS[cell.lower()]
-
-
-def _traces(key: tuple[str, str], rows: Sequence[PulseRow], names: Sequence[str], path: Path) -> list[Trace]:
-    found = counted(rows, "direction" in names, path)
+def _traces(key: Group, rows: Sequence[PulseRow], known: bool, cycle: Sequence[int], path: Path) -> list[Trace]:
+    found = counted(rows, known, path, cycle)
     states = sum(int(np.count_nonzero(one.counts)) for one in found)
     if states < FEWEST_READS:
         which = " ".join(f"{name} {value!r}" for name, value in zip(("device", "cycle"), key, strict=True) if value)

@@ -1,0 +1,1 @@
+"""Tables as people's programs write them: text with any usual separator and decimal sign, and spreadsheets."""
