@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, overload
 from neuroep import checks
 from neuroep.data import Dataset, load_data
 from neuroep.data.arrays import from_arrays
+from neuroep.data.frames import from_frame, is_frame
 from neuroep.data.loaders import without_loaders
 from neuroep.engines import create
 from neuroep.errors import BadInput
@@ -182,6 +183,8 @@ def _dataset(data: str | Path | Dataset | Sequence[Any] | DataLoader[Any] | None
         return data
     if isinstance(data, str | Path):
         return load_data(data, seed=seed, scale=scale)
+    if is_frame(data):
+        return from_frame(data, scale=scale)
     arrays = without_loaders(data)
     if not isinstance(arrays, tuple | list):
         raise BadInput(f"a {type(data).__name__}", "data", "a name, a path, a Dataset, arrays (x, y) or a DataLoader")

@@ -762,6 +762,20 @@ DEFECTS = [
         "data/test_tables.py",
     ),
     Defect(
+        "labels that run from 1 are left so",
+        "data/labels.py",
+        "return train - 1, test - 1, f",
+        "return train, test, f",
+        "data/test_own_tables.py",
+    ),
+    Defect(
+        "words for labels: the column's neighbour is taken",
+        "data/own_tables.py",
+        "cells = row.cells[:place] + row.cells[place + 1 :]",
+        "cells = row.cells[: len(row.cells) - 1]",
+        "data/test_own_tables.py",
+    ),
+    Defect(
         "a scale isn't part of a run's settings",
         "studies/experiment.py",
         'return {} if dataset.scale == "none" else {"scale": dataset.scale}',

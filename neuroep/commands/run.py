@@ -14,7 +14,9 @@ def add(commands: Any) -> None:
     parser = commands.add_parser("run", help="train a model on devices, beside ideal EP and backprop")
     parser.add_argument("model", help="a model's name, or the path of a TOML file")
     parser.add_argument("--device", "-d", nargs="+", action="extend", default=[], metavar="D", help="device profiles")
-    parser.add_argument("--data", metavar="NAME|PATH", help="data set in place of the model's own")
+    parser.add_argument(
+        "--data", metavar="NAME|PATH", help="data set in place of the model's own; FILE#COLUMN names a label"
+    )
     parser.add_argument("--epochs", type=int, metavar="N", help="in place of the recipe's own")
     parser.add_argument("--seed", "-s", type=int, nargs="+", action="extend", metavar="S", help="seeds (default 0)")
     parser.add_argument("--engine", default="auto", help="auto, cpu, reference, spiking or brian2")

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuroep.data.dataset import Dataset, FloatInputs, Labels, assemble, class_labels, inputs
-from neuroep.data.labels import label_remark
+from neuroep.data.labels import are_words, coded, from_zero, label_remark
 from neuroep.data.limits import check_values, cut
 from neuroep.data.npy import DAMAGE, Header, read_header, read_values
 from neuroep.data.scaling import scale_remark
@@ -30,8 +30,15 @@ def own(path: Path, sha256: str, train: Part, test: Part, hint: str = "", remark
 
 
 def remarked(dataset: Dataset, hint: str = "", remark: str = "") -> Dataset:
-    """Return a data set with what is odd about its labels and, unless `remark` says, its inputs."""
-    labels = label_remark(dataset.y_train, dataset.y_test, dataset.source, hint)
+    """Return a data set with what is odd about its labels and, unless `remark` says, its inputs.
+
+    Labels that run from 1 are counted from 0.
+    """
+    train, test, moved = from_zero(dataset.y_train, dataset.y_test)
+    if moved:
+        dataset = replace(dataset, y_train=train, y_test=test, classes=dataset.classes - 1)
+        moved += f"; {hint}" if hint else ""
+    labels = label_remark(train, test, dataset.source, hint) or moved
     return replace(dataset, label_remark=labels, input_remark=remark or scale_remark(dataset.x_train))
 
 
@@ -47,6 +54,8 @@ def parts(arrays: Sequence[NDArray[np.generic]], where: str) -> tuple[Part, Part
     if (x_train.dtype == np.uint8) != (x_test.dtype == np.uint8):
         types = f"x_train of type {x_train.dtype} and x_test of type {x_test.dtype}"
         raise BadInput(types, where, "uint8, which is divided by 255, in both or in neither")
+    if are_words(y_train) and are_words(y_test):
+        (y_train, y_test), _ = coded((y_train, y_test))
     train = _inputs(x_train, f"{where}: x_train"), class_labels(y_train, f"{where}: y_train")
     return train, (_inputs(x_test, f"{where}: x_test"), class_labels(y_test, f"{where}: y_test"))
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuroep.data.dataset import Dataset, assemble, check_counts
-from neuroep.data.labels import label_remark
+from neuroep.data.labels import from_zero, label_remark
 from neuroep.data.limits import CHUNK, check_ratio, check_values
 from neuroep.errors import BadInput
 
@@ -152,6 +152,8 @@ def load_folder(name: str, folder: Path, licence: str) -> tuple[Dataset, tuple[s
         )
     digests = tuple(file.sha256 for file in files)
     combined = hashlib.sha256(b"".join(bytes.fromhex(digest) for digest in digests)).hexdigest()
-    dataset = assemble(name, str(folder), combined, licence, halves[0], halves[1])
-    remark = label_remark(dataset.y_train, dataset.y_test, str(folder))
+    (train, y_train), (test, y_test) = halves
+    y_train, y_test, moved = from_zero(y_train, y_test)
+    dataset = assemble(name, str(folder), combined, licence, (train, y_train), (test, y_test))
+    remark = label_remark(y_train, y_test, str(folder)) or moved
     return replace(dataset, label_remark=remark), digests

@@ -4,37 +4,52 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 from neuroep import checks
 from neuroep.data.dataset import Dataset
-from neuroep.data.files import load_npz
+from neuroep.data.files import check_file, load_npz
+from neuroep.data.frames import from_frame, is_frame
 from neuroep.data.generated import digits, parity, xor
 from neuroep.data.homes import HOMES, load_own, load_published
+from neuroep.data.own_tables import is_plain, load_table
 from neuroep.data.scaling import scaled
 from neuroep.data.tables import load_csv
 from neuroep.errors import BadInput, UnknownName
+from neuroep.tabular.spreadsheet import SUFFIXES
 
 NAMES = ("digits", "fashion-mnist", "mnist", "parity", "xor")
-KINDS = "a .npz file, a .csv file or a folder with four IDX files"
+KINDS = "a .npz file, a table (.csv, .tsv, .txt, .xlsx) or a folder with four IDX files"
+TABLES = (".csv", ".tsv", ".txt", *SUFFIXES)
 
 
 def load_data(
-    name_or_path: str | Path, folder: Path | str | None = None, seed: int = 42, scale: str = "none"
+    name_or_path: Any,
+    folder: Path | str | None = None,
+    seed: int = 42,
+    scale: str = "none",
+    label: str | None = None,
 ) -> Dataset:
-    """Return a data set by name, or from the user's own file or folder.
+    """Return a data set by name, from the user's own file or folder, or of a data frame.
 
     Parameters
     ----------
-    name_or_path : str or Path
+    name_or_path : str, Path or data frame
         ``digits``, ``fashion-mnist``, ``mnist``, ``parity`` or ``xor``; otherwise the path of an .npz file with
-        x_train, y_train, x_test, y_test, of a .csv file whose last column is the label, or of a folder with
-        four IDX files. A name goes before a path spelt the same: write ``./digits`` for a file of that name.
+        x_train, y_train, x_test, y_test, of a table (.csv, .tsv, .txt, .xlsx), or of a folder with four IDX files. A
+        name goes before a path spelt the same: write ``./digits`` for a file of that name. Or a data frame of pandas,
+        polars or their like.
     folder : path, optional
         Where to look for ``fashion-mnist`` or ``mnist``, instead of $NEUROEP_DATA, the cache and the system's folders.
     seed : int
         The run's seed; only ``parity`` uses it.
     scale : str
         ``"standard"`` or ``"minmax"`` scales the inputs by what the training set says; ``"none"`` leaves them.
+
+    label : str, optional
+        The column of labels of a table or frame, by name or by number from 1; a path may end in it, ``iris.csv#kind``.
+        Without it, the column called class, label or target, else the last. Labels are words, numbered in the order
+        of the alphabet, or whole numbers from 0 or 1.
 
     Returns
     -------
@@ -45,19 +60,27 @@ def load_data(
     BadInput
         If there is no such data, or it can't be used. Nothing is ever put in its place.
     """
+    if is_frame(name_or_path):
+        return from_frame(name_or_path, label, scale)
     if isinstance(name_or_path, str) and name_or_path in NAMES:
+        _refuse_label(label, name_or_path)
         place = None if folder is None else checks.path(folder, "folder")
         return scaled(_named(name_or_path, place, checks.seed(seed)), scale)
     if name_or_path == "":
         raise BadInput("an empty name", "data", "a name or a path")
-    return scaled(_own(checks.path(name_or_path, "data"), name_or_path), scale)
+    path = checks.path(name_or_path, "data")
+    if label is None and not os.path.lexists(path) and "#" in path.name:
+        stem, _, label = path.name.rpartition("#")
+        path = path.with_name(stem) if stem else path
+    return scaled(_own(path, name_or_path, label), scale)
 
 
-def _own(path: Path, name_or_path: str | Path) -> Dataset:
+def _own(path: Path, name_or_path: str | Path, label: str | None) -> Dataset:
     if os.path.isdir(path):  # Path's own raises where folders can't be searched
+        _refuse_label(label, path)
         return load_own(path)
     if os.path.isfile(path):
-        return _file(path)
+        return _file(path, label)
     if isinstance(name_or_path, Path) or path.suffix or os.sep in name_or_path:
         found = "not a file or folder" if os.path.lexists(path) else "no such file or folder"
         raise BadInput(found, str(path), f"{KINDS}; or one of {', '.join(NAMES)}")
@@ -72,8 +95,19 @@ def _named(name: str, folder: Path | None, seed: int) -> Dataset:
     return digits() if name == "digits" else xor()
 
 
-def _file(path: Path) -> Dataset:
-    loaders = {".npz": load_npz, ".csv": load_csv}
-    if path.suffix.lower() not in loaders:
+def _file(path: Path, label: str | None) -> Dataset:
+    kind = path.suffix.lower()
+    if kind == ".npz":
+        _refuse_label(label, path)
+        return load_npz(path)
+    if kind not in TABLES:
         raise BadInput(f"a file of kind {path.suffix or '(none)'!r}", str(path), KINDS)
-    return loaders[path.suffix.lower()](path)
+    if kind not in SUFFIXES:
+        check_file(path)
+    plain = kind == ".csv" and label is None and is_plain(path)
+    return load_csv(path) if plain else load_table(path, label)
+
+
+def _refuse_label(label: str | None, where: object) -> None:
+    if label is not None:
+        raise BadInput(f"a label {label!r}", str(where), "a label's column for tables alone (.csv, .tsv, .txt, .xlsx)")

@@ -47,7 +47,7 @@ def load_csv(path: Path) -> Dataset:
     train, test = holdout(len(x), str(path))
     parts = (x[train], y[train]), (x[test], y[test])
     hint = "column 1 looks like the label, which belongs last" if _looks_like_labels(x[:, 0]) else ""
-    return own(path, digest.hexdigest(), *parts, hint, _row_numbers(x, header, path))
+    return own(path, digest.hexdigest(), *parts, hint, row_numbers(x, header, path))
 
 
 def _blocks(path: Path, digest: Any) -> Iterator[NumberedLines]:
@@ -130,7 +130,7 @@ def _looks_like_labels(column: NDArray[np.float32]) -> bool:
     return gapless and 2 <= len(values) <= len(column) // 2
 
 
-def _row_numbers(x: FloatInputs, header: list[str], path: Path) -> str:
+def row_numbers(x: FloatInputs, header: list[str], path: Path) -> str:
     """Return a line on a first column that numbers the rows; refuse one without a name, as pandas' index has none."""
     if len(x) < 10 or not np.array_equal(x[:, 0], x[0, 0] + np.arange(len(x))) or x[0, 0] not in (0.0, 1.0):
         return ""

@@ -68,7 +68,7 @@ def read_text(text: str, is_unit: Callable[[str], bool], where: object, needed: 
             (marked if _is_comment(line) else plain).append((k, line))
     if not plain:
         raise BadInput("no lines of numbers" if marked else "empty file", str(where), needed)
-    separator = _separator([line for _, line in plain[-SAMPLED:]])
+    separator = separator_of([line for _, line in plain[-SAMPLED:]])
     rows = [Row(k, _cells(line, separator, k, where)) for k, line in plain]
     decimal = "." if separator == "," else _decimal(row.cells for row in rows)
     above = [(k, line) for k, line in marked if k < plain[0][0]]
@@ -87,7 +87,7 @@ def _unmarked(line: str) -> str:
     return line.strip().strip('"').lstrip("#%/! ")
 
 
-def _separator(lines: Sequence[str]) -> str:
+def separator_of(lines: Sequence[str]) -> str:
     """Return what splits most lines into equally many cells with most numbers."""
     best, found = 0, ","
     for separator in SEPARATORS:

@@ -132,6 +132,6 @@ def test_csv_that_is_not_text_is_refused(tmp_path: Path) -> None:
 def test_missing_file_and_unknown_kind_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="no such file or folder"):
         load_data(tmp_path / "absent.npz")
-    (tmp_path / "own.xlsx").write_bytes(b"x")
-    with pytest.raises(BadInput, match=r"a file of kind '\.xlsx'"):
-        load_data(tmp_path / "own.xlsx")
+    (tmp_path / "own.mat").write_bytes(b"x")
+    with pytest.raises(BadInput, match=r"a file of kind '\.mat'"):
+        load_data(tmp_path / "own.mat")
