@@ -183,12 +183,15 @@ def test_the_ledger_holds_what_backprop_does() -> None:
         expected[phase, Event.READ_UP] = expected[phase, Event.NEURON] = [0, rows, rows, rows]
         expected[phase, Event.SAMPLE, 0] = rows
     expected[Phase.NUDGED, Event.READ_DOWN] = [0, 0, 20, 20]
-    expected[Phase.UPDATE, Event.CONTRAST] = [0, 20, 20, 20]
+    expected[Phase.UPDATE, [Event.CONTRAST, Event.KEPT]] = [0, 20, 20, 20]
     expected[Phase.UPDATE, Event.WRITE] = [0, 6 * 24, 6 * 30, 6 * 15]
     # lines and sums by hand, of 4-6-5-3: forward 4, 6, 5 lines and 6, 5, 3 sums a row, backward 5, 3 and 6, 5
     expected[[Phase.FREE, Phase.INFERENCE], Event.LINE] = [[0, 80, 120, 100], [0, 40, 60, 50]]
     expected[[Phase.FREE, Phase.INFERENCE], Event.CONVERSION] = [[0, 120, 100, 60], [0, 60, 50, 30]]
     expected[Phase.NUDGED, Event.LINE], expected[Phase.NUDGED, Event.CONVERSION] = [0, 0, 100, 60], [0, 0, 120, 100]
+    # software multiplies zeros, too: every line counts as one that carries something
+    expected[[Phase.FREE, Phase.INFERENCE], Event.LIT_UP] = [[0, 80, 120, 100], [0, 40, 60, 50]]
+    expected[Phase.NUDGED, Event.LIT_DOWN] = [0, 0, 100, 60]
     np.testing.assert_array_equal(ledger.counts, expected)
 
 
