@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from neuroep.network import Network
     from neuroep.quantities import Band
     from neuroep.specs import DeviceSpec
-    from neuroep.studies.estimate import Estimate
+    from neuroep.studies.estimate import Estimate, Memory
 
 
 def show_chip(device: DeviceSpec, network: Network) -> None:
@@ -138,20 +138,34 @@ def show_area(device: DeviceSpec, network: Network) -> None:
 
 
 def show_memory(found: list[Estimate]) -> None:
-    """Print the memory traffic of one training step beside backprop's, and what it costs in each profile's memories."""
-    steps = (("EP", found[0].memory), ("backprop", found[0].backprop_memory))
+    """Print the memory traffic of one training step beside backprop's, and what it costs in each profile's memories.
+
+    Hardware takes whole updates from a buffer, exact weights may take contrasts as they come: EP's step has a line for
+    each kind among the devices.
+    """
+    steps: dict[tuple[str, ...], list[str]] = {}
+    for each in found:
+        for name, memory in (("EP", each.memory), ("backprop", each.backprop_memory)):
+            if memory is not None:
+                steps.setdefault((name, *(f"{value:,.0f}" for value in _figures(memory))), []).append(each.device)
     rows = [
-        (name, *(f"{value:,.0f}" for value in (
-            memory.reads, memory.writes, memory.floats, memory.weighted_ard, memory.lru_weighted_ard, memory.dmc,
-            memory.dmd, memory.byte_dmd,
-        )))
-        for name, memory in steps
-        if memory is not None
-    ]  # fmt: skip
-    header = ("method", "reads", "writes", "floats", "weighted ARD", "LRU weighted ARD", "clock DMC", "DMD", "ByteDMD")
-    show_table("memory traffic of a training step, one sample", header, rows)
+        (name, "any" if len(devices) == len(found) else ", ".join(devices), *cells)
+        for (name, *cells), devices in steps.items()
+    ]
+    header = (
+        "method", "device", "reads", "writes", "floats", "weighted ARD", "LRU weighted ARD", "clock DMC", "DMD",
+        "ByteDMD",
+    )  # fmt: skip
+    show_table("memory traffic of a training step, one sample", header, rows, text=2)
     for each in found:
         show_levels(each)
+
+
+def _figures(memory: Memory) -> tuple[float, ...]:
+    return (
+        memory.reads, memory.writes, memory.floats, memory.weighted_ard, memory.lru_weighted_ard, memory.dmc,
+        memory.dmd, memory.byte_dmd,
+    )  # fmt: skip
 
 
 def show_levels(found: Estimate) -> None:
