@@ -150,7 +150,7 @@ def show_memory(found: list[Estimate]) -> None:
                 steps.setdefault((name, *(f"{value:,.0f}" for value in _figures(memory))), []).append(each.device)
     rows = [
         (name, "any" if len(devices) == len(found) else ", ".join(devices), *cells)
-        for (name, *cells), devices in steps.items()
+        for (name, *cells), devices in sorted(steps.items(), key=lambda step: step[0][0] != "EP")
     ]
     header = (
         "method", "device", "reads", "writes", "floats", "weighted ARD", "LRU weighted ARD", "clock DMC", "DMD",
