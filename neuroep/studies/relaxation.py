@@ -22,6 +22,7 @@ from neuroep.physics.resistive import RESISTIVE
 from neuroep.quantities import Band
 from neuroep.rng import stream
 from neuroep.solvers.controllers import PIController
+from neuroep.solvers.motions import moving
 from neuroep.solvers.plan import ContinuousPlan
 from neuroep.solvers.tableaux import named
 from neuroep.specs import DeviceSpec, ModelSpec
@@ -145,15 +146,17 @@ def relaxation_of(
     if recipe.phases.spiking:
         raise BadInput("a relaxation of spikes", "phases.solver", "sweeps, or a solver in continuous time")
     if recipe.phases.estimator not in SCHEMES:
-        named_ = f"the {recipe.phases.estimator.value} estimator"
-        raise BadInput(f"a relaxation with {named_}", "phases.estimator", ", ".join(SCHEMES))
+        problem = f"a relaxation with the {recipe.phases.estimator.value} estimator"
+        raise BadInput(problem, "phases.estimator", ", ".join(SCHEMES))
     rig = Rig.of(network, recipe, device, seed=seed)
     held = held_by(device, rig.device, network)
     tolerance = recipe.phases.tolerance or TOLERANCE if tolerance is None else tolerance
     plan = ContinuousPlan(named("dopri5"), PIController(RTOL, ATOL), tolerance, STEPS)
+    mounted = rig.mount(rig.initial_weights(np.float64))
+    bare = unclocked(mounted.circuit)
+    moving(bare).check(bare, np.full(1, recipe.phases.beta), plan.solver.stochastic)  # before data are read
     where, batch = sample_batch(model, network, samples, seed)
     x, targets = batch.x.astype(np.float64), batch.targets.astype(np.float64)
-    mounted = rig.mount(rig.initial_weights(np.float64))
     nudges = scheme(recipe.phases.estimator, recipe.phases.beta, len(x), stream(seed, "nudges"), np.float64).beta
     return Relaxation(
         device.name, where, len(x), tolerance, relax(held, rig.device, mounted, network, x, targets, nudges, plan)

@@ -113,6 +113,16 @@ def test_holomorphic_phases_have_none(tmp_path: Path) -> None:
         relaxation_of(load_model(tmp_path / "h.toml"), load_device("ecram"))
 
 
+def test_a_nudged_hinge_is_refused_before_data_are_read(tmp_path: Path) -> None:
+    (tmp_path / "h.toml").write_text(
+        'summary = "t"\ndata = "nowhere.npz"\ncost = "hinge"\n'
+        'layers = [{ size = 2 }, { size = 4 }, { size = 1, activation = "linear" }]\n',
+        encoding="utf-8",
+    )
+    with pytest.raises(BadInput, match="the slope of the hinge jumps"):
+        relaxation_of(load_model(tmp_path / "h.toml"), load_device("ecram"))
+
+
 def test_a_sample_that_diverges_is_said() -> None:
     """Linear units that raise each other without end."""
     p = problem((6, 5, 4, 3), Activation.LINEAR, gain=20.0)
