@@ -1,4 +1,4 @@
-"""Trained networks in files that other programs read: torch.export, ONNX, safetensors.
+"""Trained networks in files that others read: torch.export, ONNX, safetensors, and pulses for real arrays.
 
 A program has the feedforward network in it, or a number of sweeps of the settled one; a softmax read-out gives logits.
 """
@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from neuroep import checks
 from neuroep.disk import write_atomic
 from neuroep.errors import BadInput, NotAvailable
+from neuroep.hardware.device import Device
 from neuroep.network import Network
 from neuroep.weights import Weights, fitting
 
@@ -24,16 +25,28 @@ from neuroep.weights import Weights, fitting
 TRACED_ROWS = 2
 
 
+class Trained(NamedTuple):
+    """What is written: a network with its weights, sweeps of a settled program, the device of a plan of pulses."""
+
+    network: Network
+    weights: Weights
+    sweeps: int = 0
+    device: Device | None = None
+
+
 class Format(NamedTuple):
-    """A kind of file: its ending, what writes it, what that needs installed, and whether it holds a program."""
+    """A kind of file: its ending, what writes it, what that needs installed, whether it holds a program or pulses."""
 
     suffix: str
-    write: Callable[[Network, Weights, Path, int], None]
+    write: Callable[[Trained, Path], None]
     needs: tuple[str, ...] = ()
     program: bool = True
+    pulses: bool = False
 
 
-def export(network: Network, weights: Weights, path: Path, to: str, sweeps: int = 0) -> None:
+def export(
+    network: Network, weights: Weights, path: Path, to: str, sweeps: int = 0, device: Device | None = None
+) -> None:
     """Write a network with its weights to a file.
 
     Parameters
@@ -46,6 +59,8 @@ def export(network: Network, weights: Weights, path: Path, to: str, sweeps: int 
         One of :data:`FORMATS`.
     sweeps : int
         Sweeps of the settled network, written out one after the other; 0 for the feedforward network.
+    device : Device, optional
+        The crossbar whose devices get the pulses of format ``"pulses"``.
 
     Raises
     ------
@@ -55,13 +70,17 @@ def export(network: Network, weights: Weights, path: Path, to: str, sweeps: int 
         If the format needs a package that isn't installed.
     """
     form = FORMATS[checks.one_of(to, FORMATS, "format", "--to")]
-    check_export(to, sweeps)
-    form.write(network, fitting(weights, network.sizes), path, sweeps)
+    check_export(to, sweeps, device is not None)
+    if form.pulses and device is None:
+        raise BadInput("pulses for no device", "--to pulses", "--device and a crossbar")
+    form.write(Trained(network, fitting(weights, network.sizes), sweeps, device), path)
 
 
-def check_export(to: str, sweeps: int) -> None:
+def check_export(to: str, sweeps: int, device: bool = False) -> None:
     """Refuse, before anything is read, what :func:`export` would."""
     form = FORMATS[checks.one_of(to, FORMATS, "format", "--to")]
+    if device and not form.pulses:
+        raise BadInput(f"a device in a file of format {to!r}", "--device", "left out, or --to pulses")
     if checks.count(sweeps, "--sweeps", 0, "sweeps") and not form.program:
         raise BadInput("sweeps in a file of weights", "--sweeps", "left out, or --to torch or onnx")
     missing = [name for name in form.needs if find_spec(name) is None]
@@ -69,26 +88,33 @@ def check_export(to: str, sweeps: int) -> None:
         raise NotAvailable(f"--to {to} needs {' and '.join(missing)}: pip install 'neuroep[exchange]'")
 
 
-def _write_safetensors(network: Network, weights: Weights, path: Path, sweeps: int) -> None:
+def _write_safetensors(what: Trained, path: Path) -> None:
     from neuroep.bridges.weights_file import save_weights
 
-    save_weights(weights, path)
+    save_weights(what.weights, path)
 
 
-def _write_torch(network: Network, weights: Weights, path: Path, sweeps: int) -> None:
+def _write_pulses(what: Trained, path: Path) -> None:
+    from neuroep.bridges.pulse_plan import write_plan
+
+    assert what.device is not None
+    write_plan(what.network, what.weights, what.device, path)
+
+
+def _write_torch(what: Trained, path: Path) -> None:
     import torch
 
-    module, example, shapes = _traceable(network, weights, sweeps)
+    module, example, shapes = _traceable(what.network, what.weights, what.sweeps)
     content = io.BytesIO()
     with _quiet():
         torch.export.save(torch.export.export(module, example, dynamic_shapes=shapes), content)
     write_atomic(path, content.getvalue())
 
 
-def _write_onnx(network: Network, weights: Weights, path: Path, sweeps: int) -> None:
+def _write_onnx(what: Trained, path: Path) -> None:
     import torch
 
-    module, example, shapes = _traceable(network, weights, sweeps)
+    module, example, shapes = _traceable(what.network, what.weights, what.sweeps)
     with _quiet():
         program = torch.onnx.export(
             module, example, dynamo=True, dynamic_shapes=shapes, input_names=["x"], output_names=["y"], verbose=False
@@ -126,4 +152,5 @@ FORMATS: dict[str, Format] = {
     "torch": Format(".pt2", _write_torch),
     "onnx": Format(".onnx", _write_onnx, ("onnx", "onnxscript")),
     "safetensors": Format(".safetensors", _write_safetensors, program=False),
+    "pulses": Format(".pulses.csv", _write_pulses, program=False, pulses=True),
 }

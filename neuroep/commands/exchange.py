@@ -12,12 +12,13 @@ from neuroep.commands.console import say, show_json
 
 def add(commands: Any) -> None:
     """Add both commands' arguments."""
-    out = commands.add_parser("export", help="write a run's network for torch, ONNX or as plain weights")
+    out = commands.add_parser("export", help="write a run's network for torch or ONNX, as weights or pulses")
     out.add_argument("run", type=Path, help="the folder of a finished run")
-    out.add_argument("--to", required=True, metavar="FORMAT", help="torch, onnx or safetensors")
+    out.add_argument("--to", required=True, metavar="FORMAT", help="torch, onnx, safetensors or pulses")
     out.add_argument("--job", metavar="JOB", help="which training, METHOD/DEVICE/SEED (default EP on exact weights)")
     out.add_argument("--sweeps", type=int, default=0, metavar="K", help="settle by K sweeps (default: feedforward)")
-    out.add_argument("--out", type=Path, metavar="FILE", help="the file (default MODEL.pt2, .onnx or .safetensors)")
+    out.add_argument("--device", "-d", metavar="D", help="the crossbar that gets the pulses (default: the training's)")
+    out.add_argument("--out", type=Path, metavar="FILE", help="the file (default MODEL.pt2, .onnx, .safetensors, ...)")
     out.set_defaults(act=act_export)
     back = commands.add_parser("import", help="make weights of a torch state dict or an ONNX file neuroep's own")
     back.add_argument("file", type=Path, help=".safetensors, .pt, .pth or .onnx")
@@ -36,21 +37,24 @@ def act_export(options: argparse.Namespace) -> int:
     from neuroep.disk import read_json, refuse_existing
     from neuroep.network import Network
 
-    check_export(options.to, options.sweeps)
+    check_export(options.to, options.sweeps, options.device is not None)
     result, folder = read_json(options.run / "result.json"), options.run
     network = Network.from_dict(_at(result, "spec", "network", folder=folder), str(folder / "result.json"))
     jobs = jobs_of(folder)
     job = _usual(jobs) if options.job is None else options.job
+    device = _pulsed(options.device or job.split("/")[1]) if FORMATS[options.to].pulses else None
     weights = load_weights(folder, network, job)
     out = options.out or Path(f"{_at(result, 'model', folder=folder)}{FORMATS[options.to].suffix}")
     refuse_existing(out, "--out", options.force)
-    export(network, weights, out, options.to, options.sweeps)
-    found = {"run": folder, "job": job, "to": options.to, "sweeps": options.sweeps} | _written(out)
+    export(network, weights, out, options.to, options.sweeps, device)
+    found = {"run": folder, "job": job, "to": options.to, "sweeps": options.sweeps}
+    found |= {"device": None if device is None else device.name} | _written(out)
     if options.json:
         show_json(found)
     else:
         program = f"{options.sweeps} sweeps" if options.sweeps else "the feedforward network"
-        say(f"{out}: {program if FORMATS[options.to].program else 'weights'}, {job}")
+        held = "weights" if device is None else f"pulses from g_min for the devices of {device.name}"
+        say(f"{out}: {program if FORMATS[options.to].program else held}, {job}")
     return 0
 
 
@@ -84,6 +88,18 @@ def _at(result: Any, *keys: str, folder: Path) -> Any:
             raise BadInput(f"no {'.'.join(keys)!r}", str(folder / "result.json"), "what a run wrote")
         result = result[key]
     return result
+
+
+def _pulsed(name: str) -> Any:
+    """Return the hardware that gets the pulses."""
+    from neuroep.errors import BadInput
+    from neuroep.specs.catalogue import load_device
+    from neuroep.studies.rig import built
+
+    spec = load_device(name)
+    if not spec.is_hardware:
+        raise BadInput(f"{spec.name!r} is no hardware", "--to pulses", "--device and a crossbar, or --job of one")
+    return built(spec)
 
 
 def _usual(jobs: tuple[str, ...]) -> str:
