@@ -776,6 +776,13 @@ DEFECTS = [
         "cli/test_pulse_plan.py",
     ),
     Defect(
+        "a read of a weight is priced as that of one cell",
+        "specs/pulse_prices.py",
+        "_energy(pulses.read, CELLS, low, high",
+        "_energy(pulses.read, 1, low, high",
+        "cli/test_device_command.py",
+    ),
+    Defect(
         "words for labels: the column's neighbour is taken",
         "data/own_tables.py",
         "cells = row.cells[:place] + row.cells[place + 1 :]",

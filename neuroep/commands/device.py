@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from neuroep.hardware.fitting.pulse_data import PulseData
     from neuroep.hardware.fitting.selection import Fit, Ranking
     from neuroep.specs.levels import Levels
+    from neuroep.specs.pulse_prices import Pulses
 
 
 def add(commands: Any) -> None:
@@ -42,6 +43,8 @@ def add(commands: Any) -> None:
         levels.add_argument(f"--nl-{name}", type=float, default=0.0, metavar="NL", help=f"label of pulses {name}")
     levels.set_defaults(act=act_levels)
     for each in (fit, levels):
+        each.add_argument("--read", metavar="0.2V,10ns", help="the pulse that reads a cell: prices its reads")
+        each.add_argument("--write", metavar="1.5V,1us", help="the pulse that writes a cell: prices its pulses")
         each.add_argument("--name", metavar="NAME", help="one line on the device, its summary")
         each.add_argument("--out", type=Path, metavar="FILE", help="write the profile to this .toml file")
         each.add_argument("--force", action="store_true", help="even if the files are there")
@@ -108,7 +111,7 @@ def stated(
     texts, left_out = {}, dict(ranking.left_out)
     for one in ranking.fits:
         try:
-            texts[one.name] = profile_text(one, data, options.name or "")
+            texts[one.name] = profile_text(one, data, options.name or "", pulses(options))
         except BadInput as error:
             left_out[one.name] = str(error)
     fits = [one for one in ranking.fits if one.name in texts]
@@ -129,7 +132,7 @@ def act_levels(options: argparse.Namespace) -> int:
     low, high = conductance(options.g_min, "--g-min"), conductance(options.g_max, "--g-max")
     found = from_levels(options.levels, low, high, options.nl_up, options.nl_down)
     if options.out is not None:
-        write(options.out, levels_text(found, options.name or ""))
+        write(options.out, levels_text(found, options.name or "", pulses(options)))
     if options.json:
         show_json(levels_object(found) | {"out": options.out})
         return 0
@@ -141,12 +144,22 @@ def act_levels(options: argparse.Namespace) -> int:
     return 0
 
 
+def pulses(options: argparse.Namespace) -> Pulses:
+    """Return the pulses that read and write a cell, as far as they were given."""
+    from neuroep.specs.pulse_prices import Pulses, pulse_of
+
+    given = ((options.read, "--read"), (options.write, "--write"))
+    return Pulses(*(None if text is None else pulse_of(text, where) for text, where in given))
+
+
 def check_outputs(options: argparse.Namespace) -> None:
-    """Refuse files that can't be written before anything is computed."""
+    """Refuse files that can't be written, and prices that no file would hold, before anything is computed."""
     from neuroep.disk import refuse_existing
     from neuroep.errors import BadInput
 
     check_plot(getattr(options, "plot", None), options.force)
+    if any(pulses(options)) and options.out is None:
+        raise BadInput("prices without a profile", "--read, --write", "with --out, whose file holds them")
     if options.out is not None and options.out.suffix != ".toml":
         raise BadInput(f"a profile called {options.out.name!r}", "--out", "a name that ends in .toml")
     if options.out is not None and not options.out.resolve().parent.is_dir():

@@ -17,16 +17,15 @@ from neuroep.quantities import UNITS
 from neuroep.specs.crossbar import rule
 from neuroep.specs.device import read_device
 from neuroep.specs.levels import Levels
+from neuroep.specs.pulse_prices import Pulses, prices_of
 
 Number = dict[str, Any]
+NO_PULSES = Pulses()
 _CHOICE = "a choice of this file, not in the data: put your own here"
-_CAVEATS = [
-    "no price of pulses, reads or converters is known of this device: costs are left out",
-    "converters and headroom are assumed; wire resistance, drift and retention are not modelled",
-]
+_ASSUMED = "converters and headroom are assumed; wire resistance, drift and retention are not modelled"
 
 
-def profile_text(fitted: Fit, data: PulseData, summary: str = "") -> str:
+def profile_text(fitted: Fit, data: PulseData, summary: str = "", pulses: Pulses = NO_PULSES) -> str:
     """Return the device file of a fit.
 
     Bands are ± one standard error where the data give one, cut to what a device can have. A number that the reads
@@ -39,6 +38,8 @@ def profile_text(fitted: Fit, data: PulseData, summary: str = "") -> str:
         What it was fitted to; sources name its file and hash.
     summary : str, optional
         One line on the device.
+    pulses : Pulses, optional
+        What reads and writes it, from which its prices follow.
 
     Returns
     -------
@@ -88,10 +89,10 @@ def profile_text(fitted: Fit, data: PulseData, summary: str = "") -> str:
         f"fit of {fitted.name} steps: RMSE {fitted.rmse:.3%} of the range, R2 {fitted.r_squared:.5f}",
         "w_min and w_max are the weights called so at g_min and g_max; bands are one standard error",
     ]
-    return _loads(_profile(text, notes, g_min, g_max, model, fitted.name, cell, spread, source))
+    return _loads(_profile(text, notes, g_min, g_max, model, fitted.name, cell, spread, source, pulses))
 
 
-def levels_text(device: Levels, summary: str = "") -> str:
+def levels_text(device: Levels, summary: str = "", pulses: Pulses = NO_PULSES) -> str:
     """Return the device file of a datasheet device."""
     model = device.model
     source = f"given: {device.levels} levels, both ends counted, so {device.levels - 1} pulses for the range"
@@ -106,7 +107,7 @@ def levels_text(device: Levels, summary: str = "") -> str:
         for value in (device.g_min_siemens, device.g_max_siemens)
     )
     text = summary or f"A device of {device.levels} levels"
-    return _loads(_profile(text, [labels], g_min, g_max, model, "linear", cell, spread, source))
+    return _loads(_profile(text, [labels], g_min, g_max, model, "linear", cell, spread, source, pulses))
 
 
 def _loads(text: str) -> str:
@@ -138,10 +139,12 @@ def _profile(
     cell: Mapping[str, Number],
     spread: Mapping[str, Number],
     source: str,
+    pulses: Pulses,
 ) -> str:
+    caveats = [_unpriced(pulses), _ASSUMED]
     lines = [f"summary = {_text(summary)}", 'kind = "crossbar"', "citation = []"]
     lines += [
-        f"{key} = {json.dumps(texts, ensure_ascii=False)}" for key, texts in (("notes", notes), ("caveats", _CAVEATS))
+        f"{key} = {json.dumps(texts, ensure_ascii=False)}" for key, texts in (("notes", notes), ("caveats", caveats))
     ]
     lines += ["", "[crossbar]", 'encoding = "pair"']
     lines += _tables("crossbar", {"g_min": g_min, "g_max": g_max, "headroom": _number(2.0, "1", _CHOICE, "estimate")})
@@ -164,7 +167,18 @@ def _profile(
     lines += ["", "[spread]", *_tables("spread", spread)]
     periphery = {"dac_bits": ("bit", 8.0), "adc_bits": ("bit", 8.0), "adc_bound": ("1", 20.0)}
     lines += _tables("periphery", {key: _number(v, unit, _CHOICE, "estimate") for key, (unit, v) in periphery.items()})
+    ends_siemens = (number["value"] * UNITS["uS"].factor for number in (g_min, g_max))
+    for table, prices in prices_of(pulses, *ends_siemens).items():
+        lines += _tables(table, prices)
     return "\n".join(lines) + "\n"
+
+
+def _unpriced(pulses: Pulses) -> str:
+    """Say what costs leave out."""
+    names = ["reads"] * (pulses.read is None) + ["pulses"] * (pulses.write is None)
+    if not names:
+        return "no price of converters is known of this device: they are left out"
+    return f"no price of {', '.join(names)} or converters is known of this device: costs are left out"
 
 
 def _tables(prefix: str, numbers: Mapping[str, Number]) -> list[str]:
@@ -181,6 +195,8 @@ def _tables(prefix: str, numbers: Mapping[str, Number]) -> list[str]:
 
 def _banded(key: str, number: Number) -> Number:
     """Return a number whose band is cut to what a device can have."""
+    if key.startswith(("energy.", "time.")):
+        return number
     allowed, unit = rule(key), UNITS[number["unit"]].factor
     low = max(number["low"], allowed.low / unit, 1e-3 * number["value"] if key == "cell.dw_min" else -math.inf)
     high = min(number["high"], allowed.high / unit)

@@ -96,6 +96,17 @@ def test_a_profile_from_levels(tmp_path: Path) -> None:
     assert (tmp_path / "my.toml").read_bytes() != before
 
 
+def test_prices_from_the_pulses_that_read_and_write(tmp_path: Path) -> None:
+    line = ("device", "levels", "--levels", "64", "--g-min", "10uS", "--g-max", "30uS", "--out", "my.toml")
+    assert call(*line, "--read", "0.5V,10ns", "--write", "2V,100us").status == 0
+    prices = read_device("my.toml").prices()
+    # two cells of 20 uS, 0.25 V^2, 10 ns: 0.1 pJ; one of 20 uS, 4 V^2, 100 us: 8 nJ
+    assert prices.energy["synop"] == pytest.approx((0.1e-12, 0.05e-12, 0.15e-12))
+    assert prices.energy["pulse"] == pytest.approx((8e-9, 4e-9, 12e-9))
+    assert prices.time["array_read"].value == pytest.approx(1e-8)
+    assert prices.time["pulse_slot"].value == pytest.approx(1e-4)
+
+
 def test_the_same_data_however_written(tmp_path: Path) -> None:
     same = [
         save(tmp_path / "a.csv"),
@@ -172,6 +183,10 @@ def test_wrong_files(tmp_path: Path, header: str, rows: list[tuple], said: list[
         (["levels", "--levels", "9", "--g-min", "1uS", "--g-max", "2uS", "--nl-up", "10"], ["label 10"]),
         (["levels", "--levels", "9", "--g-min", "1uS", "--g-max", "2uS", "--name", ""], ["--name", "empty"]),
         (["fit", "good.csv", "--name", " "], ["--name", "empty"]),
+        (["fit", "good.csv", "--read", "0.2V"], ["--read", "1.5V,100ns"]),
+        (["fit", "good.csv", "--write", "1.5V,2V"], ["--write", "1.5V,100ns"]),
+        (["fit", "good.csv", "--write", "0V,1us"], ["--write", "1.5V,100ns"]),
+        (["fit", "good.csv", "--write", "1V,1us"], ["--write", "--out"]),
         (["fitt"], ["did you mean 'fit'"]),
         ([], ["WHAT"]),
     ],

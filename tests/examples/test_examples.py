@@ -149,3 +149,15 @@ def test_example_11_torch_module(show) -> None:
     assert abs(first - first_twin) < 2.0
     assert abs(last - last_twin) < 2.0
     assert last > 90.0
+
+
+def test_example_13_your_own_levels(show, tmp_path: Path) -> None:
+    read, fitted, *trained = show("13_your_own_levels").splitlines()
+    # sixteen levels are fifteen pulses apart
+    assert read == "read as: 15 up and 15 down pulses, 5 cycles, 1 device, S"
+    # reads scatter by 2 % of their value: of 72 uS at most, 1.44 of 64 uS
+    assert percents(fitted)[0] < 100.0 * 1.44 / 64.0
+    by_name = {line.partition(":")[0]: percents(line)[0] for line in trained}
+    assert by_name["EP on reram"] > by_name["EP on ideal"] - 5.0 > 80.0
+    assert "nJ a training step" in trained[-1] or any("nJ a training step" in line for line in trained)
+    assert (tmp_path / "reram.toml").is_file()
