@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuroep import checks
+from neuroep.bridges.csv_weights import weights_of_folder
 from neuroep.bridges.weights_file import METADATA, load_weights
 from neuroep.disk import load_tensors, require_file
 from neuroep.errors import BadInput, NotAvailable
@@ -24,7 +25,7 @@ from neuroep.rng import stream
 from neuroep.weights import FLOAT_TYPES, FloatArray, Weights
 
 Tensors = Mapping[str, NDArray[Any]]
-ALLOWED = ".safetensors, .pt, .pth or .onnx"
+ALLOWED = ".safetensors, .pt, .pth or .onnx, or a folder with a table (.csv) for each layer"
 #: Rows on which an ONNX program is held to the network.
 ROWS = 16
 
@@ -36,7 +37,8 @@ def import_weights(path: str | Path, network: Network) -> Weights:
     ----------
     path : path
         ``.safetensors`` (of neuroep, or a torch state dict), ``.pt`` or ``.pth`` (a torch state dict, read without
-        running any code of it), or ``.onnx``.
+        running any code of it), ``.onnx``, or a folder with a table for each layer
+        (:mod:`neuroep.bridges.csv_weights`).
     network : Network
         Whose weights they are.
 
@@ -54,6 +56,8 @@ def import_weights(path: str | Path, network: Network) -> Weights:
         If onnx isn't installed.
     """
     file = checks.path(path, "file")
+    if file.is_dir():
+        return weights_of_folder(file, checks.instance(network, Network, "network"))
     read = READERS.get(file.suffix.lower())
     if read is None:
         what = f"{file.suffix or 'no'} files, which can run code when they are read" if file.suffix == ".pt2" else ""

@@ -91,7 +91,7 @@ def table_of(
     names, begin = _header(rows[:first], numeric, width, is_unit)
     if not names:
         names = _remarked(remarks, rows[first].number, width)
-        begin = next(k for k, row in enumerate(rows) if len(row.cells) == width and numeric[k])
+        begin = next(k for k, numbers in enumerate(numeric) if numbers)
     return _even(names, rows[begin:], width, where)
 
 
