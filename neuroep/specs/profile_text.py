@@ -21,6 +21,8 @@ from neuroep.specs.pulse_prices import Pulses, prices_of
 
 Number = dict[str, Any]
 NO_PULSES = Pulses()
+#: Whose prices stand in for the digital work beside a priced array.
+COMPANION = "digital-45nm"
 _CHOICE = "a choice of this file, not in the data: put your own here"
 _ASSUMED = "converters and headroom are assumed; wire resistance, drift and retention are not modelled"
 
@@ -143,6 +145,8 @@ def _profile(
 ) -> str:
     caveats = [_unpriced(pulses), _ASSUMED]
     lines = [f"summary = {_text(summary)}", 'kind = "crossbar"', "citation = []"]
+    if any(pulses):  # what the array does has a price, so that what is done beside it should have one
+        lines.insert(2, f"companion = {_text(COMPANION)}")
     lines += [
         f"{key} = {json.dumps(texts, ensure_ascii=False)}" for key, texts in (("notes", notes), ("caveats", caveats))
     ]

@@ -57,7 +57,7 @@ def prices_of(pulses: Pulses, low: float, high: float) -> dict[str, dict[str, di
     energy: dict[str, dict[str, object]] = {}
     time: dict[str, dict[str, object]] = {}
     if pulses.read is not None:
-        energy["synop"] = _energy(pulses.read, CELLS, low, high, "two cells, ")
+        energy["effective_synop"] = _energy(pulses.read, CELLS, low, high, "two cells, ")
         time["array_read"] = _time(pulses.read, "the pulse that reads, as given; converters not counted")
     if pulses.write is not None:
         energy["pulse"] = _energy(pulses.write, 1, low, high, "")
