@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from itertools import pairwise
-from typing import Literal
 
 import numpy as np
 import pytest
+from spelled import accesses
 
 from neuroep.cost.closed_forms import working_set
 from neuroep.cost.reuse import Access, ClockTracker, granular_dmd, lru_reuse
@@ -121,19 +121,6 @@ def test_of_one_sample_products_are_the_references(estimator: Estimator, network
     settled = own.index(Access("read", f"W{network.depth}", own[-2].size), len(own) - 2 * network.depth)
     assert own[:settled] == reference[:settled]
     assert len(own) == len(reference)
-
-
-def accesses(text: str) -> list[Access]:
-    """Read accesses from text: after `r` buffers are read, after `w` written; x:3 are 3 floats of x."""
-    kind: Literal["read", "write"] = "read"
-    found = []
-    for word in text.split():
-        if word in ("r", "w"):
-            kind = "read" if word == "r" else "write"
-        else:
-            name, size = word.split(":")
-            found.append(Access(kind, name, int(size)))
-    return found
 
 
 def test_a_step_by_hand() -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from itertools import pairwise, product
-from typing import Literal
 
 import numpy as np
 import pytest
+from spelled import accesses
 
-from neuroep.cost.reuse import Access, ClockTracker, granular_dmd, lru_reuse
+from neuroep.cost.reuse import ClockTracker, granular_dmd, lru_reuse
 from neuroep.cost.traces import Recorder
 from neuroep.engines import Nudge, Plan
 from neuroep.engines.reference import ReferenceEngine
@@ -27,19 +27,6 @@ DIFFERENCES = [e for e in Estimator if e.is_difference]
 def copies_of(estimator: Estimator) -> int:
     """Nudged copies of a sample: +β and −β, or one of them beside the free phase."""
     return 2 if estimator is Estimator.CENTERED else 1
-
-
-def accesses(text: str) -> list[Access]:
-    """Read accesses from text: after `r` buffers are read, after `w` written; x:3 are the first 3 floats of x."""
-    kind: Literal["read", "write"] = "read"
-    found = []
-    for word in text.split():
-        if word in ("r", "w"):
-            kind = "read" if word == "r" else "write"
-        else:
-            name, size = word.split(":")
-            found.append(Access(kind, name, int(size)))
-    return found
 
 
 @pytest.mark.parametrize("estimator", DIFFERENCES)
