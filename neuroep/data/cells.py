@@ -17,6 +17,8 @@ from neuroep.errors import BadInput
 
 GREATEST = float(np.finfo(np.float32).max)
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(inf|infinity|nan)", re.ASCII | re.IGNORECASE)
+LAST = -1
+"""Column of the label where none is named."""
 LABEL_NAMES = ("class", "classes", "label", "labels", "target", "targets")
 MISSING = ("", "?", "-", "na", "n/a", "null", "none")
 SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
@@ -43,7 +45,7 @@ def number(cell: str) -> float | None:
     return float(cell) if NUMBER.fullmatch(cell) else None
 
 
-def read_header(lines: NumberedLines, path: Path) -> list[str]:
+def read_header(lines: NumberedLines, path: Path, label: int = LAST) -> list[str]:
     """Return the names in the first line; none if it is a sample.
 
     A header has names only, or column numbers and then a usual name for the label, as pandas writes it.
@@ -64,7 +66,7 @@ def read_header(lines: NumberedLines, path: Path) -> list[str]:
     if not (counted or named) or not any(letter.isalpha() for letter in last):
         return []
     first = next((k for k, cell in enumerate(before) if cell.lower() in LABEL_NAMES), None)
-    if first is not None and last.lower() not in LABEL_NAMES:
+    if label == LAST and first is not None and last.lower() not in LABEL_NAMES:
         where = f"{path}: line {lines.numbers[0]}, column {first + 1}"
         raise BadInput(f"{cut(cells[first])} isn't the last column, {cut(last)} is", where, "the label last")
     return cells
@@ -90,7 +92,9 @@ def refuse_column_numbers(lines: NumberedLines, x: NDArray[np.float32], y: NDArr
         raise BadInput(f"{cut(','.join(cells))} counts the columns", f"{path}: line {lines.numbers[0]}", remedy)
 
 
-def find_fault(lines: NumberedLines, width: int, parses: Callable[[Sequence[str]], bool], path: Path) -> BadInput:
+def find_fault(
+    lines: NumberedLines, width: int, parses: Callable[[Sequence[str]], bool], path: Path, label: int = LAST
+) -> BadInput:
     """Return the error for the first line that doesn't parse: halving the lines finds it."""
     low, high = 0, len(lines.texts)
     while high - low > 1:
@@ -105,7 +109,7 @@ def find_fault(lines: NumberedLines, width: int, parses: Callable[[Sequence[str]
         comma = "; it ends with a comma" if cells and not cells[-1] else ""
         return BadInput(f"line {line} has {len(cells)} cells{comma}", str(path), f"{width}, as in the first row")
     for column, cell in enumerate(cells, start=1):
-        if wrong := _fault(cell, column == width):
+        if wrong := _fault(cell, column == (width if label == LAST else label + 1)):
             return BadInput(cut(cell), f"{path}: line {line}, column {column}", wrong)
     return BadInput("can't be read as numbers", f"{path}: line {line}", "numbers, separated by commas")
 

@@ -12,7 +12,7 @@ from neuroep.data.files import check_file, load_npz
 from neuroep.data.frames import from_frame, is_frame
 from neuroep.data.generated import digits, parity, xor
 from neuroep.data.homes import HOMES, load_own, load_published
-from neuroep.data.own_tables import is_plain, load_table
+from neuroep.data.own_tables import load_table, plain_label
 from neuroep.data.scaling import scaled
 from neuroep.data.tables import load_csv
 from neuroep.errors import BadInput, UnknownName
@@ -104,8 +104,8 @@ def _file(path: Path, label: str | None) -> Dataset:
         raise BadInput(f"a file of kind {path.suffix or '(none)'!r}", str(path), KINDS)
     if kind not in SUFFIXES:
         check_file(path)
-    plain = kind == ".csv" and label is None and is_plain(path)
-    return load_csv(path) if plain else load_table(path, label)
+    place = plain_label(path, label) if kind == ".csv" else None
+    return load_table(path, label) if place is None else load_csv(path, place)
 
 
 def _refuse_label(label: str | None, where: object) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from neuroep.data.cells import LABEL_NAMES, MISSING
+from neuroep.data.cells import LABEL_NAMES, LAST, MISSING
 from neuroep.data.dataset import Dataset, class_labels, holdout, inputs
 from neuroep.data.files import check_file, own
 from neuroep.data.labels import coded
@@ -32,32 +32,34 @@ SAMPLED = 20
 _SHOWN = 2**16
 
 
-def is_plain(path: Path) -> bool:
-    """Return whether a text is left to the reader of plain tables, by its first lines.
+def plain_label(path: Path, label: str | None) -> int | None:
+    """Return the label's column in a text that the reader of plain tables can read, -1 for the last; None if it can't.
 
-    It isn't if cells are separated by something else than commas, if it is UTF-16, if a column with a usual name for
-    labels isn't the last, or if labels are words.
+    That is told by its first lines: it can't if cells are separated by something else than commas, if it is UTF-16, or
+    if labels are words.
     """
     with path.open("rb") as stream:
         start = stream.read(_SHOWN)
     if start.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return False
+        return None
     lines = [line for line in start.decode("utf-8-sig", "replace").splitlines() if line.strip()]
     lines = [line.strip() for line in itertools.dropwhile(lambda line: line.lstrip().startswith("#"), lines)][:SAMPLED]
     if len(lines) < 2:
-        return True
+        return LAST if label is None else None
     if separator_of(lines) != ",":
-        return False
+        return None
     first, second = ([cell.strip().strip('"').strip() for cell in line.split(",")] for line in lines[:2])
-    named = [k for k, name in enumerate(first) if name.casefold() in LABEL_NAMES]
-    if named and named[-1] != len(first) - 1 and not any(map(is_number, first)):
-        return False
-    worded = second[-1].casefold() not in MISSING and not is_number(second[-1]) and _nan(second[-1])
-    return not (worded and any(map(is_number, second)) and not is_number(first[-1]))
+    header = () if any(map(is_number, first)) else tuple(first)
+    place = label_place(header, len(first), label, str(path))
+    place = LAST if place == len(first) - 1 else place
+    if label is None and place == LAST:
+        worded = second[-1].casefold() not in MISSING and not _is_numeric(second[-1])
+        return None if worded and any(map(is_number, second)) and not is_number(first[-1]) else LAST
+    return place if place < len(second) and _is_numeric(second[place]) else None
 
 
-def _nan(cell: str) -> bool:
-    return cell.casefold().lstrip("+-") not in ("nan", "inf", "infinity")
+def _is_numeric(cell: str) -> bool:
+    return is_number(cell) or cell.casefold().lstrip("+-") in ("nan", "inf", "infinity")
 
 
 def load_table(path: Path, label: str | None = None) -> Dataset:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neuroep.data.cells import GREATEST, NumberedLines, find_fault, read_header, refuse_column_numbers
+from neuroep.data.cells import GREATEST, LAST, NumberedLines, find_fault, read_header, refuse_column_numbers
 from neuroep.data.dataset import Dataset, FloatInputs, holdout, inputs
 from neuroep.data.files import Part, check_file, own
 from neuroep.data.limits import check_values
@@ -22,11 +22,17 @@ LONGEST_LINE = 2**24
 NEEDED = "rows of numbers, the label last"
 
 
-def load_csv(path: Path) -> Dataset:
-    """Load a table of comma-separated numbers whose last column is the label (an integer from 0).
+def load_csv(path: Path, label: int = LAST) -> Dataset:
+    """Load a table of comma-separated numbers, one column of them the label (an integer from 0), usually the last.
 
     The first line is a header if its cells are names; lines before it that begin with # are skipped. The table is
     split 80/20 as :func:`neuroep.data.dataset.holdout` says; values are taken as they are.
+
+    Parameters
+    ----------
+    path : Path
+    label : int
+        The label's column, counted from 0; -1 for the last.
 
     Raises
     ------
@@ -39,13 +45,15 @@ def load_csv(path: Path) -> Dataset:
     first = next(blocks, None)
     if first is None:
         raise BadInput("no rows of numbers", str(path), NEEDED)
-    header = read_header(first, path)
+    header = read_header(first, path, label)
     rest = NumberedLines(first.numbers[1:], first.texts[1:]) if header else first
-    x, y = _read(chain([rest] if rest.texts else [], blocks), len(header), path)
+    x, y = _read(chain([rest] if rest.texts else [], blocks), len(header), path, label)
     if not header:
         refuse_column_numbers(first, x, y, path)
     train, test = holdout(len(x), str(path))
     parts = (x[train], y[train]), (x[test], y[test])
+    if label != LAST:
+        return own(path, digest.hexdigest(), *parts, "", row_numbers(x, header[:label], path) if label else "")
     hint = "column 1 looks like the label, which belongs last" if _looks_like_labels(x[:, 0]) else ""
     return own(path, digest.hexdigest(), *parts, hint, row_numbers(x, header, path))
 
@@ -77,12 +85,12 @@ def _decoded(block: bytes, offset: int, number: int, path: Path) -> list[str]:
     return text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").split("\n")
 
 
-def _read(blocks: Iterator[NumberedLines], width: int, path: Path) -> Part:
+def _read(blocks: Iterator[NumberedLines], width: int, path: Path, label: int) -> Part:
     """Parse block by block into float32 inputs and labels; `width` is the header's, or 0."""
     parts: list[Part] = []
     values = 0
     for lines in blocks:
-        table = _table(lines, width, path)
+        table = _table(lines, width, path, label)
         if table.shape[1] < 2:
             raise BadInput("one column only", str(path), "inputs and a label, separated by commas")
         width, values = table.shape[1], values + table.size
@@ -94,24 +102,32 @@ def _read(blocks: Iterator[NumberedLines], width: int, path: Path) -> Part:
     return inputs(x, str(path)), y
 
 
-def _table(lines: NumberedLines, width: int, path: Path) -> NDArray[np.float64]:
-    wide = width or _parsed(lines.texts[:1]).shape[1]
-    table = _parsed(lines.texts)
+def _table(lines: NumberedLines, width: int, path: Path, label: int) -> NDArray[np.float64]:
+    """Parse lines into a table with the label last."""
+    wide = width or _parsed(lines.texts[:1], label).shape[1]
+    table = _parsed(lines.texts, label)
     if not _usable(table, len(lines.texts), wide):
         raise find_fault(
-            lines, wide or lines.texts[0].count(",") + 1, lambda texts: _usable(_parsed(texts), len(texts), wide), path
+            lines,
+            wide or lines.texts[0].count(",") + 1,
+            lambda texts: _usable(_parsed(texts, label), len(texts), wide),
+            path,
+            label,
         )
     return table
 
 
-def _parsed(texts: Sequence[str]) -> NDArray[np.float64]:
+def _parsed(texts: Sequence[str], label: int) -> NDArray[np.float64]:
     """Parse rows at numpy's speed; no columns if one isn't of numbers, or rows differ in length."""
     if not all(map(str.isascii, texts)):  # numpy strips blanks of every script
         return np.empty((0, 0))
     try:
-        return np.loadtxt(texts, delimiter=",", comments=None, quotechar='"', dtype=np.float64, ndmin=2)
+        table = np.loadtxt(texts, delimiter=",", comments=None, quotechar='"', dtype=np.float64, ndmin=2)
     except ValueError:
         return np.empty((0, 0))
+    if label == LAST:
+        return table
+    return table[:, [*range(label), *range(label + 1, table.shape[1]), label]]
 
 
 def _usable(table: NDArray[np.float64], rows: int, width: int) -> bool:
