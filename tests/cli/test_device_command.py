@@ -101,9 +101,9 @@ def test_prices_from_the_pulses_that_read_and_write(tmp_path: Path) -> None:
     assert call(*line, "--read", "0.5V,10ns", "--write", "2V,100us").status == 0
     prices = read_device("my.toml").numbers
     # two cells of 20 uS, 0.25 V^2, 10 ns: 0.1 pJ; one of 20 uS, 4 V^2, 100 us: 8 nJ
-    assert prices["energy.effective_synop"].si("energy") == pytest.approx((1e-13, 0.5e-13, 1.5e-13))
-    assert prices["energy.pulse"].si("energy") == pytest.approx((8e-9, 4e-9, 12e-9))
-    assert prices["time.array_read"].si("time").value == pytest.approx(1e-8)
+    assert prices["energy.effective_synop"].si("energy") == pytest.approx((1e-13, 0.5e-13, 1.5e-13), rel=1e-9, abs=0.0)
+    assert prices["energy.pulse"].si("energy") == pytest.approx((8e-9, 4e-9, 12e-9), rel=1e-9, abs=0.0)
+    assert prices["time.array_read"].si("time").value == pytest.approx(1e-8, abs=0.0)
     assert prices["time.pulse_slot"].si("time").value == pytest.approx(1e-4)
 
 
