@@ -125,11 +125,12 @@ def _remarked(remarks: Sequence[Row], before: int, width: int) -> tuple[str, ...
 def _even(
     names: tuple[str, ...], rows: Sequence[Row], width: int, where: object
 ) -> tuple[tuple[str, ...], list[Row], int]:
-    """Drop empty cells behind the last column, and refuse rows of another width."""
+    """Drop empty cells behind the last column and headers repeated within, and refuse rows of another width."""
     while names and not names[-1]:
         names = names[:-1]
     if names and all(not any(row.cells[len(names) :]) for row in rows):
         rows = [Row(row.number, row.cells[: len(names)]) for row in rows]
+    rows = [row for row in rows if tuple(row.cells) != names]
     wanted = len(names) or width
     for row in rows:
         if len(row.cells) != wanted:

@@ -70,7 +70,7 @@ def read_text(text: str, is_unit: Callable[[str], bool], where: object, needed: 
         raise BadInput("no lines of numbers" if marked else "empty file", str(where), needed)
     separator = separator_of([line for _, line in plain[-SAMPLED:]])
     rows = [Row(k, _cells(line, separator, k, where)) for k, line in plain]
-    decimal = "." if separator == "," else _decimal(row.cells for row in rows)
+    decimal = _decimal(row.cells for row in rows)
     above = [(k, line) for k, line in marked if k < plain[0][0]]
     remarks = [Row(k, _cells(_unmarked(line), separator, k, where)) for k, line in above[-1:]]
     header, body, width = table_of(rows, remarks, decimal, is_unit, where)

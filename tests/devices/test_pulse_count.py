@@ -63,6 +63,12 @@ def test_a_count_anew_without_a_turn_is_another_trace(tmp_path: Path) -> None:
     assert traces[1].siemens[0] == pytest.approx(1e-6)
 
 
+def test_reads_every_ten_pulses_count_anew_from_ten(tmp_path: Path) -> None:
+    (trace,) = read_pulses(save(tmp_path, [*UP[10::10], *DOWN[10::10]])).traces
+    assert trace.directions.tolist() == [1] * (N - 10) + [-1] * N
+    assert np.flatnonzero(np.isfinite(trace.siemens)).tolist() == list(range(0, 91, 10))
+
+
 def test_repeated_reads_give_mean_and_scatter(tmp_path: Path) -> None:
     reads = [(k, d, g + shift) for k, d, g in ONCE for shift in (-0.3, 0.1, 0.2)]
     (trace,) = read_pulses(save(tmp_path, reads)).traces

@@ -117,6 +117,21 @@ DIALECTS: dict[str, tuple[str, dict[str, Any], str]] = {
         {"columns": {"pulse": "row"}},
         SAID + "µS",
     ),
+    "decimal commas between commas": (
+        '"Pulse","Direction","G (µS)"\n' + lines(lambda c, p, w, g: f'"{p}","{w}","{str(g).replace(".", ",")}"'),
+        {},
+        SAID + "µS; decimal commas",
+    ),
+    "the header again before each cycle": (
+        "\n".join(
+            line
+            for c, p, w, g in READS
+            for line in (["pulse,direction,G (uS)"] if p == 0 or (p - 1) % (UP + DOWN) == 0 else [])
+            + [f"{p},{w},{g!r}"]
+        ),
+        {},
+        SAID + "µS",
+    ),
     "quoted cells": (
         '"Pulse No.","Direction","Conductance (uS)"\n' + lines(lambda c, p, w, g: f'"{p}","{w}","{g!r}"'),
         {},
@@ -270,6 +285,7 @@ NOISY = "pulse,G (uS)\n" + "".join(f"{k},{5 + 0.1 * k + 0.3 * (-1) ** k}\n" for 
         ("pulse,direction,R_kohm\n0,up,2\n1,up,0\n" + "1,up,2\n" * 9, [], ["line 3", "resistance above 0"]),
         ("pulse,Pulse #,direction,G (uS)\n" + "1,2,up,2\n" * 9, ["--unit", "nS"], ["one unit"]),
         ("pulses,Pulse #,direction,G (uS)\n" + "1,2,up,2\n" * 9, [], ["two columns", "'pulse'"]),
+        ("Pulse,LTP,LTD\n0,1.5,3\n1,2.5,2\n" * 9, [], ["'LTP' has no unit", "--unit uS"]),
         ("1,2.5,3\n" * 9, [], ["no header", "--columns pulse=1"]),
         ("0,0.5\n1,0.6\n2,0.7\n" * 9, [], ["no unit", "--unit uS"]),
         ("direction,G (uS)\n" + "up,2\n" * 9, [], ["no column is called 'pulse'", "=row"]),

@@ -89,7 +89,7 @@ def read_columns(sheet: Sheet, asked: Asked, path: object) -> Columns:
     if sheet.header:
         cells = [named(name) for name in names]
         places |= _by_name(cells, sheet.rows, {*said, *MEASURED}, taken(said), where)
-        measured = _measured(names, cells, said, taken(said) | set(places.values()), asked, where)
+        measured = _measured(names, cells, said, taken(said) | set(places.values()), where)
         _present(names, places, measured, where)
     else:
         cells = [Named("", None)] * sheet.width
@@ -134,7 +134,6 @@ def _measured(
     cells: Sequence[Named],
     said: Mapping[str, list[int]],
     done: set[int],
-    asked: Asked,
     where: str,
 ) -> list[Measured]:
     """Return the measured columns."""
@@ -153,7 +152,7 @@ def _measured(
         if alike:
             return _whose(cells, alike)
     by_side = [k for k in free if sided(cells[k].words)]
-    return _whose(cells, by_side) if asked.unit is not None else []
+    return _whose(cells, by_side) if sorted(sided(cells[k].words) for k in by_side) == [-1, 1] else []
 
 
 def _whose(cells: Sequence[Named], places: Sequence[int]) -> list[Measured]:

@@ -8,6 +8,7 @@ The reads of one device and cycle come in the order in which they were taken. A 
     0 again           the state in which the device was left, as pulses turn: no pulse
     1 again           the state after the first pulse of a new count; with the very conductance of the read before, in a
                       file that counts its states from 1, the state in which the device was left
+    n again           where reads come every n pulses: the state after the first n of a new count
 
 Numbers that begin anew without a turn begin a new trace, with a start of its own: nobody knows what was between.
 """
@@ -101,7 +102,7 @@ def _pieces(rows: Sequence[PulseRow], known: bool, path: object) -> list[list[_S
             pulses = abs(rise)
         elif rise == 0 and not (turned and row.pulse == 1):
             pulses = 0
-        elif known and not turned and row.pulse in (0, 1):
+        elif known and not turned and row.pulse in (0, 1, _every(rows)):
             pieces.append([_State(row.line, 0, 0, [row.siemens])])
             continue
         else:
@@ -128,10 +129,15 @@ def _falling(rows: Sequence[PulseRow], k: int, falls: bool) -> bool:
     return falls or (row.pulse == rows[k - 1].pulse - 1 and row.pulse not in (0, 1))
 
 
+def _every(rows: Sequence[PulseRow]) -> int:
+    """Return n of reads after n, 2n, 3n … pulses, or 1."""
+    return rows[0].pulse if rows[1].pulse == 2 * rows[0].pulse else 1
+
+
 def _anew(rows: Sequence[PulseRow], k: int, path: object) -> int:
     """Return the pulses up to read k, which begins a new count as pulses turn."""
     before, row = rows[k - 1], rows[k]
-    if row.pulse not in (0, 1):
+    if row.pulse not in (0, 1, _every(rows)):
         allowed = "numbers that rise, repeat, count down, or begin anew at 0 or 1"
         raise BadInput(f"pulse {row.pulse} after pulse {before.pulse}", f"{path}: line {row.line}", allowed)
     return 0 if rows[0].pulse == 1 and row.siemens == before.siemens else row.pulse

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 
 from neuroep.errors import BadInput
 from neuroep.hardware.fitting.pulse_columns import Columns
+from neuroep.hardware.fitting.pulse_words import way_of
 from neuroep.tabular.sheet import Row
 
 WORDS = {
@@ -47,7 +48,7 @@ def refuse_telling(columns: Columns, rows: Sequence[Row], counts: Sequence[int],
         cells, name = [row.cells[place] for row in rows], columns.names[place]
         if len(set(cells)) == len(cells) or not _splits(keys, cells):
             continue
-        likely = _likely(name)
+        likely = _likely(name) or ("direction" if all(map(way_of, cells)) else "")
         if likely or not _splits(counts, cells):
             allowed = f"the name {likely!r}" if likely else "the name 'device' or 'cycle'"
             what = f"the column {name!r} tells reads apart"
