@@ -661,7 +661,7 @@ DEFECTS = [
         "hardware/fitting/pulse_turns.py",
         "min(np.diff(turns), default=0) >= FEWEST_READS",
         "min(np.diff(turns), default=0) >= 0",
-        "cli/test_device_command.py",
+        "devices/test_pulse_dialects.py",
     ),
     Defect(
         "pulse files: negative pulses that raise the conductance count as pulses down",

@@ -159,7 +159,7 @@ def with_cell(line: int, column: int, cell: str) -> list[tuple]:
         ("pulse,direction,conductance_uS", [], ["no rows"]),
         ("pulse,direction,conductance_uS", ROWS[:41], ["no pulses down"]),
         ("pulse,direction,conductance_uS", [(k, d, 1.0) for k, d, _ in ROWS], ["never changes"]),
-        ("pulse,x,conductance_uS", with_cell(9, 2, "0.1"), ["line 9", "rise and then fall", "'direction'"]),
+        ("pulse,x,conductance_uS", with_cell(9, 2, "0.1"), ["'x' tells reads apart", "'direction'"]),
     ],
 )  # fmt: skip
 def test_wrong_files(tmp_path: Path, header: str, rows: list[tuple], said: list[str]) -> None:

@@ -266,9 +266,13 @@ def test_spreadsheets(tmp_path: Path) -> None:
 NOISY = "pulse,G (uS)\n" + "".join(f"{k},{5 + 0.1 * k + 0.3 * (-1) ** k}\n" for k in range(40))
 
 
+ONE_OFF = "pulse,G (uS)\n" + "".join(f"{k},{1 + min(k, 60 - k) - (13 if k == 14 else 0)}\n" for k in range(61))
+
+
 @pytest.mark.parametrize(
     ("text", "argv", "said"),
     [
+        (ONE_OFF, [], ["line 16", "rise and then fall", "'direction'"]),
         (NOISY, [], ["line 3", "--cycle up50,down50"]),
         (NOISY, ["--cycle", "up50"], ["--cycle", "pulses up and pulses down"]),
         (NOISY, ["--cycle", "50,50"], ["--cycle", "up50,down50"]),

@@ -2,9 +2,9 @@
 
 A column without a meaning is left alone unless leaving it alone could change what the file means: it must not tell
 reads apart that would be taken for one device's, one cycle's, or one direction's. That is assumed of a column whose
-name resembles a known one or is a usual word for it, and of one that is the same all through each count of pulses but
-not in all of them; in both cases only where device, cycle and direction don't already say as much. A column that is
-another in every row (a time, an index) tells no group of reads apart.
+name resembles a known one or is a usual word for it, of one that holds directions, and of one that is the same all
+through each count of pulses but not in all of them; always only where device, cycle and direction don't already say as
+much. A column that is another in every row (a time, an index) tells no group of reads apart.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def refuse_telling(columns: Columns, rows: Sequence[Row], counts: Sequence[int],
         cells, name = [row.cells[place] for row in rows], columns.names[place]
         if len(set(cells)) == len(cells) or not _splits(keys, cells):
             continue
-        likely = _likely(name) or ("direction" if all(map(way_of, cells)) else "")
+        likely = _likely(name) or ("direction" if {way_of(cell) for cell in set(cells)} == {1, -1} else "")
         if likely or not _splits(counts, cells):
             allowed = f"the name {likely!r}" if likely else "the name 'device' or 'cycle'"
             what = f"the column {name!r} tells reads apart"
