@@ -2,9 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
 import pytest
 
 from neuroep.engines import Engine, create
+
+_approx = pytest.approx
+
+
+def approx(expected: Any, rel: float | None = None, abs: float | None = None, nan_ok: bool = False) -> Any:
+    """As `pytest.approx`, but that its absolute tolerance of 1e-12 is of the largest number that is expected.
+
+    Joules, siemens and farads are smaller than 1e-12 themselves: the tolerance would let any of them pass.
+    """
+    if abs is None:
+        abs = 1e-12 * _largest(expected)
+    return _approx(expected, rel=1e-6 if rel is None else rel, abs=abs, nan_ok=nan_ok)
+
+
+def _largest(expected: Any) -> float:
+    """The largest finite magnitude; 1 where there is none or only zeros, so that zeros have a tolerance at all."""
+    values = list(expected.values()) if isinstance(expected, Mapping) else expected
+    try:
+        numbers = np.abs(np.asarray(values, dtype=np.complex128))
+    except (TypeError, ValueError):
+        return 1.0
+    finite = numbers[np.isfinite(numbers)]
+    return min(1.0, float(finite.max())) if finite.size and finite.any() else 1.0
+
+
+pytest.approx = approx
 
 
 @pytest.fixture(params=["reference", "cpu"])
