@@ -177,7 +177,7 @@ def test_refreshed_pairs_keep_their_difference() -> None:
     assert weights == pytest.approx([0.81, 1.31, -0.81])
     assert counts[kernels.REFRESHED] == 2
     # besides the one pulse sent: a reset of each, 40 pulses to 0.4, and 81 more on the larger one
-    assert longest.tolist() == [[161, 1], [0, 0], [161, 1]]  # with a turn for each pair: its pulses up, then a reset
+    assert longest.tolist() == [[161, 1], [1, 0], [161, 1]]  # with a turn for each pair
     assert worn.plus.tolist() == [[1 + 121, 1], [1, 0], [40, 1]]
     assert worn.minus.tolist() == [[40, 1], [0, 0], [1 + 121, 1]]
 

@@ -13,7 +13,6 @@ from neuroep.hardware.cells.steps import ConstantStep
 from neuroep.hardware.crossbar.device import Crossbar
 from neuroep.hardware.crossbar.periphery import Periphery
 from neuroep.hardware.crossbar.placing import Encoding
-from neuroep.hardware.crossbar.pulse_kernels import find_longest
 from neuroep.hardware.crossbar.schedule import Schedule
 from neuroep.hardware.crossbar.two_arrays import TwoArrays
 from neuroep.hardware.device import StateUpdate, Update
@@ -105,16 +104,22 @@ def test_pairs_written_anew_take_turns_of_their_own() -> None:
     assert found == [2 * (4 + 8 + 8 + 1), 4 + 8 + 8 + 1]
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_longest_trains_of_each_turn(dtype: type) -> None:
-    trains = stream(3).integers(-9, 10, (7, 13)).astype(dtype)
-    trains[2], trains[4] = np.abs(trains[2]), -np.abs(trains[4])
-    longest = np.zeros((7, 2))
-    longest[5] = 20.0, 1.0
-    find_longest(trains.ravel(), longest)
-    up, down = trains.max(axis=1).clip(0), (-trains).max(axis=1).clip(0)
-    up[5], down[5] = 20.0, max(down[5], 1.0)
-    assert longest.tolist() == np.stack([up, down], axis=1).tolist()
+@pytest.mark.parametrize("by_row", [True, False])
+@pytest.mark.parametrize("encoding", [Encoding.PAIR, Encoding.OFFSET])
+def test_many_rows_that_are_partly_quiet(encoding: Encoding, by_row: bool) -> None:
+    """Against the pulses that each cell counted: rows end within the batches in which cells are written."""
+    crossbar = replace(ROWS, encoding=encoding, by_row=by_row, programming=Programming(Method.ACCUMULATED))
+    steps = stream(3).integers(-9, 10, (70, 13)) * (stream(4).random((70, 13)) < 0.2)
+    steps[7:20], steps[40] = 0, 9
+    weights = Weights.from_arrays([np.full((70, 13), 0.5)], [np.zeros(13)])
+    mounted, ledger = crossbar.mount(chain((70, 13)), weights, stream(0)), Ledger.empty((70, 13))
+    unit = crossbar.step * 0.5 / crossbar.full
+    crossbar.program(mounted, Update(Weights((70, 13), (steps * 1.01 * unit).ravel(), np.zeros(13)), (1.0,)),
+                     stream(1), ledger)  # fmt: skip
+    sent = np.stack([np.asarray(a) for key, a in mounted.state.items() if key.endswith("_pulses")])
+    up, down = (sent[..., side].reshape(-1, 70, 13).max(axis=(0, 2)) for side in (0, 1))
+    expected = (up + down).sum() if by_row else up.max() + down.max()
+    assert ledger.counts[:, Event.PULSE_SLOT].sum() == expected > 0
 
 
 def test_profiles_say_which(tmp_path: Path) -> None:

@@ -189,10 +189,16 @@ def round_requests(
             out[i] = np.rint(r) if mode == NEAREST else r
 
 
+@njit(inline="always")
+def note_longest(longest: FloatArray, turn: int, up: float, down: float) -> None:
+    """Raise a turn's longest trains to these."""
+    longest[turn, 0], longest[turn, 1] = max(longest[turn, 0], up), max(longest[turn, 1], down)
+
+
 @njit()
 def write(
     devices: FloatArray, law: Law, trains: FloatArray, key: int, hits: NDArray[np.int64], room: Room,
-    worn: NDArray[np.float64], counts: NDArray[np.float64],
+    worn: NDArray[np.float64], longest: FloatArray, counts: NDArray[np.float64],
 ) -> None:  # fmt: skip
     """Send the devices at `hits` their trains, then draw the write noise; stuck devices (steps of 0) stay."""
     own_keys(key, hits, room)
@@ -204,16 +210,22 @@ def write(
     noise = PulseNoise(law.noise, law.additive, law.floor, law.noise_slope)
     key_low, key_high, first, shown = room.low, room.high, room.first, room.shown
     one = shape.dtype.type(1.0)
-    pulses, upward = 0.0, 0.0
+    nothing = one - one
+    pulses, upward, most_up, most_down, turn, end = 0.0, 0.0, nothing, nothing, 0, 0
     for h in range(len(hits)):
         i = hits[h]
         count = trains[i]
         if count == 0.0:
             continue
+        if i >= end:  # places rise: those of a turn come one after another
+            note_longest(longest, turn, most_up, most_down)
+            most_up, most_down, turn = nothing, nothing, i // (len(devices) // len(longest))
+            end = (turn + 1) * (len(devices) // len(longest))
         up = count > 0.0
         pulses += abs(count)
         upward += count if up else 0.0
         worn[i, 0 if up else 1] += abs(count)
+        most_up, most_down = max(most_up, count), max(most_down, -count)
         step, slope = devices[i, _DOWN], devices[i, _SLOPE_DOWN]
         if up:
             step, slope = devices[i, _UP], devices[i, _SLOPE_UP]
@@ -226,6 +238,7 @@ def write(
         devices[i, _VALUE] = w
         if write_noise > 0.0:
             devices[i, _SHOWN] = write_noise * shown[h]
+    note_longest(longest, turn, most_up, most_down)
     counts[PULSES] += pulses
     counts[UPWARD] += upward
 
@@ -285,17 +298,6 @@ def share_out(trains: FloatArray, one_sided: bool, to_minus: FloatArray) -> None
             to_minus[i], trains[i] = first - n, first
 
 
-@njit(cache=True, nogil=True, fastmath={"nnan", "nsz", "reassoc"})
-def find_longest(trains: FloatArray, longest: FloatArray) -> None:
-    """Raise longest (turns, 2) to the longest train up and down of the devices of each turn, which lie together."""
-    nothing, share = trains.dtype.type(0.0), len(trains) // len(longest)
-    for turn in range(len(longest)):
-        up, down = nothing, nothing
-        for i in range(turn * share, (turn + 1) * share):
-            up, down = max(up, trains[i]), max(down, -trains[i])
-        longest[turn, 0], longest[turn, 1] = max(longest[turn, 0], up), max(longest[turn, 1], down)
-
-
 @njit(fastmath={"reassoc", "nsz"})
 def quiet(trains: FloatArray, start: int) -> bool:
     """Whether QUIET trains in a row are empty; False near the end of the array."""
@@ -335,8 +337,8 @@ def send(
     worn : Worn
         Added to: every pulse that a device is sent, those that write a pair anew among them.
     longest : ndarray, shape (turns, 2)
-        Of devices that are written in the same turn, equally many for each, the longest trains up and down
-        (:func:`find_longest`): raised to what pairs need that are written anew.
+        Raised to the longest trains up and down of the devices that are written in the same turn, equally many in
+        each; what pairs need that are written anew among them.
     counts : ndarray, shape (4,)
         Added to: pulses, weights written, pulses up, pairs refreshed.
     """
@@ -354,9 +356,9 @@ def send(
                 found += 1
                 touched += plus[start, _VALUE] + minus[start, 0]
             start += 1
-        write(plus, law, to_plus, key, hits[:found], room, worn.plus, counts)
+        write(plus, law, to_plus, key, hits[:found], room, worn.plus, longest, counts)
         if paired:
-            write(minus, law, to_minus, rng_kernels.combine(key, 1), hits[:found], room, worn.minus, counts)
+            write(minus, law, to_minus, rng_kernels.combine(key, 1), hits[:found], room, worn.minus, longest, counts)
         if len(refresh) > 0:
             refresh_pairs(plus, minus, hits[:found], refresh, rng_kernels.combine(key, 2), worn, longest, counts)
         show(plus, minus, hits[:found], scale, weights, counts)

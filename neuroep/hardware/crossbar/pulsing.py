@@ -72,8 +72,6 @@ class Pulser(NamedTuple):
         devices, against = array.state[key], array.state[other]
         plus, minus = self._trains(request, residual, against.shape[1] > 1, chance.rounding)
         counts, longest = np.zeros(4), self.schedule.turns(ledger.sizes[k - 1])
-        for trains in (plus, minus) if len(minus) else (plus,):
-            kernels.find_longest(trains, longest)
         weights = array.weights if key == "devices" else np.empty_like(array.weights)
         real: Any = weights.dtype.type
         kernels.send(
