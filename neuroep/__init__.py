@@ -9,9 +9,13 @@
 from __future__ import annotations
 
 import importlib
+import logging
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+#: Silent until whoever uses the library sets logging up: then a line an epoch, at level INFO.
+logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 #: Public name → module that has it; imported at first use, so that `import neuroep` stays fast.
 _HOMES = {
@@ -22,19 +26,24 @@ _HOMES = {
     "NeuroepError": "neuroep.errors",
     "Network": "neuroep.network",
     "Weights": "neuroep.weights",
-    "ablate": "neuroep.api",
-    "continual": "neuroep.api",
-    "ep_gradients": "neuroep.api",
-    "estimate_cost": "neuroep.api",
+    "ablate": "neuroep.api.studies",
+    "check": "neuroep.api.costs",
+    "continual": "neuroep.api.studies",
+    "ep_gradients": "neuroep.api.gradients",
+    "estimate_cost": "neuroep.api.costs",
+    "fit_device": "neuroep.api.fitting",
     "from_torch": "neuroep.bridges.torch_weights",
+    "life": "neuroep.api.studies",
     "load_data": "neuroep.data",
     "load_device": "neuroep.specs.catalogue",
     "load_model": "neuroep.specs.catalogue",
     "load_weights": "neuroep.bridges.weights_file",
     "network_of": "neuroep.bridges.torch_network",
+    "run": "neuroep.api.studies",
     "save_weights": "neuroep.bridges.weights_file",
+    "settle": "neuroep.api.settling",
     "to_torch": "neuroep.studies.torch_modules",
-    "train": "neuroep.api",
+    "train": "neuroep.api.training",
 }
 
 #: Without the two estimators, so that `from neuroep import *` works where scikit-learn isn't installed.
@@ -45,22 +54,32 @@ __all__ = [
     "NeuroepError",
     "Weights",
     "ablate",
+    "check",
     "continual",
     "ep_gradients",
     "estimate_cost",
+    "fit_device",
     "from_torch",
+    "life",
     "load_data",
     "load_device",
     "load_model",
     "load_weights",
     "network_of",
+    "run",
     "save_weights",
+    "settle",
     "to_torch",
     "train",
 ]
 
 if TYPE_CHECKING:
-    from neuroep.api import ablate, continual, ep_gradients, estimate_cost, train
+    from neuroep.api.costs import check, estimate_cost
+    from neuroep.api.fitting import fit_device
+    from neuroep.api.gradients import ep_gradients
+    from neuroep.api.settling import settle
+    from neuroep.api.studies import ablate, continual, life, run
+    from neuroep.api.training import train
     from neuroep.bridges.torch_network import network_of
     from neuroep.bridges.torch_weights import from_torch
     from neuroep.bridges.weights_file import load_weights, save_weights

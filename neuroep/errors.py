@@ -23,7 +23,16 @@ def shortened(text: str, longest: int = LONGEST) -> str:
 
 
 class NeuroepError(Exception):
-    """Anything neuroep reports itself: one line, no traceback on the command line (exit status 1)."""
+    """Anything neuroep reports itself: one line, no traceback on the command line (exit status 1).
+
+    Examples
+    --------
+    >>> try:
+    ...     neuroep.train("xor", device="ekram")
+    ... except neuroep.NeuroepError as error:
+    ...     print(str(error)[:57])
+    no device is called 'ekram' (did you mean 'ecram'?); allo
+    """
 
     def __init__(self, message: str = "") -> None:
         super().__init__(shortened(message, 3 * LONGEST))
@@ -40,6 +49,13 @@ class BadInput(NeuroepError):
         The file, key path or argument in which it stands.
     allowed : str, optional
         What would be right.
+
+    Examples
+    --------
+    >>> raise neuroep.BadInput("3 layers", "my-net.toml: layers", "2")
+    Traceback (most recent call last):
+        ...
+    neuroep.errors.BadInput: my-net.toml: layers: 3 layers; allowed: 2
     """
 
     def __init__(self, what: str, where: str = "", allowed: str = "") -> None:

@@ -93,6 +93,15 @@ class Network:
         Of an energy with two rails an input: data x are clamped as this many volts times x and −x.
     skips : tuple of Skip
         Beside the chain of couplings.
+
+    Examples
+    --------
+    >>> from neuroep.network import chain
+    >>> network = chain((8, 32, 2), feedback=0.5)
+    >>> tuple(network.sizes), network.depth
+    ((8, 32, 2), 2)
+    >>> neuroep.Network.from_dict(network.as_dict()) == network
+    True
     """
 
     layers: tuple[Layer, ...]

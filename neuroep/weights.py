@@ -33,6 +33,13 @@ class Weights(NamedTuple):
         W_1, ..., W_L one after the other, each (n_{k−1}, n_k) in C order, dimensionless.
     biases : ndarray, shape (Σ n_k,)
         b_1, ..., b_L one after the other.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> weights = neuroep.Weights.from_arrays([np.eye(3, 2)], [np.zeros(2)])
+    >>> weights.sizes, weights.coupling(1).shape
+    ((3, 2), (3, 2))
     """
 
     sizes: tuple[int, ...]

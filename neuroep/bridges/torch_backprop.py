@@ -150,11 +150,17 @@ def gradients(network: Network, weights: Weights, x: FloatArray, targets: FloatA
 
 
 @plain_torch()
+def outputs(network: Network, weights: Weights, x: FloatArray, *, threads: int = 0) -> FloatArray:
+    """Return what the feedforward network makes of inputs, (N, n_L)."""
+    with torch_threads(threads), torch.inference_mode():
+        found: FloatArray = to_torch(network, weights)(inputs_of(network, x, weights.couplings.dtype)).numpy()
+    return found
+
+
+@plain_torch()
 def stuck(network: Network, weights: Weights, x: FloatArray, labels: Labels, *, threads: int = 0) -> tuple[int, ...]:
     """Return the output units that stay at a bound for every sample, as physics.activations.stuck_units has it."""
-    with torch_threads(threads), torch.inference_mode():
-        outputs = to_torch(network, weights)(inputs_of(network, x, weights.couplings.dtype))
-    return stuck_units(network.layers[-1].activation, outputs.numpy(), labels)
+    return stuck_units(network.layers[-1].activation, outputs(network, weights, x, threads=threads), labels)
 
 
 @plain_torch()

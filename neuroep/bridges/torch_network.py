@@ -44,6 +44,13 @@ def network_of(module: nn.Module, cost: str | Cost = "mse", feedback: float = 1.
     BadInput
         For what :func:`from_torch` refuses, an activation that no network has, or a cost that doesn't go with the
         module's output.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> network = neuroep.network_of(nn.Sequential(nn.Linear(8, 32), nn.Tanh(), nn.Linear(32, 2)), feedback=0.5)
+    >>> [layer.size for layer in network.layers]
+    [8, 32, 2]
     """
     known = checks.choice(cost, Cost, "cost")
     layers = trace_of(module).layers

@@ -125,6 +125,13 @@ def from_torch(module: nn.Module, network: Network | None = None) -> Weights:
         For anything but dense layers, a layer without bias, sizes that don't chain, mixed or unsupported
         types, entries that aren't finite, a forward pass that does something else besides, or a module that isn't the
         network's; the message names the layer.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> weights = neuroep.from_torch(nn.Sequential(nn.Linear(8, 32), nn.Tanh(), nn.Linear(32, 2)))
+    >>> weights.sizes
+    (8, 32, 2)
     """
     if network is not None:
         refuse_without_limit(checks.instance(network, Network, "network").physics, "weights from torch")

@@ -49,6 +49,10 @@ def save_weights(weights: Weights, path: str | os.PathLike[str]) -> None:
     ------
     BadInput
         If :func:`load_weights` couldn't read them back, or the file can't be written there.
+
+    Examples
+    --------
+    >>> neuroep.save_weights(neuroep.train("xor", epochs=1).weights, "xor.safetensors")
     """
     file = checks.path(path, "path")
     if file.is_dir():
@@ -80,6 +84,14 @@ def load_weights(path: str | os.PathLike[str], network: Network | None = None, j
         network.
     UnknownName
         If there is no such job.
+
+    Examples
+    --------
+    >>> trained = neuroep.train("xor", epochs=1)
+    >>> neuroep.save_weights(trained.weights, "xor.safetensors")
+    >>> weights = neuroep.load_weights("xor.safetensors")
+    >>> bool((weights.couplings == trained.weights.couplings).all())
+    True
     """
     file = _file_of(path)
     if network is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,13 @@ FloatInputs = NDArray[np.float32]
 Labels = NDArray[np.int64]
 
 TEST_SHARE = 0.2
+
+
+class Scaling(NamedTuple):
+    """What scaled inputs: (x − offset)/span of each, both of shape (n,), as the training set gave them."""
+
+    offset: NDArray[np.float64]
+    span: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,6 +53,8 @@ class Dataset:
         How the inputs were scaled: ``"none"``, or as :func:`neuroep.data.scaling.scaled` says.
     label_remark, input_remark : str
         A line on labels or inputs that look wrong but can be used; empty if they don't.
+    scaling : Scaling, optional
+        What new inputs are scaled by.
     """
 
     name: str
@@ -59,6 +69,7 @@ class Dataset:
     scale: str = "none"
     label_remark: str = ""
     input_remark: str = ""
+    scaling: Scaling | None = None
 
     @property
     def remarks(self) -> tuple[str, ...]:

@@ -59,6 +59,12 @@ def load_data(
     ------
     BadInput
         If there is no such data, or it can't be used. Nothing is ever put in its place.
+
+    Examples
+    --------
+    >>> digits = neuroep.load_data("digits", scale="standard")
+    >>> digits.x_train.shape, digits.classes
+    ((1437, 64), 10)
     """
     if is_frame(name_or_path):
         return from_frame(name_or_path, label, scale)

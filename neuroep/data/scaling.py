@@ -9,7 +9,7 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from neuroep.data.dataset import Dataset, FloatInputs
+from neuroep.data.dataset import Dataset, FloatInputs, Scaling
 from neuroep.errors import UnknownName
 from neuroep.recipe import Scale
 
@@ -43,9 +43,9 @@ def scaled(dataset: Dataset, scale: str) -> Dataset:
         raise UnknownName("scale", str(scale), SCALES, "data.scale")
     if scale == "none":
         return dataset
-    offset, span = _fit(dataset.x_train, scale)
-    train, test = (_apply(x, offset, span) for x in (dataset.x_train, dataset.x_test))
-    return replace(dataset, x_train=train, x_test=test, scale=scale, input_remark="")
+    found = _fit(dataset.x_train, scale)
+    train, test = (scaled_by(found, x) for x in (dataset.x_train, dataset.x_test))
+    return replace(dataset, x_train=train, x_test=test, scale=scale, input_remark="", scaling=found)
 
 
 def _blocks(x: FloatInputs) -> Iterator[tuple[slice, Floats]]:
@@ -54,20 +54,21 @@ def _blocks(x: FloatInputs) -> Iterator[tuple[slice, Floats]]:
         yield slice(start, start + ROWS), x[start : start + ROWS].astype(np.float64)
 
 
-def _fit(x: FloatInputs, scale: str) -> tuple[Floats, Floats]:
+def _fit(x: FloatInputs, scale: str) -> Scaling:
     low, high = x.min(axis=0).astype(np.float64), x.max(axis=0).astype(np.float64)
     if scale == "minmax":
         offset, span = low, high - low
     else:
         offset = np.clip(sum(rows.sum(axis=0) for _, rows in _blocks(x)) / len(x), low, high)
         span = np.sqrt(sum(((rows - offset) ** 2).sum(axis=0) for _, rows in _blocks(x)) / len(x))
-    return offset, np.where((high > low) & (span > 0.0), span, 1.0)
+    return Scaling(offset, np.where((high > low) & (span > 0.0), span, 1.0))
 
 
-def _apply(x: FloatInputs, offset: Floats, span: Floats) -> FloatInputs:
+def scaled_by(scaling: Scaling, x: FloatInputs) -> FloatInputs:
+    """Return inputs (N, n) scaled as a training set was."""
     out = np.empty_like(x)
     for where, rows in _blocks(x):
-        out[where] = np.clip((rows - offset) / span, -LARGEST_FLOAT, LARGEST_FLOAT)
+        out[where] = np.clip((rows - scaling.offset) / scaling.span, -LARGEST_FLOAT, LARGEST_FLOAT)
     return out
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -31,6 +32,7 @@ from neuroep.recipe import Phases, Programming, Recipe, Training
 from neuroep.rng import stream
 from neuroep.weights import FloatArray, Weights
 
+LOG = logging.getLogger("neuroep")
 #: Samples settled at once when nothing is learned.
 EVALUATION_BATCH = 512
 
@@ -81,6 +83,14 @@ class Epoch(NamedTuple):
     train_cost: float
     validation_accuracy: float | None
     seconds: float
+
+
+def log_epoch(training: str, epoch: Epoch, epochs: int) -> None:
+    """Tell whoever listens to the logger how an epoch went, on one line."""
+    LOG.info(
+        "%s: epoch %d of %d, %.2f %% right, cost %.4g, %.3g s",
+        training, epoch.epoch + 1, epochs, 100.0 * epoch.train_accuracy, epoch.train_cost, epoch.seconds,
+    )  # fmt: skip
 
 
 @dataclass
@@ -247,6 +257,7 @@ class Trainer:
         while len(progress.history) < self.training.epochs and not progress.stalled(self.training.patience):
             record = self._epoch(len(progress.history), progress)
             progress.history.append(record)
+            log_epoch(f"EP on {self.device.name}, seed {self.seed}", record, self.training.epochs)
             if on_epoch is not None:
                 on_epoch(record)
             watch.look(record.epoch)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from neuroep.disk import plain, write_atomic
 from neuroep.report.figures import accuracy_energy_figure, energy_figure, learning_figure, split_figure
-from neuroep.report.plotting import style
+from neuroep.report.plotting import style, svg
 from neuroep.report.summary import (
     SummaryRow,
     band,
@@ -24,9 +22,6 @@ from neuroep.report.summary import (
     summary_rows,
     uncounted,
 )
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 __all__ = ["accuracy_energy_figure", "render", "write_report"]
 
@@ -144,25 +139,10 @@ def _figures(result: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) ->
         ("Time by phase and event", split_figure(result.get("seconds") or {}, "s", "Time"), split_note),
     ]
     return [
-        f"<h2>{title}</h2>\n<figure>\n{_svg(figure, title)}\n<figcaption>{caption}</figcaption>\n</figure>"
+        f"<h2>{title}</h2>\n<figure>\n{svg(figure, title)}\n<figcaption>{caption}</figcaption>\n</figure>"
         for title, figure, caption in shown
         if figure is not None
     ]
-
-
-def _svg(figure: Figure, title: str) -> str:
-    """Return a figure as SVG for use inside HTML, which needs no namespaces, and without its metadata."""
-    buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None})
-    text = buffer.getvalue()
-    text = text[text.index("<svg") :]
-    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    text = re.sub(r' xmlns(:\w+)?="[^"]*"', "", text)
-    # Clip paths and markers are numbered in each figure alike: keep the figures of one page apart.
-    prefix = re.sub(r"\W+", "-", title.lower())
-    text = re.sub(r'\bid="', f'id="{prefix}-', text)
-    text = text.replace("url(#", f"url(#{prefix}-").replace('href="#', f'href="#{prefix}-')
-    return text.replace("<svg", f'<svg role="img" aria-label="{escape(title)}"', 1).strip()
 
 
 def _cell_band(estimate: Mapping[str, float] | None, unit: str) -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import math
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -89,6 +91,21 @@ def write_figure(figure: Figure, path: Path) -> None:
     buffer = io.BytesIO()
     figure.savefig(buffer, format=path.suffix.lstrip(".").lower(), dpi=160)
     write_atomic(path, buffer.getvalue())
+
+
+def svg(figure: Figure, title: str) -> str:
+    """Return a figure as SVG for use inside HTML, which needs no namespaces, and without its metadata."""
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(r' xmlns(:\w+)?="[^"]*"', "", text)
+    # Clip paths and markers are numbered in each figure alike: keep the figures of one page apart.
+    prefix = re.sub(r"\W+", "-", title.lower())
+    text = re.sub(r'\bid="', f'id="{prefix}-', text)
+    text = text.replace("url(#", f"url(#{prefix}-").replace('href="#', f'href="#{prefix}-')
+    return text.replace("<svg", f'<svg role="img" aria-label="{escape(title)}"', 1).strip()
 
 
 LETTERS_PER_INCH = 13.0

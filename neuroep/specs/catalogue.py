@@ -77,10 +77,26 @@ def find(kind: Kind, name_or_path: str | Path) -> Path:
 def load_model(name_or_path: str | Path) -> ModelSpec:
     """Read a model by its shipped name or by the path of a TOML file.
 
+    Parameters
+    ----------
+    name_or_path : str or Path
+        A name that ``neuroep models`` lists, or a file of one's own.
+
+    Returns
+    -------
+    ModelSpec
+        The checked file: its network and recipes.
+
     Raises
     ------
     BadInput
         If there is none, or the file can't be used.
+
+    Examples
+    --------
+    >>> model = neuroep.load_model("digits-mlp")
+    >>> tuple(model.network().sizes), model.data
+    ((64, 64, 10), 'digits')
     """
     return read_model(find("models", name_or_path))
 
@@ -88,10 +104,25 @@ def load_model(name_or_path: str | Path) -> ModelSpec:
 def load_device(name_or_path: str | Path) -> DeviceSpec:
     """Read a device by its shipped name or by the path of a TOML file.
 
+    Parameters
+    ----------
+    name_or_path : str or Path
+        A name that ``neuroep devices`` lists, or a file of one's own.
+
+    Returns
+    -------
+    DeviceSpec
+        The checked file: what hardware does, and its prices.
+
     Raises
     ------
     BadInput
         If there is none, or the file can't be used.
+
+    Examples
+    --------
+    >>> neuroep.load_device("ecram").kind
+    'crossbar'
     """
     return _beside(read_device(find("devices", name_or_path)))
 

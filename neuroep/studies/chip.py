@@ -56,6 +56,16 @@ class Chip:
         Events since the chip was made.
     seconds : float
         Its age since it was last programmed or fine-tuned.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> network = neuroep.load_model("xor").network()
+    >>> chip = neuroep.Chip("rram-hfo2", network)
+    >>> chip.program(neuroep.train("xor", epochs=1).weights, np.random.default_rng(0))
+    >>> chip.age(3600.0)
+    >>> chip.seconds
+    3600.0
     """
 
     def __init__(

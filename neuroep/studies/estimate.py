@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neuroep import checks
 from neuroep.cost.backprop_events import count_backprop
+from neuroep.cost.breakdown import table
 from neuroep.cost.byte_dmd import byte_dmd, program_of
-from neuroep.cost.energy import Bill, price
+from neuroep.cost.energy import INFERENCE, TRAINING_STEP, Bill, price
 from neuroep.cost.hierarchy import Hierarchy, Served
 from neuroep.cost.misses import MissRatios
 from neuroep.cost.reuse import Access, ClockTracker, granular_dmd, lru_reuse
@@ -23,11 +25,17 @@ from neuroep.network import Network
 from neuroep.physics.known import PHYSICS
 from neuroep.quantities import Band
 from neuroep.recipe import Recipe
+from neuroep.report.cost_figure import cost_figure
+from neuroep.report.shown import Shown
+from neuroep.report.summary import si
 from neuroep.rng import stream
 from neuroep.specs import DeviceSpec, ModelSpec
 from neuroep.studies.rig import Rig
 from neuroep.studies.traffic import backprop_trace, ep_trace
 from neuroep.studies.training import samples_of
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 class Memory(NamedTuple):
@@ -69,11 +77,14 @@ class Utilised(NamedTuple):
     backprop: Bill | None
 
 
-class Estimate(NamedTuple):
+@dataclass(frozen=True, repr=False, eq=False)
+class Estimate(Shown):
     """Cost of one model on one device.
 
     Attributes
     ----------
+    model : str
+        Whose.
     device : str
         Profile.
     inputs : str
@@ -93,6 +104,7 @@ class Estimate(NamedTuple):
         `backprop_memory` of a backprop step on the same network, where that has a feedforward limit.
     """
 
+    model: str
     device: str
     inputs: str
     batch: int
@@ -103,26 +115,48 @@ class Estimate(NamedTuple):
     memory: Memory | None
     backprop_memory: Memory | None
 
+    def headline(self) -> str:
+        """Return joules of an inference and of a training step, a sample."""
+        kinds = (("an inference", INFERENCE), ("a training step", TRAINING_STEP))
+        totals = {name: self.bill.energy(phases).value for name, phases in kinds}
+        said = [f"{si(joules, 'J')} {name}" for name, joules in totals.items() if joules] or ["no price of energy"]
+        return f"{self.model} on {self.device}, a sample: {', '.join(said)}"
 
-def sample_batch(model: ModelSpec, network: Network, batch: int, seed: int) -> tuple[str, Samples]:
-    """Return a batch of the model's data, or uniform random inputs where the data aren't here, and which.
+    def records(self) -> list[dict[str, Any]]:
+        """Return joules a sample of each part of the chip in each stage, with their bands."""
+        return [
+            {"stage": stage, "part": part, "joules": band.value, "joules_low": band.low, "joules_high": band.high}
+            for stage, parts in table(self.bill.lines, "phase").items()
+            for part, band in parts.items()
+        ]
+
+    def _figure(self) -> Figure | None:
+        return cost_figure(self.model, {self.device: self.bill}, "phase") if self.records() else None
+
+
+def sample_batch(
+    model: ModelSpec, network: Network, batch: int, seed: int, dataset: Dataset | None = None
+) -> tuple[str, Samples]:
+    """Return a batch of data, the model's own if none are given, and which: uniform random inputs where none are here.
 
     Raises
     ------
     BadInput
         If the data are here and don't fit the network.
     """
-    try:
-        dataset: Dataset | None = load_data(model.data, seed=seed, scale=model.scale)
-    except MissingData:
-        dataset = None
+    if dataset is None and model.data:
+        try:
+            dataset = load_data(model.data, seed=seed, scale=model.scale)
+        except MissingData:
+            dataset = None
     rng = stream(seed, "batch")
     if dataset is None:
         checks.room(checks.whole(batch, "samples", 1) * network.sizes[0], "samples")
         labels = rng.integers(0, max(2, network.sizes[-1]), size=batch)
         x = network.clamped(rng.uniform(size=(batch, network.columns)).astype(np.float32))
         wanted = targets(labels, max(2, network.sizes[-1]), network.cost, network.sizes[-1])
-        return f"uniform random inputs ({model.data} isn't here)", Samples(x, wanted, labels)
+        why = f"{model.data} isn't here" if model.data else "no data given"
+        return f"uniform random inputs ({why})", Samples(x, wanted, labels)
     check_inputs(dataset, network.columns)
     chosen = rng.choice(len(dataset.x_train), size=min(batch, len(dataset.x_train)), replace=False)
     return dataset.name, samples_of(network, dataset, dataset.x_train[chosen], dataset.y_train[chosen])
@@ -140,6 +174,7 @@ def estimate_cost(
     off: tuple[str, ...] = (),
     warm: int = WARM,
     recipe: Recipe | None = None,
+    dataset: Dataset | None = None,
 ) -> Estimate:
     """Settle, update and price minibatches of a model on a device, used as its recipe says.
 
@@ -161,6 +196,8 @@ def estimate_cost(
         Minibatches of the training ahead; 0 counts at the weights as drawn.
     recipe : Recipe, optional
         In place of the model's own for the device.
+    dataset : Dataset, optional
+        In place of the model's own.
 
     Returns
     -------
@@ -175,7 +212,7 @@ def estimate_cost(
     rig = Rig.of(network, recipe, device, engine, seed=seed, off=off if device.is_hardware else ())
     rig.check()
     size, counted = recipe.training.batch_size, recipe.programming.steps_to_see
-    where, samples = sample_batch(model, network, (checks.whole(warm, "warm", 0) + counted) * size, seed)
+    where, samples = sample_batch(model, network, (checks.whole(warm, "warm", 0) + counted) * size, seed, dataset)
     weights = rig.initial_weights()
     mounted = rig.mount(weights)
     ahead, batches = _split(len(samples.x), size, warm, counted)
@@ -194,6 +231,7 @@ def estimate_cost(
     feedforward = PHYSICS[network.physics].feedforward
     twin = None if device.is_hardware or not feedforward else count_backprop(network, size)
     return Estimate(
+        model.name,
         device.name,
         where,
         len(seen),

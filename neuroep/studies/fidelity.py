@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from neuroep.circuit import Circuit, reads_exactly
 from neuroep.engines import Engine, Plan
 from neuroep.equilibrium import ResultCode
 from neuroep.errors import BadInput
-from neuroep.hardware.device import effective_weights
+from neuroep.hardware.device import Device, Ideal, effective_weights
 from neuroep.learning.readings import ep_gradients
 from neuroep.learning.trainer import Samples, free_outputs
 from neuroep.ledger import Ledger, Phase
@@ -20,14 +20,19 @@ from neuroep.network import Network
 from neuroep.physics import loop
 from neuroep.physics.costs import cost
 from neuroep.physics.known import PHYSICS
-from neuroep.recipe import Phases, Reads
+from neuroep.recipe import Phases, Reads, Recipe
+from neuroep.report.fidelity_figure import fidelity_figure
+from neuroep.report.shown import Shown
 from neuroep.rng import stream
 from neuroep.solvers.sweeps import layer_order
 from neuroep.specs import DeviceSpec, ModelSpec
 from neuroep.studies.diagnosis import Finding, diagnose
 from neuroep.studies.figures import Case
-from neuroep.studies.rig import Rig
+from neuroep.studies.rig import Rig, recipe_for
 from neuroep.weights import FloatArray, Weights
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 #: Most sweeps, and the residual asked for, when gradients are compared.
 SWEEPS = 2000
@@ -62,12 +67,15 @@ class Agreement(NamedTuple):
     against: str
 
 
-class Fidelity(NamedTuple):
+@dataclass(frozen=True, repr=False, eq=False)
+class Fidelity(Shown):
     """What :func:`check` found: the settings, how settling ended, the agreement layer by layer, and what may hinder it.
 
     There are no `findings` of a network that :mod:`neuroep.physics.loop` doesn't cover.
     """
 
+    model: str
+    device: str
     feedback: float
     beta: float
     settled: float
@@ -75,11 +83,32 @@ class Fidelity(NamedTuple):
     rows: list[Agreement]
     findings: list[Finding]
 
+    def headline(self) -> str:
+        """Return the least cosine with each oracle, and which figures of the diagnosis aren't sound."""
+        cosines = {row.against: min(r.cosine for r in self.rows if r.against == row.against) for row in self.rows}
+        said = [f"least cosine with {oracle} {least:.4f}" for oracle, least in cosines.items()] or ["no gradient"]
+        unsound = [finding.name for finding in self.findings if finding.advice is not None]
+        verdict = [f"not sound: {', '.join(unsound)}" if unsound else "diagnosis sound"] if self.findings else []
+        return f"{self.model} on {self.device}: {'; '.join([*said, f'{self.settled:.0%} settled', *verdict])}"
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return a row for each coupling and oracle, then one for each figure of the diagnosis."""
+        rows = [
+            {"figure": f"gradient of coupling {row.layer}", "against": row.against, "cosine": row.cosine,
+             "relative_error": row.relative_error} for row in self.rows
+        ]  # fmt: skip
+        return rows + [
+            {"figure": one.name, "value": one.value, "limit": one.limit, "advice": one.advice} for one in self.findings
+        ]
+
+    def _figure(self) -> Figure | None:
+        return fidelity_figure(f"{self.model} on {self.device}", self.rows) if self.rows else None
+
 
 def check(
     model: ModelSpec,
     samples: Samples,
-    device: DeviceSpec | None = None,
+    device: DeviceSpec | Device | None = None,
     feedback: float | None = None,
     beta: float | None = None,
     precision: str = "float64",
@@ -87,6 +116,7 @@ def check(
     seed: int = 0,
     off: tuple[str, ...] = (),
     reads: Reads | None = None,
+    recipe: Recipe | None = None,
 ) -> Fidelity:
     """Compare gradients at random initial weights, settled to convergence.
 
@@ -96,7 +126,7 @@ def check(
         Network and estimator.
     samples : Samples
         One batch.
-    device : DeviceSpec, optional
+    device : DeviceSpec or Device, optional
         Mount the weights on this hardware first, read as the recipe says; backprop then sees them as read, exactly.
     feedback, beta : float, optional
         γ and β in place of the model's.
@@ -110,6 +140,8 @@ def check(
         Effects the device is freed of.
     reads : Reads, optional
         What drives the lines, in place of the recipe's.
+    recipe : Recipe, optional
+        In place of the model's own for the device.
 
     Returns
     -------
@@ -122,10 +154,12 @@ def check(
         raise BadInput(f"precision {precision!r}", "--precision", ", ".join(TOLERANCES))
     network = model.network()
     network = network if feedback is None else replace(network, feedback=feedback)
-    hardware = "ideal" if device is None else device
-    recipe = model.recipe(device)
+    given: DeviceSpec | Device = Ideal() if device is None else device
+    on = given.is_hardware if isinstance(given, DeviceSpec) else not isinstance(given, Ideal)
+    if recipe is None:
+        recipe = model.recipe() if device is None else recipe_for(model, device)
     programming = recipe.programming if reads is None else replace(recipe.programming, reads=reads)
-    if reads is not None and (device is None or not device.is_hardware):
+    if reads is not None and not on:
         raise BadInput(f"reads of {reads.value} on exact weights", "--reads", "with a crossbar as --device")
     phases = replace(
         recipe.phases.swept(),
@@ -135,7 +169,7 @@ def check(
         tolerance=TOLERANCES[precision],
     )
     asked = replace(recipe, programming=programming, phases=recipe.phases.swept())
-    rig = Rig.of(network, asked, hardware, engine, seed=seed, off=off)
+    rig = Rig.of(network, asked, given, engine, seed=seed, off=off)
     circuit = rig.mount(rig.initial_weights(np.dtype(precision))).circuit
     x, wanted = samples.x.astype(precision), samples.targets.astype(precision)
     codes, known = _codes(rig.engine, circuit, x, phases), loop.covered(circuit) and not phases.estimator.is_continual
@@ -150,10 +184,10 @@ def check(
     if known:
         used = replace(asked, phases=replace(asked.phases, beta=phases.beta))
         gains = tuple(coupling.gain for coupling in network.couplings)
-        name = device.name if device is not None and device.is_hardware else ""
+        name = given.name if on else ""
         findings = diagnose(Case(circuit, x, wanted, used, phases, rig.engine, gains, name, seed), diverges)
     settled = float((codes == ResultCode.CONVERGED).mean())
-    return Fidelity(network.feedback, phases.beta, settled, programming.reads, rows, findings)
+    return Fidelity(model.name, given.name, network.feedback, phases.beta, settled, programming.reads, rows, findings)
 
 
 def cosine(a: FloatArray, b: FloatArray) -> float:

@@ -29,7 +29,7 @@ from neuroep.ledger import Ledger
 from neuroep.network import Network, initial_weights
 from neuroep.recipe import Programming, Recipe, Training
 from neuroep.rng import stream
-from neuroep.specs import DeviceSpec
+from neuroep.specs import DeviceSpec, ModelSpec
 from neuroep.specs.catalogue import load_device
 from neuroep.weights import Weights
 
@@ -218,6 +218,11 @@ def built(device: str | Path | DeviceSpec | Device) -> Device:
     if isinstance(spec, type) or not callable(getattr(spec, "mount", None)):
         raise BadInput(f"a {type(spec).__name__}", "device", "a name, a path, a profile or a device model")
     return spec
+
+
+def recipe_for(model: ModelSpec, device: DeviceSpec | Device) -> Recipe:
+    """Return a model's recipe for a profile; for a device model of one's own, which has no kind, by its name alone."""
+    return model.recipe(device) if isinstance(device, DeviceSpec) else model.overridden(device.name)
 
 
 def stand_in(network: Network) -> Network:

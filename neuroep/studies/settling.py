@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -104,3 +105,14 @@ def by_sweeps(circuit: Circuit, x: FloatArray, targets: FloatArray, beta: float)
         nudge = Nudge(targets, np.full(len(x), beta, dtype=x.dtype))
         found.append(engine.settle_nudged(circuit, found[0], nudge, plan, 0, ledger))
     return found
+
+
+def row(one: PhaseSettled) -> dict[str, Any]:
+    """Return how one phase ended, as plain data; what isn't finite or wasn't found is None."""
+    found = one.settled
+    values = {"seconds_median": float(np.median(found.seconds)), "seconds_max": float(found.seconds.max()),
+              "residual_max": float(found.equilibrium.residual.max()), "from_sweeps": one.from_sweeps}  # fmt: skip
+    counts = {code.name.lower(): one.count(code) for code in ResultCode}
+    head = {"phase": one.phase, "beta": one.beta, "samples": len(found.seconds)}
+    steps = {"steps_max": int(found.equilibrium.steps.max())}
+    return head | counts | steps | {key: value if np.isfinite(value) else None for key, value in values.items()}

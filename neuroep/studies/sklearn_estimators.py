@@ -136,6 +136,13 @@ class EPClassifier(ClassifierMixin, _EPEstimator):
         Events of training.
     mounted_ : Mounted
         The hardware.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x, y = np.random.default_rng(0).random((60, 4)), np.arange(60) % 2
+    >>> neuroep.EPClassifier((8,), epochs=1, random_state=0).fit(x, y).predict(x[:3]).shape
+    (3,)
     """
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> EPClassifier:
@@ -173,7 +180,19 @@ class EPRegressor(RegressorMixin, _EPEstimator):
     """A regressor trained by EP on squared error, with linear outputs.
 
     Targets are standardised for training, and predictions brought back. Inputs are taken as they are: put a
-    ``StandardScaler`` before it. Parameters and attributes are those of :class:`EPClassifier`, but for ``classes_``.
+    ``StandardScaler`` before it. Attributes are those of :class:`EPClassifier`, but for ``classes_``.
+
+    Parameters
+    ----------
+    hidden_layer_sizes, activation, feedback, epochs, recipe, device, engine, random_state
+        As for :class:`EPClassifier`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x = np.random.default_rng(0).random((60, 4))
+    >>> neuroep.EPRegressor((8,), epochs=1, random_state=0).fit(x, x.sum(axis=1)).predict(x[:3]).shape
+    (3,)
     """
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> EPRegressor:

@@ -79,6 +79,14 @@ def to_torch(
     ------
     BadInput
         If the weights don't fit, settings contradict each other, or no feedforward module is the network's limit.
+
+    Examples
+    --------
+    >>> import torch
+    >>> network = neuroep.load_model("digits-mlp").network()
+    >>> module = neuroep.to_torch(network, neuroep.train("digits-mlp", epochs=1).weights)
+    >>> module(torch.from_numpy(neuroep.load_data("digits").x_test)).shape
+    torch.Size([360, 10])
     """
     from neuroep.bridges.torch_settled import Settled
     from neuroep.bridges.torch_weights import to_torch as feedforward

@@ -14,7 +14,7 @@ from neuroep.data.tasks import validation_rows
 from neuroep.errors import Remark, printable
 from neuroep.hardware.device import Mounted, effective_weights
 from neuroep.hardware.wear import Wear, wear
-from neuroep.learning.trainer import Epoch, Progress, Samples
+from neuroep.learning.trainer import Epoch, Progress, Samples, log_epoch
 from neuroep.ledger import Ledger
 from neuroep.network import Network, initial_weights
 from neuroep.recipe import Training
@@ -151,6 +151,7 @@ def train_backprop(
         if kept is not None:
             validation = twin.accuracy(network, model.weights(), kept.x, kept.labels, threads=threads)
         progress.history.append(Epoch(epoch.epoch, epoch.train_accuracy, epoch.train_cost, validation, epoch.seconds))
+        log_epoch(f"backprop, seed {rig.seed}", progress.history[-1], training.epochs)
         on_epoch(progress.history[-1], dict(model.state()))
         return progress.stalled(training.patience)
 

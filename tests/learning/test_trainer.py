@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from problems import Problem, numbers, plan, problem, settle
 
-from neuroep.api import train
+from neuroep.api.training import train
 from neuroep.circuit import Circuit
 from neuroep.data import load_data, order, targets
 from neuroep.engines import Engine, create

@@ -1,0 +1,94 @@
+"""EP's gradient of a network on ideal weights, or of a torch module."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, overload
+
+from neuroep import checks
+from neuroep.api.given import is_module
+from neuroep.engines import create
+from neuroep.errors import BadInput
+from neuroep.hardware.device import Ideal
+from neuroep.learning.readings import ep_gradients as _gradients
+from neuroep.network import Network
+from neuroep.recipe import Phases
+from neuroep.rng import stream
+from neuroep.weights import FloatArray, Weights, fitting
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from neuroep.modules.costs import CostFunction
+    from neuroep.modules.gradients import Settling
+
+
+@overload
+def ep_gradients(
+    network: Network, /, weights: Weights, x: FloatArray, targets: FloatArray, phases: Phases | None = None,
+    engine: str = "auto", seed: int = 0,
+) -> Weights: ...  # fmt: skip
+
+
+@overload
+def ep_gradients(
+    network: nn.Module, /, x: Tensor, y: Tensor, *, cost: str | CostFunction = "mse", estimator: str = "centered",
+    beta: float | Tensor | None = None, relative: bool = False, sweeps: int | None = None,
+    tolerance: float | None = None, local: bool = False, energy: str = "prediction", feedback: float | None = None,
+    accumulate: bool = False,
+) -> Settling: ...  # fmt: skip
+
+
+def ep_gradients(network: Network | nn.Module, /, *given: Any, **how: Any) -> Weights | Settling:
+    """Return EP's estimate of dC/dθ, mean over the samples.
+
+    Of a :class:`Network` with weights, inputs and targets on ideal weights; of a torch module with inputs and targets
+    into its parameters' ``.grad``, as ``loss.backward()`` would.
+
+    Parameters
+    ----------
+    network : Network or torch.nn.Module
+        What has a cost.
+    *given, **how
+        ``weights, x, targets, phases=None, engine="auto", seed=0``, in float32 or float64, for a network: centered with
+        β = 0.01 and up to 1000 sweeps without `phases`; x is what the input layer is clamped to, of a resistive network
+        :meth:`Network.clamped` of the data. ``x, y, cost=…, estimator=…, beta=…, relative=…, sweeps=…,
+        tolerance=…, local=…, energy=…, feedback=…, accumulate=…`` for a module: see
+        :func:`neuroep.modules.gradients.ep_gradients`.
+
+    Returns
+    -------
+    Weights or Settling
+        The gradient, laid out like the weights; or what settling the module gave.
+
+    Raises
+    ------
+    BadInput
+        If something can't be used or doesn't fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from neuroep.network import chain
+    >>> network = chain((2, 3, 1), feedback=0.5)
+    >>> weights = neuroep.Weights.from_arrays([np.ones((2, 3)), np.ones((3, 1))], [np.zeros(3), np.zeros(1)])
+    >>> slope = neuroep.ep_gradients(network, weights, np.array([[0.1, 0.2]]), np.array([[0.0]]))
+    >>> slope.coupling(2).shape
+    (3, 1)
+    """
+    if is_module(network):
+        from neuroep.modules.gradients import ep_gradients as of_module
+
+        return of_module(network, *given, **how)  # type: ignore[arg-type]
+    if not isinstance(network, Network):
+        raise BadInput(f"a {type(network).__name__}", "network", "a Network or a torch module")
+    return _of_network(network, *given, **how)
+
+
+def _of_network(
+    network: Network, weights: Weights, x: FloatArray, targets: FloatArray, phases: Phases | None = None,
+    engine: str = "auto", seed: int = 0,
+) -> Weights:  # fmt: skip
+    usual = Phases(beta=0.01, free_sweeps=1000, nudged_sweeps=1000, tolerance=1e-6)
+    settled = usual if phases is None else checks.instance(phases, Phases, "phases")
+    circuit = Ideal().mount(network, fitting(weights, network.sizes), stream(seed, "mount")).circuit
+    return _gradients(create(engine), circuit, x, targets, settled, checks.seed(seed))

@@ -1,0 +1,152 @@
+"""`train`: one network, by one method, on one device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from neuroep import checks
+from neuroep.api.given import Data, Hardware, Model, data_name, dataset_of, device_of, is_module, model_of, network_in
+from neuroep.api.trained import Trained
+from neuroep.data import Dataset
+from neuroep.errors import BadInput
+from neuroep.hardware.device import Device, refuse_below_least
+from neuroep.network import Network
+from neuroep.physics.known import refuse_without_limit
+from neuroep.recipe import Recipe
+from neuroep.specs import DeviceSpec, ModelSpec
+from neuroep.studies.rig import Rig, built, refuse_idle_threads
+from neuroep.studies.training import IDEAL, materials, remark_on, train_backprop, train_ep
+from neuroep.weights import Weights, fitting
+
+
+def train(
+    model: Model | None = None,
+    device: Hardware = "ideal",
+    data: Data = None,
+    seed: int = 0,
+    epochs: int | None = None,
+    method: str = "ep",
+    engine: str = "auto",
+    threads: int = 1,
+    *,
+    network: Network | None = None,
+    recipe: Recipe | None = None,
+    weights: Weights | None = None,
+) -> Trained:
+    """Train one network by one method on one device.
+
+    Parameters
+    ----------
+    model : str, Path, spec, Network or torch module, optional
+        A name, the path of a TOML file, or what :func:`load_model` returns; or a network, or a torch module
+        (:func:`network_of` gives its network, and training starts from its weights).
+    device : str, Path, spec or device model
+        Likewise, by :func:`load_device`.
+    data : str, Path, Dataset, arrays or loaders, optional
+        Name or path of a data set, what :func:`load_data` returns, or arrays ``(x, y)``, of which a fifth becomes the
+        test set, or ``(x_train, y_train, x_test, y_test)``; or a torch ``DataLoader`` in place of ``(x, y)``, or
+        ``(train, test)`` loaders: their data sets are read out once, and batches are the recipe's. The model's own if
+        left out.
+    seed : int
+        Of initial weights, data order, device spread, noise and rounding.
+    epochs : int, optional
+        In place of the recipe's.
+    method : str
+        ``"ep"`` or ``"backprop"`` (in torch, always with ideal weights).
+    engine : str
+        ``"auto"``, ``"cpu"`` or ``"reference"``.
+    threads : int
+        Of the engine or of torch.
+    network : Network, optional
+        Another word for a network given as `model`.
+    recipe : Recipe, optional
+        How, in place of the model's recipe for the device; of a network alone, the defaults of :class:`Recipe`.
+    weights : Weights, optional
+        What training starts from, in place of weights drawn with the seed; it goes on in their floating-point type.
+
+    Returns
+    -------
+    Trained
+        Test accuracy, history, ledger and final weights; it predicts, and shows itself in notebooks.
+
+    Raises
+    ------
+    BadInput
+        If something can't be used or doesn't fit.
+    Diverged
+        If training leaves the finite range.
+
+    Examples
+    --------
+    >>> trained = neuroep.train("digits-mlp", device="ecram", seed=0, epochs=1)
+    >>> trained.test_accuracy > 0.5
+    True
+    >>> trained.predict(neuroep.load_data("digits").x_test).shape
+    (360,)
+    """
+    method = checks.one_of(method, ("ep", "backprop"), "method")
+    if method == "ep":
+        refuse_idle_threads(engine, threads)
+    if weights is None and is_module(model):
+        network, weights = network_in(model), _weights_of(model)
+        model = None
+    rig, dataset = _rig(model, device, data, seed, engine, threads, network, recipe)
+    if method == "backprop":
+        refuse_without_limit(rig.network.physics, "backprop")
+    start = None if weights is None else _start(rig.network, weights)
+    asked = None if epochs is None else checks.count(epochs, "epochs")
+    rig = replace(rig, recipe=rig.recipe.lasting(asked))
+    if method == "ep":
+        rig.check()
+    training = rig.recipe.training if method == "ep" else rig.recipe.backprop
+    read = dataset()
+    stock = materials(rig.network, read, training, rig.seed, start)
+    remark_on(read)
+    mounted = rig.mount(stock.weights) if method == "ep" else None
+    done = train_backprop(rig, stock, threads=threads)[0] if mounted is None else train_ep(rig, stock, mounted)
+    return Trained(*done, rig.network, rig.recipe.phases, engine, mounted, read.scaling)
+
+
+def _weights_of(module: object) -> Weights:
+    from neuroep.bridges.torch_weights import from_torch
+
+    network = network_in(module)
+    assert network is not None
+    return from_torch(module, network)  # type: ignore[arg-type]
+
+
+def _start(network: Network, weights: Weights) -> Weights:
+    """Return weights to start from, after they have been held to the network."""
+    fits = fitting(weights, network.sizes)
+    refuse_below_least(network, fits)
+    return fits
+
+
+def _rig(
+    model: Model | None, device: Hardware, data: Data, seed: int, engine: str, threads: int,
+    network: Network | None, recipe: Recipe | None,
+) -> tuple[Rig, Callable[[], Dataset]]:  # fmt: skip
+    """Return what is trained, and what reads the data, after all else has been checked."""
+    if (model is None) == (network is None):
+        both = "neither a model nor a network" if model is None else "a model and a network"
+        raise BadInput(both, "model, network", "one of the two")
+    network = network_in(model) if network is None else network
+    profile = device_of(device)
+    hardware, scale = built(profile), "none"
+    if network is None:
+        spec = model_of(model)
+        network, scale = spec.network(), spec.scale
+        data = data_name(data, spec) if data is None or isinstance(data, str | Path) else data
+        recipe = _recipe(spec, profile, hardware.name) if recipe is None else recipe
+    elif data is None:
+        raise BadInput("a network without data", "data", "a data set's name, its path, or arrays (x, y)")
+    return Rig.of(network, recipe, hardware, engine, threads, seed), lambda: dataset_of(data, checks.seed(seed), scale)
+
+
+def _recipe(model: ModelSpec, device: DeviceSpec | Device, name: str) -> Recipe:
+    """Return the model's recipe for a device; a device model of one's own goes by its name alone."""
+    if isinstance(device, DeviceSpec):
+        return model.recipe(device) if device.is_hardware else model.overridden(IDEAL)
+    return model.overridden(name)
