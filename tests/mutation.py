@@ -34,6 +34,20 @@ class Defect(NamedTuple):
 
 DEFECTS = [
     Defect(
+        "a trained network predicts from inputs that aren't scaled",
+        "api/trained.py",
+        "scaled = flat if self.scaling is None else scaled_by(self.scaling, flat)",
+        "scaled = flat",
+        "learning/test_python_face.py",
+    ),
+    Defect(
+        "the backprop twin of a network in memory trains by EP's rates",
+        "specs/written.py",
+        "backprop=_plain(asked.backprop) if twin else {},",
+        "backprop={},",
+        "learning/test_python_face.py",
+    ),
+    Defect(
         "lines at zero carry something, too",
         "engines/cpu/read_kernels.py",
         "        lit += lines[i] != 0",

@@ -89,7 +89,7 @@ def train(
     method = checks.one_of(method, ("ep", "backprop"), "method")
     if method == "ep":
         refuse_idle_threads(engine, threads)
-    if weights is None and is_module(model):
+    if weights is None and network is None and is_module(model):
         network, weights = network_in(model), _weights_of(model)
         model = None
     rig, dataset = _rig(model, device, data, seed, engine, threads, network, recipe)

@@ -109,6 +109,7 @@ def test_what_is_no_model_is_refused_in_a_line(taker: str, kind: str) -> None:
         ("device: a Ideal, which has no prices", lambda: neuroep.estimate_cost("xor", Ideal())),
         ("device: a Ideal, which has no prices", lambda: neuroep.run("xor", [Ideal()])),
         ("device: a int", lambda: neuroep.check("xor", 3)),  # type: ignore[arg-type]
+        ("a model and a network", lambda: neuroep.train(nn.Sequential(nn.Linear(2, 2)), network=chain((2, 4, 2)))),
         ("data: a network without data", lambda: neuroep.run(chain((2, 4, 2)))),
         ("data: a network without data", lambda: neuroep.life(chain((2, 4, 2)), "rram-hfo2")),
         ("data: a tuple", lambda: neuroep.run("xor", data=ARRAYS)),  # type: ignore[arg-type]
