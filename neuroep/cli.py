@@ -30,14 +30,35 @@ from neuroep.commands.streams import drop_output, prepare, tell
 from neuroep.errors import BadInput, NeuroepError, Remark, UnknownName, shortened
 
 FAILED, BAD_INPUT = 1, 2
+#: What to try first, and what it does.
+FIRST_STEPS = (
+    ("neuroep run digits-mlp --device ecram", "train by EP as a chip would, beside ideal EP and backprop"),
+    ("neuroep devices ecram", "a chip in numbers, with units and sources"),
+    ("neuroep cost digits-mlp --device ecram loihi1", "energy, time and memory traffic, without training"),
+    ("neuroep check digits-mlp --device ecram", "EP's gradient beside backprop's, and what to change"),
+    ("neuroep --help", "all commands; each has a --help with an example of its own"),
+)
 
 
 class _Parser(argparse.ArgumentParser):
-    """Reports a wrong command line in one line, as every other bad input, with the nearest right name."""
+    """Reports a wrong command line in one line, as every other bad input, with the nearest right name.
 
-    def __init__(self, **settings: Any) -> None:
+    Parameters
+    ----------
+    example : str
+        A command line that works; help opens with it.
+    settings
+        Of argparse's own parser.
+    """
+
+    def __init__(self, *, example: str, **settings: Any) -> None:
         # a shortened option would change its meaning, or stop working, when another option is added
         super().__init__(allow_abbrev=False, **settings)
+        self.example = example
+
+    def format_help(self) -> str:
+        """Return the help text, the example first."""
+        return f"example: {self.example}\n\n{super().format_help()}"
 
     def error(self, message: str) -> NoReturn:
         raise BadInput(message.replace("\n", " "), self._where, f"see {self.prog} --help")
@@ -77,13 +98,22 @@ def build_parser() -> argparse.ArgumentParser:
 
     parser = _Parser(
         prog="neuroep",
+        example=FIRST_STEPS[0][0],
         description="Train networks by Equilibrium Propagation as a given chip would, and tell what it costs.",
     )
     parser.add_argument("--version", action="version", version=f"neuroep {neuroep.__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
+    parser.set_defaults(act=_first_steps)  # no command; a command has its own
     for module in (run, ablate, continual, life, listing, device, cost, parity, settle, check, exchange, bench, data):
         module.add(commands)
     return parser
+
+
+def _first_steps(_: argparse.Namespace) -> int:
+    """Say what to try first."""
+    widest = max(len(line) for line, _ in FIRST_STEPS)
+    sys.stdout.write("".join(f"{line:<{widest}}  # {what}\n" for line, what in FIRST_STEPS))
+    return 0
 
 
 def main(argv: Sequence[str] | None = None) -> int:

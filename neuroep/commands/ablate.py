@@ -14,7 +14,11 @@ if TYPE_CHECKING:
 
 def add(commands: Any) -> None:
     """Add the command's arguments."""
-    parser = commands.add_parser("ablate", help="what each effect of a device costs, in accuracy and in gradients")
+    parser = commands.add_parser(
+        "ablate",
+        help="what each effect of a device costs, in accuracy and in gradients",
+        example="neuroep ablate digits-mlp --device rram-sb --epochs 2",
+    )
     parser.add_argument("model", help="a model's name, or the path of a TOML file")
     parser.add_argument("--device", "-d", required=True, metavar="D", help="device profile")
     parser.add_argument("--effects", metavar="A,B", help="effects to study (default: all that the device has)")

@@ -19,7 +19,11 @@ STEPS = 300
 
 def add(commands: Any) -> None:
     """Add the command's arguments."""
-    parser = commands.add_parser("bench", help="side-by-side timing against torch backprop, and scaling")
+    parser = commands.add_parser(
+        "bench",
+        help="side-by-side timing against torch backprop, and scaling",
+        example="neuroep bench --model digits-mlp --steps 20",
+    )
     parser.add_argument("name", nargs="?", default="step", help=f"what to time (default step): {', '.join(NAMES)}")
     parser.add_argument("--model", nargs="+", metavar="M", help=f"models of the step (default: {' '.join(MODELS)})")
     parser.add_argument(

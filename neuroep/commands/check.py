@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
 def add(commands: Any) -> None:
     """Add the command's arguments."""
-    parser = commands.add_parser("check", help="gradient fidelity: EP against backprop and finite differences")
+    parser = commands.add_parser(
+        "check",
+        help="gradient fidelity: EP against backprop and finite differences",
+        example="neuroep check digits-mlp --device ecram",
+    )
     parser.add_argument("model", help="a model's name, or the path of a TOML file")
     parser.add_argument("--device", "-d", metavar="D", help="mount the weights on this device first")
     parser.add_argument("--feedback", type=float, metavar="γ", help="feedback gain in place of the model's")

@@ -12,7 +12,11 @@ from neuroep.commands.outputs import refuse_other_study
 
 def add(commands: Any) -> None:
     """Add the command's arguments."""
-    parser = commands.add_parser("continual", help="learn tasks one after another, and keep the earlier ones")
+    parser = commands.add_parser(
+        "continual",
+        help="learn tasks one after another, and keep the earlier ones",
+        example="neuroep continual digits-mlp --method si --tasks 3 --epochs 2",
+    )
     parser.add_argument("model", help="a model's name, or the path of a TOML file")
     parser.add_argument("--tasks", type=int, default=5, metavar="N", help="how many (default 5)")
     parser.add_argument("--kind", default="permuted", help="permuted (default) or split")

@@ -24,7 +24,11 @@ if TYPE_CHECKING:
 
 def add(commands: Any) -> None:
     """Add the command's arguments."""
-    parser = commands.add_parser("cost", help="energy, latency and memory traffic of a model, without training")
+    parser = commands.add_parser(
+        "cost",
+        help="energy, latency and memory traffic of a model, without training",
+        example="neuroep cost digits-mlp --device ecram loihi1",
+    )
     parser.add_argument("model", help="a model's name, or the path of a TOML file")
     parser.add_argument(
         "--device", "-d", nargs="+", action="extend", required=True, metavar="D", help="device profiles"

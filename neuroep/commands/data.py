@@ -11,11 +11,17 @@ from neuroep.commands.console import say, show_json, show_table
 
 def add(commands: Any) -> None:
     """Add the command's arguments."""
-    parser = commands.add_parser("data", help="data sets: which are here, and fetching the others")
+    parser = commands.add_parser(
+        "data", help="data sets: which are here, and fetching the others", example="neuroep data --json"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(act=act)
     inner = parser.add_subparsers(metavar="")
-    fetch = inner.add_parser("fetch", help="download a published data set, checked by its hashes")
+    fetch = inner.add_parser(
+        "fetch",
+        help="download a published data set, checked by its hashes",
+        example="neuroep data fetch fashion-mnist",
+    )
     fetch.add_argument("name", help="fashion-mnist or mnist")
     fetch.add_argument("--to", type=Path, metavar="DIR", help="folder (default: $NEUROEP_DATA, else the user's cache)")
     # kept where `data --json fetch` has set it

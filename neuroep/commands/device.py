@@ -18,12 +18,20 @@ if TYPE_CHECKING:
     from neuroep.specs.levels import Levels
     from neuroep.specs.pulse_prices import Pulses
 
+LEVELS = "neuroep device levels --levels 16 --g-min 1uS --g-max 20uS"
+
 
 def add(commands: Any) -> None:
     """Add the command's arguments."""
-    parser = commands.add_parser("device", help="make a device profile: from measured pulses, or from a datasheet")
+    parser = commands.add_parser(
+        "device", help="make a device profile: from measured pulses, or from a datasheet", example=LEVELS
+    )
     inner = parser.add_subparsers(dest="what", metavar="WHAT", required=True)
-    fit = inner.add_parser("fit", help="fit step models to conductance against pulse number")
+    fit = inner.add_parser(
+        "fit",
+        help="fit step models to conductance against pulse number",
+        example="neuroep device fit pulses.csv --out mine.toml",
+    )
     fit.add_argument(
         "file", type=Path, help="table of pulse, direction, conductance: text or .xlsx; device and cycle if several"
     )
@@ -35,7 +43,7 @@ def add(commands: Any) -> None:
     fit.add_argument("--sheet", metavar="NAME", help="of a spreadsheet with several")
     fit.add_argument("--plot", type=Path, metavar="FILE", help="draw measurement and fits: .png, .svg or .pdf")
     fit.set_defaults(act=act_fit)
-    levels = inner.add_parser("levels", help="number of states, range and nonlinearity labels")
+    levels = inner.add_parser("levels", help="number of states, range and nonlinearity labels", example=LEVELS)
     levels.add_argument("--levels", type=int, required=True, metavar="N", help="states, both ends counted")
     levels.add_argument("--g-min", required=True, metavar="G", help="lowest conductance, such as 1uS")
     levels.add_argument("--g-max", required=True, metavar="G", help="highest conductance, such as 10uS")

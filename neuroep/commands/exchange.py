@@ -12,7 +12,11 @@ from neuroep.commands.console import say, show_json
 
 def add(commands: Any) -> None:
     """Add both commands' arguments."""
-    out = commands.add_parser("export", help="write a run's network for torch or ONNX, as weights or pulses")
+    out = commands.add_parser(
+        "export",
+        help="write a run's network for torch or ONNX, as weights or pulses",
+        example="neuroep export runs/digits-mlp --to onnx",
+    )
     out.add_argument("run", type=Path, help="the folder of a finished run")
     out.add_argument("--to", required=True, metavar="FORMAT", help="torch, onnx, safetensors or pulses")
     out.add_argument("--job", metavar="JOB", help="which training, METHOD/DEVICE/SEED (default EP on exact weights)")
@@ -20,7 +24,11 @@ def add(commands: Any) -> None:
     out.add_argument("--device", "-d", metavar="D", help="the crossbar that gets the pulses (default: the training's)")
     out.add_argument("--out", type=Path, metavar="FILE", help="the file (default MODEL.pt2, .onnx, .safetensors, ...)")
     out.set_defaults(act=act_export)
-    back = commands.add_parser("import", help="make weights of torch, ONNX or CSV files neuroep's own")
+    back = commands.add_parser(
+        "import",
+        help="make weights of torch, ONNX or CSV files neuroep's own",
+        example="neuroep import weights.safetensors --model digits-mlp",
+    )
     back.add_argument("file", type=Path, help=".safetensors, .pt, .pth, .onnx, or a folder with a .csv a layer")
     back.add_argument("--model", "-m", required=True, metavar="MODEL", help="the model whose weights they are")
     back.add_argument("--out", type=Path, metavar="FILE", help="the file (default MODEL.safetensors)")

@@ -17,7 +17,11 @@ FILES = ("life.json", "life.png")
 
 def add(commands: Any) -> None:
     """Add the command's arguments."""
-    parser = commands.add_parser("life", help="program a chip, let it age, and fine-tune it by EP in situ")
+    parser = commands.add_parser(
+        "life",
+        help="program a chip, let it age, and fine-tune it by EP in situ",
+        example="neuroep life digits-mlp --device rram-hfo2 --epochs 2",
+    )
     parser.add_argument("model", help="a model's name, or the path of a TOML file")
     parser.add_argument("--device", "-d", required=True, metavar="D", help="device profile")
     parser.add_argument("--seed", "-s", type=int, nargs="+", action="extend", metavar="S", help="seeds (default 0)")

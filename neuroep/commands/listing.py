@@ -15,8 +15,12 @@ if TYPE_CHECKING:
 
 def add(commands: Any) -> None:
     """Add both commands' arguments."""
-    for name, what, act in (("models", "model", act_models), ("devices", "device profile", act_devices)):
-        parser = commands.add_parser(name, help=f"list {what}s, or show one in full with its sources")
+    for name, what, one, act in (
+        ("models", "model", "digits-mlp", act_models),
+        ("devices", "device profile", "ecram", act_devices),
+    ):
+        about = f"list {what}s, or show one in full with its sources"
+        parser = commands.add_parser(name, help=about, example=f"neuroep {name} {one}")
         parser.add_argument("name", nargs="?", help=f"a {what}'s name, or the path of a TOML file")
         parser.add_argument("--json", action="store_true", help="print one JSON object")
         parser.set_defaults(act=act)

@@ -11,7 +11,11 @@ from neuroep.commands.console import say, show_json, show_table
 
 def add(commands: Any) -> None:
     """Add the command's arguments."""
-    parser = commands.add_parser("parity", help="sparse parity by EP and backprop: epochs, time and memory traffic")
+    parser = commands.add_parser(
+        "parity",
+        help="sparse parity by EP and backprop: epochs, time and memory traffic",
+        example="neuroep parity --n 10 --hidden 50 --seeds 42",
+    )
     parser.add_argument("--n", type=int, default=20, metavar="N", help="inputs (default 20)")
     parser.add_argument("--k", type=int, default=3, metavar="K", help="secret inputs among them (default 3)")
     parser.add_argument("--hidden", type=int, default=200, metavar="H", help="hidden units (default 200)")

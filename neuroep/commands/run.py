@@ -11,7 +11,11 @@ from neuroep.commands.console import Reporter, add_without, names_in, say, show_
 
 def add(commands: Any) -> None:
     """Add the command's arguments."""
-    parser = commands.add_parser("run", help="train a model on devices, beside ideal EP and backprop")
+    parser = commands.add_parser(
+        "run",
+        help="train a model on devices, beside ideal EP and backprop",
+        example="neuroep run digits-mlp --device ecram loihi1 --epochs 3",
+    )
     parser.add_argument("model", help="a model's name, or the path of a TOML file")
     parser.add_argument("--device", "-d", nargs="+", action="extend", default=[], metavar="D", help="device profiles")
     parser.add_argument(

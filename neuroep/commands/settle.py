@@ -26,7 +26,11 @@ STEPS = 100_000
 
 def add(commands: Any) -> None:
     """Add the command's arguments."""
-    parser = commands.add_parser("settle", help="settle in continuous time: states, energy, residual; or by spikes")
+    parser = commands.add_parser(
+        "settle",
+        help="settle in continuous time: states, energy, residual; or by spikes",
+        example="neuroep settle digits-mlp --solver dopri5 --beta 0.3",
+    )
     parser.add_argument("model", help="a model's name, or the path of a TOML file")
     parser.add_argument("--solver", help="dopri5 (default), euler, ...; or integrate-and-fire, sigma-delta, poisson")
     parser.add_argument("--engine", help="spiking: by spikes, as the model's own recipe codes them")

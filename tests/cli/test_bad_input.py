@@ -33,7 +33,7 @@ def refused(tmp_path: Path, *argv: str | Path) -> str:
     ("line", "said"),
     [
         ("rum digits-mlp", ["'rum'", "did you mean 'run'"]),
-        ("", ["COMMAND"]),
+        ("device", ["WHAT"]),
         ("run", ["model"]),
         ("run digits-ml", ["'digits-ml'", "did you mean 'digits-mlp'", "fashion-mlp"]),
         ("run nowhere.toml", ["nowhere.toml", "no such file"]),
