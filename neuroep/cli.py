@@ -19,6 +19,7 @@ from neuroep.commands import (
     data,
     device,
     exchange,
+    info,
     life,
     listing,
     parity,
@@ -104,7 +105,22 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"neuroep {neuroep.__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
     parser.set_defaults(act=_first_steps)  # no command; a command has its own
-    for module in (run, ablate, continual, life, listing, device, cost, parity, settle, check, exchange, bench, data):
+    for module in (
+        run,
+        ablate,
+        continual,
+        life,
+        listing,
+        device,
+        cost,
+        parity,
+        settle,
+        check,
+        exchange,
+        bench,
+        data,
+        info,
+    ):
         module.add(commands)
     return parser
 

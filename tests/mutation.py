@@ -48,6 +48,20 @@ DEFECTS = [
         "learning/test_python_face.py",
     ),
     Defect(
+        "cores are those of the machine, not of this process",
+        "bench/installation.py",
+        'return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1',
+        "return os.cpu_count() or 1",
+        "cli/test_info.py",
+    ),
+    Defect(
+        "any file counts as a kernel",
+        "bench/installation.py",
+        'folder.rglob("*.nb[ic]")',
+        'folder.rglob("*.*")',
+        "cli/test_info.py",
+    ),
+    Defect(
         "lines at zero carry something, too",
         "engines/cpu/read_kernels.py",
         "        lit += lines[i] != 0",

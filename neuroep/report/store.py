@@ -53,10 +53,13 @@ QUOTED = 120
 FRESH = "--fresh to start anew, or another --out"
 
 
-def versions() -> dict[str, str]:
-    """Return the versions of Python, neuroep and what it computes with; nothing is imported for it."""
+def versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
+    """Return the versions of Python and of packages, by default neuroep's own and of what it computes with.
+
+    Nothing is imported for it.
+    """
     found = {"python": platform.python_version()}
-    for package in PACKAGES:
+    for package in packages:
         try:
             found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:

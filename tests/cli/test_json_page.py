@@ -94,6 +94,7 @@ def test_run(finished: Finished) -> None:
         ("neuroep device fit FILE", ["device", "fit", "pulses.csv"]),
         ("neuroep device levels", ["device", "levels", "--levels", "8", "--g-min", "1uS", "--g-max", "2uS"]),
         ("neuroep data", ["data"]),
+        ("neuroep info", ["info"]),
     ],
 )
 def test_every_other_command(title: str, argv: list[str], tmp_path: Path) -> None:

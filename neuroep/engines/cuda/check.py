@@ -28,7 +28,7 @@ def cuda_available() -> str | None:
     """Return None where the cuda engine can run, else in a few words what was looked for and not found."""
     if simulated():
         return None
-    if not _has_driver():
+    if not has_driver():
         return "no NVIDIA driver (looked for libcuda)"
     if not has_numba_cuda():
         return f"numba-cuda isn't installed: {REMEDY}"
@@ -39,7 +39,8 @@ def cuda_available() -> str | None:
     return None
 
 
-def _has_driver() -> bool:
+def has_driver() -> bool:
+    """Return whether the NVIDIA driver's library can be loaded."""
     for name in ("libcuda.so.1", "libcuda.so", "nvcuda.dll"):
         try:
             ctypes.CDLL(name)
