@@ -14,6 +14,7 @@ from neuroep.commands import (
     ablate,
     bench,
     check,
+    cite,
     continual,
     cost,
     data,
@@ -120,6 +121,7 @@ def build_parser() -> argparse.ArgumentParser:
         bench,
         data,
         info,
+        cite,
     ):
         module.add(commands)
     return parser

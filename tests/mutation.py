@@ -48,6 +48,20 @@ DEFECTS = [
         "learning/test_python_face.py",
     ),
     Defect(
+        "updates of software are cited as pulses of a device",
+        "report/citing.py",
+        "    if kind not in SOFTWARE:",
+        "    if kind:",
+        "store/test_citing.py",
+    ),
+    Defect(
+        "a source that two devices name stands twice",
+        "report/citing.py",
+        "users.setdefault(source, []).append(name)",
+        "users.setdefault(f'{source}{chr(32) * len(users)}', []).append(name)",
+        "store/test_citing.py",
+    ),
+    Defect(
         "cores are those of the machine, not of this process",
         "bench/installation.py",
         'return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1',

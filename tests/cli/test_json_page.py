@@ -95,6 +95,7 @@ def test_run(finished: Finished) -> None:
         ("neuroep device levels", ["device", "levels", "--levels", "8", "--g-min", "1uS", "--g-max", "2uS"]),
         ("neuroep data", ["data"]),
         ("neuroep info", ["info"]),
+        ("neuroep cite", ["cite"]),
     ],
 )
 def test_every_other_command(title: str, argv: list[str], tmp_path: Path) -> None:

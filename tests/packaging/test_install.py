@@ -118,12 +118,12 @@ def test_the_wheel_holds_what_is_in_the_tree_and_nothing_else(wheel: Path) -> No
         held = {name for name in archive.namelist() if ".dist-info/" not in name}
         licences = [name for name in archive.namelist() if name.endswith("LICENSE")]
     code = {path.relative_to(ROOT).as_posix() for path in (ROOT / "neuroep").rglob("*.py")}
-    digits = {"neuroep/data/digits.npz", "neuroep/data/digits.md"}
+    data = {"neuroep/data/digits.npz", "neuroep/data/digits.md", "neuroep/report/citations.toml"}
     catalogue = {
         f"neuroep/_catalogue/{kind}/{path.name}"
         for kind in ("devices", "models")
         for path in (ROOT / kind).iterdir()
         if path.suffix in (".toml", ".md")
     }
-    assert held == code | digits | catalogue
+    assert held == code | data | catalogue
     assert len(licences) == 1
