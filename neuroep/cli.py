@@ -15,6 +15,7 @@ from neuroep.commands import (
     bench,
     check,
     cite,
+    completion,
     continual,
     cost,
     data,
@@ -122,6 +123,7 @@ def build_parser() -> argparse.ArgumentParser:
         data,
         info,
         cite,
+        completion,
     ):
         module.add(commands)
     return parser
