@@ -48,6 +48,13 @@ DEFECTS = [
         "learning/test_python_face.py",
     ),
     Defect(
+        "neuroep alone is an error",
+        "cli.py",
+        "    parser.set_defaults(act=_first_steps)  # no command; a command has its own",
+        "    commands.required = True",
+        "cli/test_help.py",
+    ),
+    Defect(
         "an option's only value is followed by more of them",
         "commands/completion.py",
         'action.nargs == "+"',

@@ -25,9 +25,10 @@ def add(commands: Any) -> None:
 
 def act(options: argparse.Namespace) -> int:
     """Carry out the command."""
+    import neuroep
     from neuroep.report.citing import citations, own
 
-    found = [own()] if options.run is None else citations(options.run)
+    found = [own(neuroep.__version__)] if options.run is None else citations(options.run)
     if options.json:
         show_json({"citations": [each._asdict() for each in found]})
     else:

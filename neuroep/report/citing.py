@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from neuroep import __version__
 from neuroep.disk import read_json
 from neuroep.errors import BadInput
 
@@ -46,13 +45,12 @@ class Citation(NamedTuple):
     bibtex: str
 
 
-def own(version: str = __version__) -> Citation:
-    """Return the entry of neuroep itself."""
+def own(version: str) -> Citation:
+    """Return the entry of neuroep itself; without a version where none is known."""
     fields = {
         "author": "{the neuroep authors}",
         "title": "{neuroep}: networks trained by Equilibrium Propagation as a given chip would, and what it costs",
-        "note": f"Version {_escaped(version)}",
-    }
+    } | ({"note": f"Version {_escaped(version)}"} if version else {})
     return Citation("neuroep", ("neuroep",), _entry("misc", "neuroep", fields))
 
 
@@ -80,14 +78,9 @@ def citations(folder: Path) -> list[Citation]:
     try:
         features = dict.fromkeys(_of_tasks(result) if path == study else _of_run(result))
         devices = {} if path == study else result["spec"]["devices"]
-        return [_version_of(result), *_methods(features), *_sources(devices)]
+        return [own(str(result.get("versions", {}).get("neuroep", ""))), *_methods(features), *_sources(devices)]
     except (AttributeError, KeyError, TypeError) as error:
         raise BadInput(f"not what a run wrote ({error})", str(path), "the folder of a finished run") from error
-
-
-def _version_of(result: Mapping[str, Any]) -> Citation:
-    """Return neuroep's own entry, of the version that ran where the file says so."""
-    return own(str(result.get("versions", {}).get("neuroep", __version__)))
 
 
 def _of_run(result: Mapping[str, Any]) -> Iterator[str]:

@@ -6,6 +6,8 @@ import re
 
 from calling import Finished, call
 
+import neuroep
+
 
 def test_a_run_s_devices_and_methods_are_there(finished: Finished) -> None:
     called = call("cite", finished.folder)
@@ -22,6 +24,7 @@ def test_a_run_s_devices_and_methods_are_there(finished: Finished) -> None:
 def test_without_a_run_it_is_neuroep_s_own() -> None:
     called = call("cite")
     assert (called.status, called.out.count("@")) == (0, 1)
+    assert f"Version {neuroep.__version__}" in called.out
 
 
 def test_what_is_no_run_is_refused_in_a_line() -> None:

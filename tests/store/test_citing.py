@@ -193,4 +193,4 @@ def test_every_entry_of_the_table_is_bibtex() -> None:
         assert needed <= set(fields), key
         assert re.fullmatch(r"[a-z]+\d{4}[a-z]+", key)
         assert fields["year"] in key
-    assert parsed(own().bibtex)["neuroep"]["type"] == "misc"
+    assert parsed(own("1.0_a").bibtex)["neuroep"]["note"] == r"Version 1.0\_a"
