@@ -750,15 +750,15 @@ DEFECTS = [
     Defect(
         "test inputs scaled by what the test set says",
         "data/scaling.py",
-        "train, test = (_apply(x, offset, span) for x in (dataset.x_train, dataset.x_test))",
-        "train, test = (_apply(x, *_fit(x, scale)) for x in (dataset.x_train, dataset.x_test))",
+        "train, test = (scaled_by(found, x) for x in (dataset.x_train, dataset.x_test))",
+        "train, test = (scaled_by(_fit(x, scale), x) for x in (dataset.x_train, dataset.x_test))",
         "data/test_scaling.py",
     ),
     Defect(
         "an input that never changes is divided by its deviation",
         "data/scaling.py",
-        "return offset, np.where((high > low) & (span > 0.0), span, 1.0)",
-        "return offset, np.where(span >= 0.0, span + 1e-30, 1.0)",
+        "return Scaling(offset, np.where((high > low) & (span > 0.0), span, 1.0))",
+        "return Scaling(offset, np.where(span >= 0.0, span + 1e-30, 1.0))",
         "data/test_scaling.py",
     ),
     Defect(
