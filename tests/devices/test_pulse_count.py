@@ -148,3 +148,15 @@ def test_marks_line_ends_and_blank_lines(tmp_path: Path, end: str) -> None:
     text = file.read_text(encoding="utf-8").replace("\n", end + ",,  " + end + end)
     file.write_bytes(("\ufeff" + text + end).encode())
     assert len(read_pulses(file).traces[0].directions) == 2 * N
+
+
+def test_to_and_fro_at_every_pulse_is_asked_about(tmp_path: Path) -> None:
+    """Noise about a flat curve looks so; two pulses each way don't."""
+    path = tmp_path / "p.csv"
+    path.write_text("pulse,conductance_uS\n" + "".join(f"{k},{k % 2}\n" for k in range(20)), encoding="utf-8")
+    with pytest.raises(BadInput, match="doesn't just rise and then fall, once or in even cycles"):
+        read_pulses(path)
+    path.write_text(
+        "pulse,conductance_uS\n" + "".join(f"{k},{(0, 1, 2, 1)[k % 4]}\n" for k in range(20)), encoding="utf-8"
+    )
+    assert len(read_pulses(path).traces) == 1

@@ -23,6 +23,8 @@ ONE_WAY = 0.5
 """Share of its own range by which a stretch must end away from its start."""
 FEWEST_READS = 3
 """Between two turns: a single read that is off isn't a turn."""
+FEWEST_PULSES = 2
+"""Each way in a cycle found by its turns: reads that go to and fro at every pulse may be noise."""
 FEWEST_TURNS = 3
 """That show a period: up, down, and up and down again."""
 
@@ -137,4 +139,5 @@ def _regular(at: Whole, turns: Sequence[int]) -> bool:
     if len(turns) < FEWEST_TURNS:
         return False
     first, *runs = np.diff(np.concatenate(([0], at[np.asarray(turns)]))).tolist()
-    return len(set(runs[::2])) == len(set(runs[1::2])) == 1 and first in (runs[1], runs[1] - 1)
+    even = len(set(runs[::2])) == len(set(runs[1::2])) == 1 and first in (runs[1], runs[1] - 1)
+    return even and min(runs) >= FEWEST_PULSES
