@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from neuroep.commands import settle
+from neuroep.cli import build_parser
 from neuroep.errors import BadInput, UnknownName
 
 
 def call(*argv: str) -> int:
     """Parse and act as the command line does, without its handling of errors."""
-    parser = argparse.ArgumentParser()
-    settle.add(parser.add_subparsers())
-    options = parser.parse_args(["settle", *argv])
+    options = build_parser().parse_args(["settle", *argv])
     status: int = options.act(options)
     return status
 
