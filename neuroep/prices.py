@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -115,11 +115,10 @@ class Prices:
         own = {*self.energy_joules, *self.time_seconds}
         lacking = [work for work in WORKS if work.digital and not own.intersection(work.events)]
         events = {event for work in lacking for event in work.events}
-        return Prices(
-            {**self.energy_joules, **_of(companion.energy_joules, events)},
-            {**self.time_seconds, **_of(companion.time_seconds, events)},
-            self.static_watts,
-            self.converters,
+        return replace(
+            self,
+            energy_joules={**self.energy_joules, **_of(companion.energy_joules, events)},
+            time_seconds={**self.time_seconds, **_of(companion.time_seconds, events)},
         )
 
 

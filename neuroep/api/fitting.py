@@ -21,7 +21,7 @@ from neuroep.report.fit_figure import fit_figure
 from neuroep.report.shown import Shown
 from neuroep.specs import DeviceSpec
 from neuroep.specs.catalogue import load_device
-from neuroep.specs.profile_text import profile_text
+from neuroep.specs.profile_text import profiles_of
 from neuroep.specs.pulse_prices import Pulses, pulse_of
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def fit_device(
         *(None if text is None else pulse_of(text, key) for text, key in ((read, "read"), (write, "write")))
     )
     data = _measured(pulses, how)
-    fits, left_out, texts = _stated(data, prices)
+    fits, left_out, texts = profiles_of(rank(data), data, "", prices)
     chosen = fits[0] if fits and wanted is None else next((one for one in fits if one.name == wanted), None)
     if chosen is None:
         reasons = left_out if wanted is None else {wanted: left_out.get(wanted, "it isn't among the fits")}
@@ -167,18 +167,6 @@ def _measured(pulses: Any, how: dict[str, Any]) -> PulseData:
     )
     check(found, "pulses")
     return found
-
-
-def _stated(data: PulseData, prices: Pulses) -> tuple[list[Fit], dict[str, str], dict[str, str]]:
-    """Return the fits whose profile can be read again, why others were left out, and the profiles by model."""
-    ranking = rank(data)
-    texts, left_out = {}, dict(ranking.left_out)
-    for one in ranking.fits:
-        try:
-            texts[one.name] = profile_text(one, data, "", prices)
-        except BadInput as error:
-            left_out[one.name] = str(error)
-    return [one for one in ranking.fits if one.name in texts], left_out, texts
 
 
 def _profile(text: str, name: str) -> DeviceSpec:

@@ -12,31 +12,24 @@ from neuroep.api.given import Data, Hardware, Model, dataset_for, device_of, mod
 from neuroep.circuit import Circuit, unclocked
 from neuroep.errors import BadInput
 from neuroep.hardware.device import Device, refuse_unbounded
-from neuroep.network import Network, initial_weights
+from neuroep.network import Network
 from neuroep.report.settling_figure import course_figure
 from neuroep.report.shown import Shown
 from neuroep.report.summary import si
-from neuroep.rng import noise_key, stream
-from neuroep.solvers.controllers import FixedStep, PIController
+from neuroep.rng import noise_key
 from neuroep.solvers.course import PhaseSettled
 from neuroep.solvers.motions import moving
 from neuroep.solvers.plan import ContinuousPlan
 from neuroep.solvers.problems import Form
-from neuroep.solvers.stochastic import Thermal
-from neuroep.solvers.tableaux import named
 from neuroep.specs import DeviceSpec
 from neuroep.studies.estimate import sample_batch
 from neuroep.studies.relaxation import held_by
 from neuroep.studies.rig import built
 from neuroep.studies.settling import row, settle_phases
+from neuroep.studies.settling_plan import Asked, first_mounted, plan_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-RTOL, ATOL, SHARE = 1e-6, 1e-9, 0.1
-"""Of adaptive solvers, and the step of the others as a share of the shortest time constant."""
-TOLERANCE, STEPS = 1e-8, 100_000
-"""On the velocity of a sample that has settled; most steps."""
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -150,11 +143,20 @@ def settle(
     network = spec.network()
     network = network if feedback is None else replace(network, feedback=feedback)
     refuse_unbounded(network, hardware)
-    weights = initial_weights(network, stream(seed, "weights"), np.float64)
-    circuit = hardware.mount(network, weights, stream(seed, "mount", hardware.name)).circuit
+    circuit = first_mounted(network, hardware, seed).circuit
     circuit = unclocked(circuit) if _held(given, hardware, network) else circuit
-    thermal = None if noise is None else Thermal((checks.number(noise, "noise", 0.0),), noise_key(seed, "thermal"))
-    plan = _plan(circuit, solver, form, step, tolerance, seconds, thermal)
+    plan = plan_of(
+        circuit,
+        Asked(
+            solver,
+            None if form is None else checks.choice(form, Form, "form"),
+            step=None if step is None else checks.number(step, "step"),
+            tolerance=None if tolerance is None else checks.number(tolerance, "tolerance"),
+            seconds=None if seconds is None else checks.number(seconds, "seconds"),
+            noise=None if noise is None else checks.number(noise, "noise", 0.0),
+            seed=seed,
+        ),
+    )
     moving(circuit).check(circuit, np.full(1, beta), plan.solver.stochastic)  # before data are read
     where, batch = sample_batch(spec, network, count, seed, dataset_for(spec, data, seed))
     x, targets = batch.x.astype(np.float64), batch.targets.astype(np.float64)
@@ -168,28 +170,3 @@ def _held(given: DeviceSpec | Device, hardware: Device, network: Network) -> boo
         return isinstance(given, DeviceSpec) and bool(held_by(given, hardware, network))
     except BadInput:
         return False
-
-
-def _plan(
-    circuit: Circuit, solver: str, form: str | None, step: float | None, tolerance: float | None,
-    seconds: float | None, thermal: Thermal | None,
-) -> ContinuousPlan:  # fmt: skip
-    asked, own = named(solver, "solver"), moving(circuit).form
-    if asked.stochastic and seconds is None:
-        raise BadInput("noise never comes to rest", "seconds", "the time at which to stop")
-    if asked.stochastic and tolerance is not None:
-        raise BadInput(f"a tolerance with {solver!r}: noise never comes to rest", "tolerance", "seconds alone")
-    if own is not None and form is not None:
-        raise BadInput("without effect in this network", "form", "left out")
-    shortest = float(circuit.tau_seconds[1:].min())
-    fixed = FixedStep(SHARE * shortest if step is None else checks.number(step, "step"))
-    within = 0.0 if asked.stochastic else TOLERANCE if tolerance is None else checks.number(tolerance, "tolerance")
-    return ContinuousPlan(
-        asked,
-        PIController(RTOL, ATOL) if asked.adaptive and step is None else fixed,
-        within,
-        STEPS,
-        own or (Form.MEMBRANE if form is None else checks.choice(form, Form, "form")),
-        np.inf if seconds is None else checks.number(seconds, "seconds"),
-        thermal,
-    )

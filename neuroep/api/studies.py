@@ -8,13 +8,12 @@ from pathlib import Path
 from neuroep import checks
 from neuroep.api.found import Ablation, Continual, Life, Run
 from neuroep.api.given import Hardware, Model, data_name, model_of, profile_of, with_data
-from neuroep.disk import make_folder, to_json, write_atomic
 from neuroep.errors import BadInput
 from neuroep.learning.keepers import Keeping
 from neuroep.recipe import WINDOW, Recipe
 from neuroep.report.ablation_figure import write_ablation_figure
 from neuroep.report.continual_figure import write_continual
-from neuroep.report.life_figure import write_life_figure
+from neuroep.report.life_figure import write_life
 from neuroep.report.ownership import default_out
 from neuroep.studies.ablation import FIGURE, Study
 from neuroep.studies.ablation import ablate as _ablate
@@ -155,9 +154,7 @@ def life(
     folder = None if out is None else checks.path(out, "out")
     found = lives(spec, profile, _seeds(seeds), checks.count(epochs, "epochs"), str(source), verify)
     if folder is not None:
-        make_folder(folder)
-        write_atomic(folder / "life.json", to_json(found))
-        write_life_figure(found, folder / "life.png")
+        write_life(found, folder)
     return Life(found)
 
 

@@ -55,13 +55,6 @@ def show_json(value: Mapping[str, Any]) -> None:
     sys.stdout.write(json.dumps(plain(value), indent=2, ensure_ascii=not utf8) + "\n")
 
 
-def estimate(found: Mapping[str, float] | None, unit: str) -> str:
-    """Return a banded figure as people read it, or a dash."""
-    from neuroep.report.summary import band, si_band
-
-    return si_band(band(found), unit)
-
-
 class Reporter:
     """Follows a run on stderr: a bar on a terminal, else a line an epoch."""
 

@@ -1,19 +1,19 @@
-"""Tables of `neuroep cost`: totals, bills taken apart, memory traffic."""
+"""Tables of `neuroep cost`: totals, bills taken apart, memory traffic. Not imported before there is one to show."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from neuroep.commands.chip import show_map, show_rule
-from neuroep.commands.console import estimate, say, show_table
+from neuroep.commands.console import say, show_table
+from neuroep.cost.breakdown import Axis, table
+from neuroep.cost.energy import INFERENCE, TRAINING_STEP, Bill
+from neuroep.prices import PARTS
+from neuroep.quantities import Band
+from neuroep.report.summary import si, si_band
 
 if TYPE_CHECKING:
-    from neuroep.cost.breakdown import Axis
-    from neuroep.cost.energy import Bill
-    from neuroep.ledger import Phase
     from neuroep.network import Network
-    from neuroep.quantities import Band
     from neuroep.specs import DeviceSpec
     from neuroep.studies.estimate import Estimate, Memory
 
@@ -28,9 +28,6 @@ def show_chip(device: DeviceSpec, network: Network) -> None:
 
 def show_totals(model: str, estimates: list[Estimate]) -> None:
     """Print one line a device: joules, seconds and mean watts a sample, for inference and for training."""
-    from neuroep.cost.energy import INFERENCE, TRAINING_STEP
-    from neuroep.report.summary import si
-
     rows = []
     bills = [
         (device, method, bill)
@@ -39,10 +36,10 @@ def show_totals(model: str, estimates: list[Estimate]) -> None:
         if bill is not None and (method == "EP" or any(bill.energy_joules.values()))
     ]
     for device, method, bill in bills:
-        joules = [_known(bill.energy(phases), bill.energy_joules, phases) for phases in (INFERENCE, TRAINING_STEP)]
-        seconds = [_known(bill.time(phases), bill.time_seconds, phases) for phases in (INFERENCE, TRAINING_STEP)]
+        joules = [bill.known("energy", phases) for phases in (INFERENCE, TRAINING_STEP)]
+        seconds = [bill.known("time", phases) for phases in (INFERENCE, TRAINING_STEP)]
         both = None not in (joules[1], seconds[1])
-        cells = [_cell(band, "J") for band in joules] + [_cell(band, "s") for band in seconds]
+        cells = [si_band(band, "J") for band in joules] + [si_band(band, "s") for band in seconds]
         power, product = (bill.power(TRAINING_STEP), bill.energy_delay(TRAINING_STEP)) if both else (None, None)
         cells += ["–" if band is None else si(band.value, unit) for band, unit in ((power, "W"), (product, "J s"))]
         rows.append((device, method, *cells))
@@ -62,22 +59,8 @@ def _bills(found: Estimate) -> list[tuple[str, str, Bill | None]]:
     return rows
 
 
-def _known(total: Band, table: Mapping[Phase, Mapping[str, Band]], phases: Sequence[Phase]) -> Band | None:
-    """A total, or None where nothing of these phases has a price."""
-    return total if any(table.get(phase) for phase in phases) else None
-
-
-def _cell(band: Band | None, unit: str) -> str:
-    return estimate(None if band is None else band._asdict(), unit)
-
-
 def show_bill(found: Estimate, by: Axis) -> None:
     """Print a device's energy by stage, layer or event, each part of the chip in a column; by event also counts."""
-    from neuroep.cost.breakdown import table
-    from neuroep.prices import PARTS
-    from neuroep.quantities import Band
-    from neuroep.report.summary import si
-
     rows = table(found.bill.lines, by)
     if not rows:
         say(f"{found.device}: no prices")
@@ -90,7 +73,7 @@ def show_bill(found: Estimate, by: Axis) -> None:
         (
             name,
             *("–" if part not in row else si(row[part].value, "J") for part in parts),
-            _cell(sum(row.values(), Band.exact(0.0)), "J"),
+            si_band(sum(row.values(), Band.exact(0.0)), "J"),
         )
         for name, row in rows.items()
     ]
@@ -106,7 +89,7 @@ def show_events(found: Estimate) -> None:
             count, energy, time = rows.get((line.stage, line.event), (0.0, None, None))
             rows[line.stage, line.event] = (count + line.number, _sum(energy, line.energy), _sum(time, line.time))
     cells = [
-        (*names, f"{count:,.1f}" if count else "", _cell(energy, "J"), _cell(time, "s"))
+        (*names, f"{count:,.1f}" if count else "", si_band(energy, "J"), si_band(time, "s"))
         for names, (count, energy, time) in rows.items()
     ]
     show_table(
@@ -120,8 +103,6 @@ def _sum(total: Band | None, more: Band | None) -> Band | None:
 
 def show_uncounted(found: Estimate, device: DeviceSpec) -> None:
     """Print what was counted and has no price, and what the profile says isn't counted."""
-    from neuroep.cost.energy import TRAINING_STEP
-
     covered = found.bill.covers(TRAINING_STEP)
     share = f"{covered.share:.1%} of a training step's counted work has a price"
     lines = [*(f"{what}: counted, without a price" for what in covered.missing), *device.caveats]
@@ -171,7 +152,7 @@ def _figures(memory: Memory) -> tuple[float, ...]:
 def show_levels(found: Estimate) -> None:
     """Print which of a profile's memories serves how many reads of a training step, and at what energy."""
     rows = [
-        (name, level.level, f"{level.floats:,}", f"{level.share:.1%}", estimate(level.joules._asdict(), "J"))
+        (name, level.level, f"{level.floats:,}", f"{level.share:.1%}", si_band(level.joules, "J"))
         for name, memory in (("EP", found.memory), ("backprop", found.backprop_memory))
         if memory is not None
         for level in memory.levels

@@ -114,15 +114,9 @@ def stated(
 ) -> tuple[list[Fit], dict[str, str], str]:
     """Return the fits whose profile can be read again, the chosen one first; why others were left out; its profile."""
     from neuroep.errors import BadInput
-    from neuroep.specs.profile_text import profile_text
+    from neuroep.specs.profile_text import profiles_of
 
-    texts, left_out = {}, dict(ranking.left_out)
-    for one in ranking.fits:
-        try:
-            texts[one.name] = profile_text(one, data, options.name or "", pulses(options))
-        except BadInput as error:
-            left_out[one.name] = str(error)
-    fits = [one for one in ranking.fits if one.name in texts]
+    fits, left_out, texts = profiles_of(ranking, data, options.name or "", pulses(options))
     if wanted in left_out or not fits:
         reasons = left_out if wanted is None else {wanted: left_out[wanted]}
         what = "; ".join(f"{name} steps: {reason}" for name, reason in reasons.items())

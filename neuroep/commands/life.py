@@ -11,9 +11,6 @@ from typing import Any
 from neuroep.commands.console import say, show_json, show_table
 from neuroep.commands.outputs import refuse_other_study
 
-#: What a life leaves.
-FILES = ("life.json", "life.png")
-
 
 def add(commands: Any) -> None:
     """Add the command's arguments."""
@@ -38,8 +35,7 @@ def add(commands: Any) -> None:
 
 def act(options: argparse.Namespace) -> int:
     """Carry out the command."""
-    from neuroep.disk import make_folder, to_json, write_atomic
-    from neuroep.report.life_figure import write_life_figure
+    from neuroep.report.life_figure import FILES, write_life
     from neuroep.report.ownership import default_out
     from neuroep.specs.catalogue import load_device, load_model
     from neuroep.studies.life import lives
@@ -50,9 +46,7 @@ def act(options: argparse.Namespace) -> int:
     asked = {"model": model.name, "device": device.name, "from": options.source, "epochs": options.epochs}
     refuse_other_study(out, FILES, asked | {"verify": options.verify}, seeds, options.force, "life")
     found = lives(model, device, seeds, options.epochs, options.source, options.verify, _follow)
-    make_folder(out)
-    write_atomic(out / FILES[0], to_json(found))
-    write_life_figure(found, out / FILES[1])
+    write_life(found, out)
     if options.json:
         show_json(found)
     else:

@@ -7,21 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neuroep.commands.console import say, show_json, show_table
+from neuroep.studies.settling_defaults import ATOL, RTOL, SHARE, STEPS, TOLERANCE
 
 if TYPE_CHECKING:
-    from neuroep.circuit import Circuit
     from neuroep.hardware.device import Device, Mounted
     from neuroep.network import Network
     from neuroep.solvers.course import PhaseSettled
     from neuroep.solvers.plan import ContinuousPlan
     from neuroep.specs import DeviceSpec, ModelSpec
-
-#: Of adaptive solvers, and the step of the others as a share of the shortest time constant.
-RTOL, ATOL, SHARE = 1e-6, 1e-9, 0.1
-#: On the velocity of a sample that has settled.
-TOLERANCE = 1e-8
-#: Most steps.
-STEPS = 100_000
+    from neuroep.studies.settling_plan import Asked
 
 
 def add(commands: Any) -> None:
@@ -61,12 +55,14 @@ def act(options: argparse.Namespace) -> int:
     from neuroep.commands import settle_spikes
     from neuroep.commands.settle_relaxation import how_held, relaxation_object, show_relaxation
     from neuroep.equilibrium import ResultCode
+    from neuroep.recipe import Encoder
     from neuroep.rng import noise_key
     from neuroep.solvers.motions import moving
     from neuroep.specs.catalogue import load_device, load_model
     from neuroep.studies.estimate import sample_batch
     from neuroep.studies.relaxation import relax
-    from neuroep.studies.settling import settle_phases
+    from neuroep.studies.settling import row, settle_phases
+    from neuroep.studies.settling_plan import plan_of
 
     if settle_spikes.meant(options):
         return settle_spikes.act(options)
@@ -75,7 +71,7 @@ def act(options: argparse.Namespace) -> int:
     network, hardware, mounted = mount(options, model, spec)
     held, why = how_held(spec, hardware, network, options.noise is not None)
     circuit = mounted.circuit if held is None else unclocked(mounted.circuit)
-    plan = make_plan(options, circuit)
+    plan = plan_of(circuit, asked(options), "--", Encoder)
     moving(circuit).check(circuit, np.full(1, options.beta), plan.solver.stochastic)  # before data are read
     where, samples = sample_batch(model, network, options.samples, options.seed)
     x, targets = samples.x.astype(np.float64), samples.targets.astype(np.float64)
@@ -109,18 +105,14 @@ def mount(options: argparse.Namespace, model: ModelSpec, spec: DeviceSpec | None
     """Return the network with its first weights on the device that is asked for."""
     from dataclasses import replace
 
-    import numpy as np
-
     from neuroep.hardware.device import Ideal, refuse_unbounded
-    from neuroep.network import initial_weights
-    from neuroep.rng import stream
+    from neuroep.studies.settling_plan import first_mounted
 
     network = model.network()
     network = network if options.feedback is None else replace(network, feedback=options.feedback)
     hardware = Ideal() if spec is None else spec.build() or Ideal()
     refuse_unbounded(network, hardware)
-    weights = initial_weights(network, stream(options.seed, "weights"), np.float64)
-    return network, hardware, hardware.mount(network, weights, stream(options.seed, "mount", hardware.name))
+    return network, hardware, first_mounted(network, hardware, options.seed)
 
 
 def check(options: argparse.Namespace) -> None:
@@ -134,44 +126,17 @@ def check(options: argparse.Namespace) -> None:
     check_common(options)
 
 
-def make_plan(options: argparse.Namespace, circuit: Circuit) -> ContinuousPlan:
-    """Return the plan that the options ask for."""
-    from neuroep.errors import BadInput
-    from neuroep.recipe import Encoder
-    from neuroep.rng import noise_key
-    from neuroep.solvers.controllers import Controller, FixedStep, PIController
-    from neuroep.solvers.motions import moving
-    from neuroep.solvers.plan import ContinuousPlan
+def asked(options: argparse.Namespace) -> Asked:
+    """Return what the options say of settling."""
     from neuroep.solvers.problems import Form
-    from neuroep.solvers.stochastic import Thermal
-    from neuroep.solvers.tableaux import named
+    from neuroep.studies.settling_plan import Asked
 
-    solver = named("dopri5" if options.solver is None else options.solver, "--solver", Encoder)
-    controlled = options.rtol is not None or options.atol is not None
-    if controlled and (options.step is not None or not solver.adaptive):
-        reason = "together with --step" if options.step is not None else f"with {solver.name!r}, which has no estimate"
-        raise BadInput(f"tolerances {reason}", "--rtol, --atol", "either tolerances or a step")
-    if solver.stochastic and options.seconds is None:
-        raise BadInput("noise never comes to rest", "--seconds", "the time at which to stop")
-    if solver.stochastic and options.tolerance is not None:
-        raise BadInput(f"a tolerance with {solver.name!r}: noise never comes to rest", "--tolerance", "--seconds alone")
-    control: Controller
-    if solver.adaptive and options.step is None:
-        control = PIController(
-            RTOL if options.rtol is None else options.rtol, ATOL if options.atol is None else options.atol
-        )
-    else:
-        control = FixedStep(SHARE * float(circuit.tau_seconds[1:].min()) if options.step is None else options.step)
-    thermal = None if options.noise is None else Thermal((options.noise,), noise_key(options.seed, "thermal"))
-    end = float("inf") if options.seconds is None else options.seconds
-    tolerance = TOLERANCE if options.tolerance is None else options.tolerance
-    tolerance = 0.0 if solver.stochastic else tolerance
-    own = moving(circuit).form
-    if own is not None and options.form is not None:
-        raise BadInput("without effect in this network", "--form", "left out")
-    form = own or (Form.MEMBRANE if options.form is None else Form(options.form))
-    steps = STEPS if options.steps is None else options.steps
-    return ContinuousPlan(solver, control, tolerance, steps, form, end, thermal)
+    return Asked(
+        solver="dopri5" if options.solver is None else options.solver,
+        form=None if options.form is None else Form(options.form),
+        **{key: getattr(options, key) for key in ("step", "rtol", "atol", "tolerance", "steps", "seconds", "noise")},
+        seed=options.seed,
+    )
 
 
 def settings(plan: ContinuousPlan) -> dict[str, Any]:
@@ -190,35 +155,11 @@ def settings(plan: ContinuousPlan) -> dict[str, Any]:
     }
 
 
-def row(one: PhaseSettled) -> dict[str, Any]:
-    """Return how one phase ended, as plain data."""
-    import math
-
-    import numpy as np
-
-    from neuroep.equilibrium import ResultCode
-
-    found = one.settled
-    return {
-        "phase": one.phase,
-        "beta": one.beta,
-        "samples": len(found.seconds),
-        "converged": one.count(ResultCode.CONVERGED),
-        "step_limit": one.count(ResultCode.STEP_LIMIT),
-        "diverged": one.count(ResultCode.DIVERGED),
-        "seconds_median": float(np.median(found.seconds)),
-        "seconds_max": float(found.seconds.max()),
-        "steps_median": float(np.median(found.equilibrium.steps)),
-        "steps_max": int(found.equilibrium.steps.max()),
-        "refused_max": int(found.refused.max()),
-        "residual_max": _number(float(found.equilibrium.residual.max())),
-        "from_sweeps": None if math.isnan(one.from_sweeps) else one.from_sweeps,
-    }
-
-
 def course(phases: list[PhaseSettled]) -> list[dict[str, Any]]:
     """Return medians over the samples at each recorded time, as plain data."""
     import numpy as np
+
+    from neuroep.studies.settling import finite_or_none
 
     rows = []
     for one in phases:
@@ -226,20 +167,16 @@ def course(phases: list[PhaseSettled]) -> list[dict[str, Any]]:
         assert recorded is not None
         for i, seconds in enumerate(recorded.times):
             values = (one.distance[i], one.energy[i], recorded.residual[i])
-            distance, energy, residual = (_number(float(np.median(value))) for value in values)
+            distance, energy, residual = (finite_or_none(float(np.median(value))) for value in values)
             entry = {"phase": one.phase, "seconds": one.begin_seconds + float(seconds)}
             rows.append(entry | {"distance": distance, "energy": energy, "residual": residual})
     return rows
 
 
-def _number(value: float) -> float | None:
-    import math
-
-    return value if math.isfinite(value) else None
-
-
 def show(phases: list[PhaseSettled], title: str, plan: ContinuousPlan) -> None:
     """Print how each phase ended, then its course."""
+    from neuroep.studies.settling import row
+
     given = {key: value for key, value in settings(plan).items() if isinstance(value, float)}
     show_table(
         title,

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from neuroep.commands.console import estimate, say, show_table
+from neuroep.commands.console import say, show_table
 
 if TYPE_CHECKING:
     from neuroep.cost.relaxation import Held
     from neuroep.hardware.device import Device
     from neuroep.network import Network
-    from neuroep.quantities import Band
     from neuroep.specs import DeviceSpec
     from neuroep.studies.relaxation import PhaseRelaxation
 
@@ -43,9 +42,11 @@ def _row(one: PhaseRelaxation) -> dict[str, Any]:
 
 def show_relaxation(phases: tuple[PhaseRelaxation, ...], device: str, clocked: bool) -> None:
     """Print joules of each phase, held and moved, and of each layer; `clocked` if converters were left out for it."""
+    from neuroep.report.summary import si_band
+
     header = ("phase", "time", "highest voltage", "held", "moved", "amplifiers", "energy")
     cells = [
-        (one.phase, *(_cell(value, unit) for value, unit in (
+        (one.phase, *(si_band(value, unit) for value, unit in (
             (one.seconds, "s"), (one.volts, "V"), (one.held, "J"), (one.moved, "J"), (one.amplifiers, "J"),
             (one.joules, "J"),
         )))
@@ -53,14 +54,10 @@ def show_relaxation(phases: tuple[PhaseRelaxation, ...], device: str, clocked: b
     ]  # fmt: skip
     show_table(f"relaxation on {device}, a sample: in place of clocked reads, never added to them", header, cells)
     rows = [
-        (one.phase, str(k), _cell(layer.held, "J"), _cell(layer.moved, "J"))
+        (one.phase, str(k), si_band(layer.held, "J"), si_band(layer.moved, "J"))
         for one in phases
         for k, layer in enumerate(one.layers)
     ]
     show_table("by layer, 0 the inputs", ("phase", "layer", "held", "moved"), rows, text=2)
     if clocked:
         say("amplifiers hold the lines: without converters and the noise of their reads")
-
-
-def _cell(band: Band, unit: str) -> str:
-    return estimate(band._asdict(), unit)

@@ -43,11 +43,10 @@ def act(options: argparse.Namespace) -> int:
 
     from neuroep.commands.settle_options import check_common
     from neuroep.hardware.device import Ideal
-    from neuroep.network import initial_weights
-    from neuroep.rng import stream
     from neuroep.solvers.spikes import spiking
     from neuroep.specs.catalogue import load_device, load_model
     from neuroep.studies.estimate import sample_batch
+    from neuroep.studies.settling_plan import first_mounted
     from neuroep.studies.spiking_course import last_coupling, moved_most, settle_by_spikes, written
 
     check(options)
@@ -58,8 +57,7 @@ def act(options: argparse.Namespace) -> int:
     phases = coded(options, model.recipe().phases)
     spec = None if options.device is None else load_device(options.device)
     hardware = Ideal() if spec is None else spec.build() or Ideal()
-    weights = initial_weights(network, stream(options.seed, "weights"), np.float64)
-    circuit = hardware.mount(network, weights, stream(options.seed, "mount", hardware.name)).circuit
+    circuit = first_mounted(network, hardware, options.seed).circuit
     where, samples = sample_batch(model, network, options.samples, options.seed)
     x, targets = samples.x.astype(np.float64), samples.targets.astype(np.float64)
     found = settle_by_spikes(circuit, x, targets, phases, options.beta, options.seed)

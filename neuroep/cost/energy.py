@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from neuroep.cost.breakdown import Coverage, Line, covered, lines_of
 from neuroep.errors import BadInput
@@ -66,6 +66,12 @@ class Bill:
             If no samples were counted for one of them.
         """
         return _total(self.time_seconds, phases)
+
+    def known(self, kind: Literal["energy", "time"], phases: Iterable[Phase]) -> Band | None:
+        """Return joules or seconds of several phases; None, not 0, where nothing of them has a price."""
+        wanted = tuple(phases)
+        table = self.energy_joules if kind == "energy" else self.time_seconds
+        return _total(table, wanted) if any(table.get(phase) for phase in wanted) else None
 
     def power(self, phases: Iterable[Phase]) -> Band | None:
         """Return the mean power in watts of several phases, None where nothing of their time is known.

@@ -10,6 +10,7 @@ from neuroep.cost.breakdown import Axis, table
 from neuroep.cost.energy import Bill
 from neuroep.errors import BadInput
 from neuroep.prices import PARTS
+from neuroep.quantities import Band
 from neuroep.report.plotting import COLOURS, GREY, engineering, legend_below, style, write_figure
 
 if TYPE_CHECKING:
@@ -46,12 +47,12 @@ def cost_figure(model: str, bills: Mapping[str, Bill], by: Axis) -> Figure:
     return figure
 
 
-def _bars(axes: Axes, rows: Mapping[str, Mapping[str, object]]) -> None:
+def _bars(axes: Axes, rows: Mapping[str, Mapping[str, Band]]) -> None:
     for place, row in enumerate(rows.values()):
         left = 0.0
         for part in PARTS:
             if part in row:
-                value = row[part].value  # type: ignore[attr-defined]
+                value = row[part].value
                 axes.barh(place, value, left=left, height=0.66, color=SHADES[part], label=part)
                 left += value
     axes.set_yticks(range(len(rows)), list(rows))

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from neuroep.disk import make_folder, to_json, write_atomic
 from neuroep.report.plotting import BACKPROP, COLOURS, legend_below, style, write_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+FILES = ("life.json", "life.png")
 TICKS = ((1.0, "1 s"), (3600.0, "1 h"), (86400.0, "1 day"), (365.0 * 86400.0, "1 year"))
 
 
@@ -53,3 +55,10 @@ def write_life_figure(found: Mapping[str, Any], path: Path) -> None:
     """Write :func:`life_figure` as PNG, SVG or PDF by its name's ending."""
     with style():
         write_figure(life_figure(found), path)
+
+
+def write_life(found: Mapping[str, Any], folder: Path) -> None:
+    """Write a study's object and its figure, each at once, into a folder that need not exist."""
+    make_folder(folder)
+    write_atomic(folder / FILES[0], to_json(found))
+    write_life_figure(found, folder / FILES[1])

@@ -12,7 +12,7 @@ from typing import Any
 from neuroep.errors import BadInput
 from neuroep.hardware.cells.steps import ExpStep, PiecewiseStep, StepModel
 from neuroep.hardware.fitting.pulse_data import PulseData
-from neuroep.hardware.fitting.selection import Fit
+from neuroep.hardware.fitting.selection import Fit, Ranking
 from neuroep.quantities import UNITS
 from neuroep.specs.crossbar import rule
 from neuroep.specs.device import read_device
@@ -92,6 +92,19 @@ def profile_text(fitted: Fit, data: PulseData, summary: str = "", pulses: Pulses
         "w_min and w_max are the weights called so at g_min and g_max; bands are one standard error",
     ]
     return _loads(_profile(text, notes, g_min, g_max, model, fitted.name, cell, spread, source, pulses))
+
+
+def profiles_of(
+    ranking: Ranking, data: PulseData, summary: str, pulses: Pulses
+) -> tuple[list[Fit], dict[str, str], dict[str, str]]:
+    """Return the fits whose device file can be read again, why the others were left out, and the files by model."""
+    texts, left_out = {}, dict(ranking.left_out)
+    for one in ranking.fits:
+        try:
+            texts[one.name] = profile_text(one, data, summary, pulses)
+        except BadInput as error:
+            left_out[one.name] = str(error)
+    return [one for one in ranking.fits if one.name in texts], left_out, texts
 
 
 def levels_text(device: Levels, summary: str = "", pulses: Pulses = NO_PULSES) -> str:

@@ -167,13 +167,8 @@ def _weighted_ard(experiment: Experiment, method: str, profile: DeviceSpec | Non
 
 
 def _figure(bill: Bill | None, kind: Literal["energy", "time"], phases: tuple[Phase, ...]) -> dict[str, float] | None:
-    """Joules or seconds of some phases; None, not 0, where a profile prices nothing of them (pulses, but no reads)."""
-    if bill is None:
-        return None
-    table = bill.energy_joules if kind == "energy" else bill.time_seconds
-    if not any(table.get(phase) for phase in phases):
-        return None
-    return (bill.energy(phases) if kind == "energy" else bill.time(phases))._asdict()
+    found = None if bill is None else bill.known(kind, phases)
+    return None if found is None else found._asdict()
 
 
 def _row(outcome: Outcome, profile: DeviceSpec | None, bill: Bill | None, ard: float | None) -> dict[str, Any]:

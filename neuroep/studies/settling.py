@@ -110,9 +110,23 @@ def by_sweeps(circuit: Circuit, x: FloatArray, targets: FloatArray, beta: float)
 def row(one: PhaseSettled) -> dict[str, Any]:
     """Return how one phase ended, as plain data; what isn't finite or wasn't found is None."""
     found = one.settled
-    values = {"seconds_median": float(np.median(found.seconds)), "seconds_max": float(found.seconds.max()),
-              "residual_max": float(found.equilibrium.residual.max()), "from_sweeps": one.from_sweeps}  # fmt: skip
-    counts = {code.name.lower(): one.count(code) for code in ResultCode}
-    head = {"phase": one.phase, "beta": one.beta, "samples": len(found.seconds)}
-    steps = {"steps_max": int(found.equilibrium.steps.max())}
-    return head | counts | steps | {key: value if np.isfinite(value) else None for key, value in values.items()}
+    return {
+        "phase": one.phase,
+        "beta": one.beta,
+        "samples": len(found.seconds),
+        "converged": one.count(ResultCode.CONVERGED),
+        "step_limit": one.count(ResultCode.STEP_LIMIT),
+        "diverged": one.count(ResultCode.DIVERGED),
+        "seconds_median": float(np.median(found.seconds)),
+        "seconds_max": float(found.seconds.max()),
+        "steps_median": float(np.median(found.equilibrium.steps)),
+        "steps_max": int(found.equilibrium.steps.max()),
+        "refused_max": int(found.refused.max()),
+        "residual_max": finite_or_none(float(found.equilibrium.residual.max())),
+        "from_sweeps": finite_or_none(one.from_sweeps),
+    }
+
+
+def finite_or_none(value: float) -> float | None:
+    """Return a number as JSON can hold it."""
+    return value if np.isfinite(value) else None
