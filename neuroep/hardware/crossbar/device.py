@@ -28,19 +28,21 @@ from neuroep import checks
 from neuroep.errors import BadInput
 from neuroep.fields import settle
 from neuroep.hardware.cells.arrays import Spread, check_pulses, law_of, nominal_step
-from neuroep.hardware.cells.law import Column, Law
+from neuroep.hardware.cells.law import Law
 from neuroep.hardware.cells.steps import StepModel
 from neuroep.hardware.crossbar.effects import CROSSBAR
+from neuroep.hardware.crossbar.keeping import State, kept
 from neuroep.hardware.crossbar.lines import summed
 from neuroep.hardware.crossbar.periphery import Periphery
 from neuroep.hardware.crossbar.placing import Encoding, Placing
 from neuroep.hardware.crossbar.schedule import Schedule
+from neuroep.hardware.crossbar.sight import ATTENUATIONS, Sight
 from neuroep.hardware.crossbar.wearing import counters, wear_of
-from neuroep.hardware.crossbar.wiring import Wires, attenuation, refuse_oversized_arrays
+from neuroep.hardware.crossbar.wiring import Wires, refuse_oversized_arrays
 from neuroep.hardware.device import Mounted, StateUpdate, Update, effective_weights, lower, update_biases
 from neuroep.hardware.effect import present
 from neuroep.hardware.lines import LineSiemens
-from neuroep.hardware.programming import Chance, check_finite, check_range, full_scales, saved
+from neuroep.hardware.programming import Chance, check_finite, check_range, full_scales
 from neuroep.hardware.retention import aging
 from neuroep.hardware.retention.models import retention
 from neuroep.hardware.wear import Wear
@@ -53,10 +55,6 @@ from neuroep.weights import FloatArray, Weights, fitting
 
 if TYPE_CHECKING:
     from neuroep.hardware.crossbar.pulsing import Array
-
-ATTENUATIONS = "plus_up", "plus_down", "minus_up", "minus_down"
-"""State of resistive wires: effective over true conductance of each cell, by array and read."""
-State = dict[str, NDArray[np.generic]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -231,33 +229,16 @@ class Crossbar:
 
     def restore(self, network: Network, weights: Weights, state: State) -> Mounted:
         """Take the devices from `state`, the biases and the float type from `weights`."""
-        kept, count = self._kept(weights, state), len(weights.couplings)
+        method, resistive = self.programming.method, self.wires.resistive
+        own, count = kept(weights, state, method, paired=self.paired, resistive=resistive), len(weights.couplings)
         up = np.empty(count, weights.couplings.dtype)
-        down = np.empty_like(up) if self.wires.resistive else up
-        full_scale = cast(FloatArray, kept["full_scale"])
+        down = np.empty_like(up) if resistive else up
+        full_scale = cast(FloatArray, own["full_scale"])
         cell_noise = self.read_noise * self.span * (np.sqrt(2.0) if self.paired else 1.0) * full_scale / self.full
         circuit = lower(network, up, down, weights.biases.copy())
-        mounted = Mounted(self.periphery.attached(circuit, network, full_scale, cell_noise), kept)
+        mounted = Mounted(self.periphery.attached(circuit, network, full_scale, cell_noise), own)
         self.refresh(mounted)
         return mounted
-
-    def _kept(self, weights: Weights, state: State) -> State:
-        count, dtype = len(weights.couplings), weights.couplings.dtype
-        other = (count, len(Column)) if self.paired else (count, 1)
-        shapes: dict[str, tuple[int, ...]] = {"devices": (count, len(Column)), "against": other}
-        if self.programming.method is Method.ACCUMULATED:
-            shapes["residual"] = (count,)
-        if self.programming.method is Method.TRANSFER:
-            shapes |= {"fast": shapes["devices"], "fast_against": other, "buffer": (count,)}
-        kept = {key: saved(state, key, shape, dtype) for key, shape in shapes.items()}
-        kept |= {key: saved(state, key, shape, np.float64) for key, shape in counters(shapes).items()}
-        kept["full_scale"] = saved(state, "full_scale", (weights.depth,), np.float64)
-        if "buffer" in kept:
-            kept["clock"] = saved(state, "clock", (1,), np.int64)
-        if self.wires.resistive:
-            kept |= {key: saved(state, key, (count,), np.float64) for key in ATTENUATIONS}
-            kept["updates"] = saved(state, "updates", (1,), np.int64)
-        return kept
 
     def program(self, mounted: Mounted, update: Update, rng: np.random.Generator, ledger: Ledger) -> None:
         """Send each device its pulses; count pulses up and down, devices written and pulse times.
@@ -360,35 +341,7 @@ class Crossbar:
 
     def refresh(self, mounted: Mounted, solve: bool = False) -> None:
         """Write what all conductances now mean into the circuit's buffers; `solve` the wires anew, too."""
-        plus, minus = (aging.shown(cast(FloatArray, mounted.state[key])) for key in ("devices", "against"))
-        sizes = [int(n) for n in mounted.circuit.sizes]
-        starts, full_scale = mounted.circuit.starts, cast(FloatArray, mounted.state["full_scale"])
-        for k in range(1, len(sizes)):
-            part = slice(starts[k - 1], starts[k])
-            scale = plus.dtype.type(full_scale[k - 1] / self.full)  # as kernels have it, for bit-identical weights
-            if not self.wires.resistive:
-                # in the weights' type, as pulses write them: restored weights are the same to the bit
-                mounted.circuit.up[part] = plus.dtype.type(scale) * (plus[part] - minus[part])
-                continue
-            seen = [self._seen(mounted, name, h[part], (sizes[k - 1], sizes[k]), solve, part)
-                    for name, h in (("plus", plus), ("minus", minus))]  # fmt: skip
-            siemens = self.span / (self.g_max_siemens - self.g_min_siemens)
-            mounted.circuit.up[part] = scale * siemens * (seen[0][0] - seen[1][0])
-            mounted.circuit.down[part] = scale * siemens * (seen[0][1] - seen[1][1])
-
-    def _seen(
-        self, mounted: Mounted, name: str, h: FloatArray, shape: tuple[int, int], solve: bool, part: slice
-    ) -> tuple[FloatArray, FloatArray]:
-        """Effective conductances of one array, upward and downward."""
-        conductances = np.maximum(self.scale.siemens(h).astype(np.float64), 0.0)
-        keys = f"{name}_up", f"{name}_down"
-        if solve:
-            tiles = self.periphery.tile_rows, self.periphery.tile_columns
-            found = attenuation(self.wires, conductances.reshape(shape), *tiles)
-            for key, factors in zip(keys, found, strict=True):
-                mounted.state[key][part] = factors.ravel()
-        up, down = (cast(FloatArray, mounted.state[key])[part] for key in keys)
-        return conductances * up, conductances * down
+        Sight(self.wires, self.periphery, self.scale, self.full).write(mounted, solve)
 
     def _array(self, mounted: Mounted, part: slice, scale: float) -> Array:
         from neuroep.hardware.crossbar.pulsing import Array

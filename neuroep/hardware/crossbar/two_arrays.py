@@ -25,8 +25,9 @@ from numpy.typing import NDArray
 from neuroep.errors import BadInput
 from neuroep.fields import settle
 from neuroep.hardware.cells.law import Column
-from neuroep.hardware.crossbar.device import Crossbar, State
+from neuroep.hardware.crossbar.device import Crossbar
 from neuroep.hardware.crossbar.effects import APART
+from neuroep.hardware.crossbar.keeping import State
 from neuroep.hardware.crossbar.schedule import Schedule
 from neuroep.hardware.crossbar.wearing import count_moves
 from neuroep.hardware.device import Mounted, Update
