@@ -28,6 +28,7 @@ _HOMES = {
     "Weights": "neuroep.weights",
     "ablate": "neuroep.api.studies",
     "check": "neuroep.api.costs",
+    "compare": "neuroep.api.comparing",
     "continual": "neuroep.api.studies",
     "ep_gradients": "neuroep.api.gradients",
     "estimate_cost": "neuroep.api.costs",
@@ -55,6 +56,7 @@ __all__ = [
     "Weights",
     "ablate",
     "check",
+    "compare",
     "continual",
     "ep_gradients",
     "estimate_cost",
@@ -74,6 +76,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from neuroep.api.comparing import compare
     from neuroep.api.costs import check, estimate_cost
     from neuroep.api.fitting import fit_device
     from neuroep.api.gradients import ep_gradients

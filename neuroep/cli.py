@@ -25,10 +25,12 @@ from neuroep.commands import (
     life,
     listing,
     parity,
+    report,
     run,
     settle,
 )
-from neuroep.commands.stopping import report, stops
+from neuroep.commands.stopping import report as report_stop
+from neuroep.commands.stopping import stops
 from neuroep.commands.streams import drop_output, prepare, tell
 from neuroep.errors import BadInput, NeuroepError, Remark, UnknownName, shortened
 
@@ -123,6 +125,7 @@ def build_parser() -> argparse.ArgumentParser:
         data,
         info,
         cite,
+        report,
         completion,
     ):
         module.add(commands)
@@ -154,7 +157,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             return _run(given)
         except KeyboardInterrupt as stop:
-            return report(stop, goes_on=list(given[:1]) in (["run"], ["ablate"]))
+            return report_stop(stop, goes_on=list(given[:1]) in (["run"], ["ablate"]))
 
 
 def script() -> NoReturn:

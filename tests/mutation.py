@@ -573,6 +573,27 @@ DEFECTS = [
         "learning/test_device_fidelity.py",
     ),
     Defect(
+        "a row counts as beaten beyond its range wherever something beats it",
+        "report/comparison.py",
+        "        surely |= better and theirs.high <= mine.low",
+        "        surely |= better",
+        "store/test_comparison.py",
+    ),
+    Defect(
+        "two figures of one page share ids",
+        "report/inline_svg.py",
+        '    name = "f" + hashlib.sha256("\\0".join((title, description, text)).encode()).hexdigest()[:10]',
+        '    name = "f"',
+        "store/test_comparison.py",
+    ),
+    Defect(
+        "small print is too faint to read",
+        "report/page.css",
+        "--soft: #57606a;",
+        "--soft: #8b949e;",
+        "cli/test_pages_in_chromium.py",
+    ),
+    Defect(
         "wear: pulses down of a cell count as pulses up",
         "hardware/crossbar/pulse_kernels.py",
         "worn[i, 0 if up else 1] += abs(count)",

@@ -6,6 +6,8 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from neuroep.report.ablation_figure import ablation_figure
+from neuroep.report.comparison import FRONT
+from neuroep.report.comparison_figure import comparison_figure, name_of
 from neuroep.report.continual_figure import continual_figure
 from neuroep.report.figures import energy_figure
 from neuroep.report.life_figure import life_figure
@@ -22,7 +24,7 @@ class Found(Shown, dict[str, Any]):
     __repr__ = Shown.__repr__
 
     @abstractmethod
-    def _figure(self) -> Figure: ...
+    def _figure(self) -> Figure | None: ...
 
     def records(self) -> list[dict[str, Any]]:
         """Return the rows, tables within them laid flat."""
@@ -42,6 +44,19 @@ class Run(Found):
 
     def _figure(self) -> Figure:
         return energy_figure(self)
+
+
+class Comparison(Found):
+    """Finished runs beside each other."""
+
+    def headline(self) -> str:
+        """Return the runs, and what is on the front of accuracy against energy of inference."""
+        front = [name_of(row) for row in self["rows"] if row["energy_inference_joules_standing"] == FRONT]
+        said = f"on the front of inference: {', '.join(front)}" if front else "no energies"
+        return f"{len(self['runs'])} run(s), {len(self['rows'])} rows; {said}"
+
+    def _figure(self) -> Figure | None:
+        return comparison_figure(self)
 
 
 class Ablation(Found):

@@ -6,21 +6,20 @@ matplotlib is imported inside the functions, and only its object interface is us
 from __future__ import annotations
 
 import io
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neuroep.disk import write_atomic
 from neuroep.quantities import Band
-from neuroep.report.plotting import COLOURS, Look, engineering, legend_below, looks, panels, style
+from neuroep.report.plotting import COLOURS, Look, engineering, grid, legend_below, looks, style
 from neuroep.report.summary import Row, SummaryRow, band, groups, label, spread, summary_rows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 PHASES = ("free", "nudged", "update", "inference")
-HATCHES = ("", "////", "....", "xxxx")
+HATCHES = ("", "///", "\\\\\\", "xx")  # lines: dots would take half a megabyte of SVG
 
 
 def _curve(axes: Axes, rows: Sequence[Row], key: str, scale: float, look: Look, name: str) -> None:
@@ -48,7 +47,7 @@ def _curve(axes: Axes, rows: Sequence[Row], key: str, scale: float, look: Look, 
     axes.fill_between(epochs, low, high, color=look.colour, alpha=0.15, linewidth=0)
 
 
-def learning_figure(history: Sequence[Row], rows: Sequence[Row]) -> Figure:
+def learning_figure(history: Sequence[Row], rows: Sequence[Row], narrow: bool = False) -> Figure:
     """Draw training accuracy and cost against the epoch, and validation accuracy where it was measured.
 
     Parameters
@@ -57,6 +56,8 @@ def learning_figure(history: Sequence[Row], rows: Sequence[Row]) -> Figure:
         Rows of ``history.csv``.
     rows : sequence of dict
         The result's rows, which fix colours and markers.
+    narrow : bool
+        Whether panels stand one below the other, for a phone.
 
     Returns
     -------
@@ -67,7 +68,7 @@ def learning_figure(history: Sequence[Row], rows: Sequence[Row]) -> Figure:
     shown = [("train_accuracy", 100.0, "Training accuracy (%)"), ("train_cost", 1.0, "Training cost per sample")]
     if any(row["validation_accuracy"] is not None for row in history):
         shown.insert(1, ("validation_accuracy", 100.0, "Validation accuracy (%)"))
-    figure, all_axes = panels(3.3 * len(shown) + 0.4, 3.3, 1, len(shown))
+    figure, all_axes = grid(len(shown), len(shown), 2.7, narrow)
     drawn = looks([*rows, *history])
     for axes, (key, scale, title) in zip(all_axes, shown, strict=True):
         for (method, device), group in groups(history).items():
@@ -107,7 +108,7 @@ def _level(axes: Axes, row: SummaryRow, look: Look) -> None:
     )
 
 
-def energy_figure(result: Mapping[str, Any]) -> Figure:
+def energy_figure(result: Mapping[str, Any], narrow: bool = False) -> Figure:
     """Draw test accuracy against energy a sample, for inference and for one training step.
 
     Points are means over seeds; vertical bars are ± one standard deviation, horizontal bars the band of the
@@ -117,12 +118,14 @@ def energy_figure(result: Mapping[str, Any]) -> Figure:
     ----------
     result : dict
         As ``result.json`` holds it.
+    narrow : bool
+        Whether panels stand one below the other, for a phone.
 
     Returns
     -------
     matplotlib.figure.Figure
     """
-    figure, all_axes = panels(8.0, 4.0, 1, 2)
+    figure, all_axes = grid(2, 2, 3.0, narrow)
     rows, drawn = summary_rows(result), looks(result["rows"])
     keys = (("energy_inference_joules", "Inference"), ("energy_training_step_joules", "Training step"))
     for axes, (key, title) in zip(all_axes, keys, strict=True):
@@ -144,7 +147,10 @@ def energy_figure(result: Mapping[str, Any]) -> Figure:
         engineering(axes.xaxis, "J")
     all_axes[0].set_ylabel("Test accuracy (%)")
     all_axes[1].sharey(all_axes[0])
-    all_axes[1].tick_params(labelleft=False)
+    if narrow:
+        all_axes[1].set_ylabel("Test accuracy (%)")
+    else:
+        all_axes[1].tick_params(labelleft=False)
     all_axes[0].autoscale(axis="y")
     legend_below(figure, all_axes)
     return figure
@@ -159,7 +165,7 @@ def accuracy_energy_figure(result: Mapping[str, Any], path: Path) -> Path:
     return path
 
 
-def split_figure(split: Mapping[str, Any], unit: str, title: str) -> Figure | None:
+def split_figure(split: Mapping[str, Any], unit: str, title: str, narrow: bool = False) -> Figure | None:
     """Draw what each device spends in each phase, as bars stacked by event.
 
     Parameters
@@ -170,6 +176,8 @@ def split_figure(split: Mapping[str, Any], unit: str, title: str) -> Figure | No
         ``J`` or ``s``.
     title : str
         What is split, for the axes' names.
+    narrow : bool
+        Whether panels stand one below the other, for a phone.
 
     Returns
     -------
@@ -179,18 +187,14 @@ def split_figure(split: Mapping[str, Any], unit: str, title: str) -> Figure | No
     devices = {name: phases for name, phases in split.items() if _total(phases) > 0}
     if not devices:
         return None
-    columns = 2 if len(devices) == 4 else min(len(devices), 3)
-    rows = math.ceil(len(devices) / columns)
-    figure, all_axes = panels(3.1 * columns + 0.8, 1.9 * rows + 0.7, rows, columns)
+    figure, all_axes = grid(len(devices), 2 if len(devices) in (2, 4) else 3, 1.7, narrow)
     events = _events(devices)
-    for axes, (name, phases) in zip(all_axes, devices.items(), strict=False):
+    for axes, (name, phases) in zip(all_axes, devices.items(), strict=True):
         _stack(axes, phases, events)
         axes.set(title=name, xlabel=f"{title} per sample")
         axes.grid(True, axis="x")
         engineering(axes.xaxis, unit)
         axes.locator_params(axis="x", nbins=5)
-    for axes in all_axes[len(devices) :]:
-        axes.set_visible(False)
     legend_below(figure, all_axes)
     return figure
 

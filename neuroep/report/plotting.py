@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import io
 import math
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -78,6 +76,20 @@ def looks(rows: Sequence[Row]) -> dict[tuple[str, str], Look]:
     return found
 
 
+#: Inches: widths of a drawing for a page and for a phone, on which letters come out as large as the text around.
+BROAD, NARROW = 7.8, 3.9
+
+
+def grid(wanted: int, columns: int, height: float, narrow: bool = False) -> tuple[Figure, list[Axes]]:
+    """Return a figure of panels of that height in inches in so many columns, or one below the other for a phone."""
+    across = 1 if narrow else min(columns, wanted)
+    down = math.ceil(wanted / across)
+    figure, all_axes = panels(NARROW if narrow else BROAD, height * down, down, across)
+    for axes in all_axes[wanted:]:
+        axes.set_visible(False)
+    return figure, all_axes[:wanted]
+
+
 def panels(width: float, height: float, rows: int, columns: int) -> tuple[Figure, list[Axes]]:
     """Return a figure of width × height inches and its axes, row by row."""
     from matplotlib.figure import Figure
@@ -93,26 +105,12 @@ def write_figure(figure: Figure, path: Path) -> None:
     write_atomic(path, buffer.getvalue())
 
 
-def svg(figure: Figure, title: str) -> str:
-    """Return a figure as SVG for use inside HTML, which needs no namespaces, and without its metadata."""
-    buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None})
-    text = buffer.getvalue()
-    text = text[text.index("<svg") :]
-    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    text = re.sub(r' xmlns(:\w+)?="[^"]*"', "", text)
-    # Clip paths and markers are numbered in each figure alike: keep the figures of one page apart.
-    prefix = re.sub(r"\W+", "-", title.lower())
-    text = re.sub(r'\bid="', f'id="{prefix}-', text)
-    text = text.replace("url(#", f"url(#{prefix}-").replace('href="#', f'href="#{prefix}-')
-    return text.replace("<svg", f'<svg role="img" aria-label="{escape(title)}"', 1).strip()
-
-
-LETTERS_PER_INCH = 13.0
+#: Of a legend: letters in an inch, and inches a line.
+LETTERS_PER_INCH, LEGEND_LINE = 13.0, 0.19
 
 
 def legend_below(figure: Figure, all_axes: Sequence[Axes]) -> None:
-    """One legend for all panels, each name once, under them."""
+    """One legend for all panels, each name once, under them; the figure grows by it."""
     entries: dict[str, Any] = {}
     for axes in all_axes:
         for handle, name in zip(*axes.get_legend_handles_labels(), strict=True):
@@ -120,6 +118,7 @@ def legend_below(figure: Figure, all_axes: Sequence[Axes]) -> None:
     if entries:
         letters = max(len(name) for name in entries) + 8  # the handle takes about eight
         columns = max(1, min(len(entries), int(LETTERS_PER_INCH * figure.get_figwidth() / letters)))
+        figure.set_figheight(figure.get_figheight() + LEGEND_LINE * math.ceil(len(entries) / columns))
         figure.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=columns)
 
 

@@ -9,7 +9,8 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from neuroep.errors import BadInput, NotAvailable
-from neuroep.report.plotting import style, svg
+from neuroep.report.inline_svg import svg
+from neuroep.report.plotting import style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -154,7 +154,9 @@ def plain_spread(values: SeedSpread, digits: int = 3) -> str:
     if values.mean == int(values.mean) and not values.deviation:
         return f"{int(values.mean):,}"
     mean = f"{values.mean:,.{digits}g}" if abs(values.mean) < 10**digits else f"{values.mean:,.0f}"
-    return mean if values.deviation is None else f"{mean} ± {values.deviation:,.2g}"
+    if values.deviation is None:
+        return mean
+    return f"{mean} ± {values.deviation:,.0f}" if values.deviation >= 100 else f"{mean} ± {values.deviation:,.2g}"
 
 
 def uncounted(result: Mapping[str, Any]) -> list[str]:

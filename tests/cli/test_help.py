@@ -52,7 +52,7 @@ def test_help_opens_with_an_example_that_parses(path: str) -> None:
     [
         pytest.param(path, marks=[pytest.mark.slow] * (path in LONG))
         for path in PARSERS
-        if path not in ("", "export", "cite", ONLINE)
+        if path not in ("", "export", "cite", "report", ONLINE)
     ],
 )
 def test_it_works(path: str) -> None:
@@ -65,7 +65,7 @@ def test_it_works(path: str) -> None:
     assert called.out
 
 
-@pytest.mark.parametrize("path", [pytest.param("export", marks=pytest.mark.slow), "cite"])
+@pytest.mark.parametrize("path", [pytest.param("export", marks=pytest.mark.slow), "cite", "report"])
 def test_it_works_on_a_finished_run(path: str, finished: Finished) -> None:
     Path("runs").mkdir()
     Path("runs/digits-mlp").symlink_to(finished.folder)

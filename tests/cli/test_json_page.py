@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import json
 import re
+import shutil
 from itertools import product
 from pathlib import Path
 
@@ -110,6 +112,17 @@ def test_export_and_import(finished: Finished) -> None:
     check("neuroep export", call("export", finished.folder, "--to", "safetensors", "--json").json)
     argv = ("import", "digits-mlp.safetensors", "--model", "digits-mlp", "--out", "again.safetensors", "--json")
     check("neuroep import", call(*argv).json)
+
+
+def test_report(finished: Finished, tmp_path: Path) -> None:
+    """Of two runs, the second on other data, with other seeds, on another engine."""
+    other = tmp_path / "other"
+    shutil.copytree(finished.folder, other)
+    result = json.loads((other / "result.json").read_text(encoding="utf-8"))
+    result["data"]["sha256"] = "0" * 64
+    result["spec"] |= {"seeds": [5, 6], "engine": "reference"}
+    (other / "result.json").write_text(json.dumps(result), encoding="utf-8")
+    check("neuroep report", call("report", finished.folder, other, "--json").json)
 
 
 def test_every_command_with_json_has_a_section() -> None:

@@ -66,7 +66,8 @@ def page(sample: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> str:
 def test_page_is_valid_and_has_its_figures(page: str) -> None:
     parsed = Page(page)
     assert page.startswith("<!DOCTYPE html>")
-    assert parsed.tags.count("svg") == 4
+    assert parsed.tags.count("figure") == 4
+    assert parsed.tags.count("svg") == 2 * 4  # one of each for a phone
     assert len(parsed.ids) == len(set(parsed.ids))
 
 
@@ -106,7 +107,7 @@ def test_run_without_history_energy_or_costs_still_reports(sample: ModuleType) -
     result: dict[str, Any] = sample.result()
     bare = result | {"rows": result["rows"][:1], "costs": {}, "seconds": {}, "caveats": {}}
     parsed = Page(render(bare, []))
-    assert parsed.tags.count("svg") == 1
+    assert parsed.tags.count("figure") == 1
     assert "97.20 %" not in "".join(parsed.text)
     assert "96.90 %" in "".join(parsed.text)
 
