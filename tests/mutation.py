@@ -34,6 +34,20 @@ class Defect(NamedTuple):
 
 DEFECTS = [
     Defect(
+        "a data set that was changed in memory is taken for the one that was read",
+        "api/given.py",
+        "return fingerprinted(found) if isinstance(data, Dataset) else found",
+        "return found",
+        "learning/test_data_in_memory.py",
+    ),
+    Defect(
+        "ep_gradients of a module takes inputs that are NaN",
+        "api/gradients.py",
+        "if value.is_floating_point() and not bool(torch.isfinite(value).all()):",
+        "if False:",
+        "learning/test_wrong_arguments.py",
+    ),
+    Defect(
         "a trained network predicts from inputs that aren't scaled",
         "api/trained.py",
         "scaled = flat if self.scaling is None else scaled_by(self.scaling, flat)",

@@ -9,12 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import msgspec
-
 from neuroep import checks
 from neuroep.data import Dataset, load_data
 from neuroep.data.arrays import from_arrays
 from neuroep.data.frames import from_frame, is_frame
+from neuroep.data.handed import fingerprinted, handed
 from neuroep.data.loaders import is_loader, without_loaders
 from neuroep.errors import BadInput
 from neuroep.hardware.device import Device
@@ -101,29 +100,38 @@ def profile_of(device: Hardware, why: str) -> DeviceSpec:
     return found
 
 
-def data_name(data: object, spec: ModelSpec) -> str:
+def data_name(data: str | Path | None, spec: ModelSpec) -> str:
     """Return the data's name, or a path spelt so that it isn't taken for a name.
 
     Raises
     ------
     BadInput
-        If there are none, or they have no name by which a study could read them again.
+        If there are none.
     """
     if data is None and not spec.data:
-        raise BadInput("a network without data", "data", "a data set's name or its path")
+        raise BadInput("a network without data", "data", "a data set's name, its path, or arrays (x, y)")
     if data is None:
         return spec.data
     if isinstance(data, Path):
         return os.path.join(data.parent, data.name) if data.parent != Path() else os.path.join(".", data)
-    if not isinstance(data, str):
-        raise BadInput(f"a {type(data).__name__}", "data", "a data set's name or its path: studies read it again")
     return data
 
 
-def with_data(spec: ModelSpec, data: str) -> ModelSpec:
-    """Return a model whose own data set has another name or path; what scales its inputs stays."""
-    named = data if spec.scale == "none" else {"name": data, "scale": spec.scale}
-    return replace(spec, table=msgspec.structs.replace(spec.table, data=named))
+def data_for(spec: ModelSpec, data: Data) -> str | Dataset:
+    """Return what a study learns from: the name of data that it reads itself, or data that were handed in.
+
+    The latter go by the fingerprint of their arrays, scaled as the model says, so that a folder is only gone on from
+    with what it was begun with.
+
+    Raises
+    ------
+    BadInput
+        If there are none, or they can't be used.
+    """
+    if data is None or isinstance(data, str | Path):
+        return data_name(data, spec)
+    found = dataset_of(data, 0, spec.scale)
+    return fingerprinted(found) if isinstance(data, Dataset) else found
 
 
 def dataset_of(data: Data, seed: int, scale: str = "none") -> Dataset:
@@ -135,7 +143,7 @@ def dataset_of(data: Data, seed: int, scale: str = "none") -> Dataset:
         If they can't be used.
     """
     if isinstance(data, Dataset):
-        return data
+        return handed(data)
     if isinstance(data, str | Path):
         return load_data(data, seed=seed, scale=scale)
     if is_frame(data):

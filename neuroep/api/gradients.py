@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, overload
 
 from neuroep import checks
@@ -78,10 +80,62 @@ def ep_gradients(network: Network | nn.Module, /, *given: Any, **how: Any) -> We
     if is_module(network):
         from neuroep.modules.gradients import ep_gradients as of_module
 
-        return of_module(network, *given, **how)  # type: ignore[arg-type]
+        _refuse_arguments(of_module, (network, *given), how)
+        return _of_module(of_module, network, *given, **how)  # type: ignore[arg-type]
     if not isinstance(network, Network):
         raise BadInput(f"a {type(network).__name__}", "network", "a Network or a torch module")
+    _refuse_arguments(_of_network, (network, *given), how)
     return _of_network(network, *given, **how)
+
+
+def _refuse_arguments(function: Callable[..., Any], given: tuple[Any, ...], how: Mapping[str, Any]) -> None:
+    """Refuse arguments that a form of the function doesn't have, or that are left out."""
+    signature = inspect.signature(function)
+    names = list(signature.parameters)
+    for name in how:
+        checks.one_of(name, names[1:], "argument", "ep_gradients")
+    try:
+        signature.bind(*given, **how)
+    except TypeError as error:
+        raise BadInput(str(error), "ep_gradients", ", ".join(names)) from error
+
+
+def _of_module(function: Callable[..., Settling], module: nn.Module, x: Any, y: Any, **how: Any) -> Settling:
+    """Return what a module's gradients give; inputs and targets that don't fit are told from faults within."""
+    import torch
+
+    for name, value in (("x", x), ("y", y)):
+        if not isinstance(value, torch.Tensor) or value.ndim == 0 or value.numel() == 0:
+            what = f"shape {tuple(value.shape)}" if isinstance(value, torch.Tensor) else f"a {type(value).__name__}"
+            raise BadInput(what, name, "a tensor with a row a sample")
+        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+            raise BadInput("an entry that is not finite", name, "finite numbers")
+    if len(x) != len(y):
+        raise BadInput(f"{len(x)} inputs and {len(y)} targets", "x, y", "as many targets as inputs")
+    try:
+        return function(module, x, y, **how)
+    except (RuntimeError, IndexError):
+        _refuse_shapes(module, x, y, how.get("cost", "mse"))
+        raise
+
+
+def _refuse_shapes(module: nn.Module, x: Tensor, y: Tensor, cost: str | CostFunction) -> None:
+    """Refuse inputs that a module doesn't take, and targets that its cost doesn't."""
+    import torch
+
+    from neuroep.modules.costs import cost_of
+
+    with torch.no_grad():
+        try:
+            outputs = module(x)
+        except RuntimeError as error:
+            shape = f"x of shape {tuple(x.shape)}"
+            raise BadInput(str(error).splitlines()[0], shape, "inputs that the module takes") from error
+        try:
+            cost_of(cost)(outputs, y)
+        except (RuntimeError, IndexError) as error:
+            allowed = f"targets of outputs of shape {tuple(outputs.shape)}"
+            raise BadInput(str(error).splitlines()[0], f"y of shape {tuple(y.shape)}", allowed) from error
 
 
 def _of_network(

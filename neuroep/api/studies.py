@@ -7,7 +7,7 @@ from pathlib import Path
 
 from neuroep import checks
 from neuroep.api.found import Ablation, Continual, Life, Run
-from neuroep.api.given import Hardware, Model, data_name, model_of, profile_of, with_data
+from neuroep.api.given import Data, Hardware, Model, data_for, model_of, profile_of
 from neuroep.errors import BadInput
 from neuroep.learning.keepers import Keeping
 from neuroep.recipe import WINDOW, Recipe
@@ -27,7 +27,7 @@ from neuroep.studies.run import run as _run
 def run(
     model: Model,
     devices: Hardware | Sequence[Hardware] = (),
-    data: str | Path | None = None,
+    data: Data = None,
     seeds: Sequence[int] = (0,),
     epochs: int | None = None,
     backprop: bool = True,
@@ -47,8 +47,8 @@ def run(
         As for :func:`train`; weights are drawn with the seeds.
     devices : str, Path or spec, or a sequence of them
         Profiles besides the ideal device.
-    data : str or Path, optional
-        Name or path of a data set, in place of the model's own.
+    data : str, Path, Dataset, arrays, frame or loaders, optional
+        As for :func:`train`, in place of the model's own.
     seeds : sequence of int
         Of the trainings of each method and device.
     epochs : int, optional
@@ -88,7 +88,7 @@ def run(
     spec = model_of(model, recipe)
     named = [devices] if isinstance(devices, str) or not isinstance(devices, Sequence) else list(devices)
     experiment = Experiment(
-        model=spec, devices=tuple(profile_of(device, "prices") for device in named), data=data_name(data, spec),
+        model=spec, devices=tuple(profile_of(device, "prices") for device in named), data=data_for(spec, data),
         seeds=_seeds(seeds), epochs=epochs, backprop=backprop, engine=engine, threads=threads,
         without=tuple(checks.several(without, "without")),
     )  # fmt: skip
@@ -105,7 +105,7 @@ def life(
     verify: bool = False,
     *,
     recipe: Recipe | None = None,
-    data: str | Path | None = None,
+    data: Data = None,
     out: str | Path | None = None,
 ) -> Life:
     """Program chips with weights from software, let them age, and fine-tune them by EP where they are.
@@ -126,8 +126,8 @@ def life(
         Whether to program closed loop, with the error of the profile's retention model.
     recipe : Recipe, optional
         In place of the model's own.
-    data : str or Path, optional
-        Name or path of a data set, in place of the model's own.
+    data : str, Path, Dataset, arrays, frame or loaders, optional
+        As for :func:`train`, in place of the model's own.
     out : str or Path, optional
         Folder for life.json and life.png, which take the place of what is there.
 
@@ -150,9 +150,9 @@ def life(
     ['aged', 'at_once', 'clip']
     """
     spec, profile = model_of(model, recipe), profile_of(device, "kind of hardware")
-    spec = with_data(spec, data_name(data, spec))
+    learned = data_for(spec, data)
     folder = None if out is None else checks.path(out, "out")
-    found = lives(spec, profile, _seeds(seeds), checks.count(epochs, "epochs"), str(source), verify)
+    found = lives(spec, profile, _seeds(seeds), checks.count(epochs, "epochs"), str(source), verify, data=learned)
     if folder is not None:
         write_life(found, folder)
     return Life(found)
@@ -169,7 +169,7 @@ def ablate(
     model: Model,
     device: Hardware,
     out: str | Path,
-    data: str | Path | None = None,
+    data: Data = None,
     seeds: tuple[int, ...] = (0,),
     epochs: int | None = None,
     effects: tuple[str, ...] = (),
@@ -221,7 +221,7 @@ def ablate(
     spec = model_of(model, recipe)
     profile = profile_of(device, "effects by name")
     study = Study(
-        model=spec, device=profile, data=data_name(data, spec), seeds=seeds, epochs=epochs, effects=effects,
+        model=spec, device=profile, data=data_for(spec, data), seeds=seeds, epochs=epochs, effects=effects,
         alone=alone, window=window, engine=engine, threads=threads,
     )  # fmt: skip
     folder = checks.path(out, "out")
@@ -237,7 +237,7 @@ def continual(
     gradient: str = "ep",
     kind: str = "permuted",
     device: Hardware = "ideal",
-    data: str | Path | None = None,
+    data: Data = None,
     seeds: tuple[int, ...] = (0,),
     epochs: int | None = None,
     strength: float | None = None,
@@ -294,7 +294,7 @@ def continual(
     spec, keeping = model_of(model, recipe), Keeping(method, strength, decay, damping)
     profile = profile_of(device, "recipe of its own")
     question = Question(
-        model=spec, device=profile, keeping=keeping, data=data_name(data, spec), gradient=gradient, kind=kind,
+        model=spec, device=profile, keeping=keeping, data=data_for(spec, data), gradient=gradient, kind=kind,
         tasks=tasks, epochs=epochs, seeds=seeds, validation=validation, engine=engine, threads=threads,
     )  # fmt: skip
     folder = None if out is None else checks.path(out, "out")

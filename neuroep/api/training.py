@@ -44,11 +44,11 @@ def train(
         (:func:`network_of` gives its network, and training starts from its weights).
     device : str, Path, spec or device model
         Likewise, by :func:`load_device`.
-    data : str, Path, Dataset, arrays or loaders, optional
-        Name or path of a data set, what :func:`load_data` returns, or arrays ``(x, y)``, of which a fifth becomes the
-        test set, or ``(x_train, y_train, x_test, y_test)``; or a torch ``DataLoader`` in place of ``(x, y)``, or
-        ``(train, test)`` loaders: their data sets are read out once, and batches are the recipe's. The model's own if
-        left out.
+    data : str, Path, Dataset, arrays, frame or loaders, optional
+        Name or path of a data set, what :func:`load_data` returns, or a data frame or arrays ``(x, y)``, of which a
+        fifth becomes the test set, or ``(x_train, y_train, x_test, y_test)``; or a torch ``DataLoader`` in place of
+        ``(x, y)``, or ``(train, test)`` loaders: their data sets are read out once, and batches are the recipe's. The
+        model's own if left out.
     seed : int
         Of initial weights, data order, device spread, noise and rounding.
     epochs : int, optional

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from neuroep.data.dataset import Dataset, assemble, check_counts, fingerprint, holdout
+from neuroep.data.dataset import Dataset, assemble, check_counts, class_labels, fingerprint, holdout, inputs
 from neuroep.data.files import ARRAYS, parts, remarked
+from neuroep.data.labels import are_words
 from neuroep.data.scaling import scaled
 from neuroep.errors import BadInput
 
@@ -39,6 +40,9 @@ def from_arrays(arrays: Sequence[Any], scale: str = "none") -> Dataset:
     if len(given) == 2:
         x, y = given
         check_counts(x, y, "data")
+        inputs(x, "data: x")  # here rows have the numbers that the user knows
+        if not are_words(y):
+            class_labels(y, "data: y")
         kept, aside = holdout(len(x), "data")
         given = [x[kept], y[kept], x[aside], y[aside]]
     train, test = parts(given, "data")
@@ -48,7 +52,7 @@ def from_arrays(arrays: Sequence[Any], scale: str = "none") -> Dataset:
 def _array(values: Any, where: str) -> np.ndarray[Any, Any]:
     try:
         found = np.asarray(values)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RuntimeError) as error:  # the last of a tensor that has a gradient
         raise BadInput(f"no array ({error})", where, "numbers in rows of one length") from error
     if found.ndim == 0:
         raise BadInput("a single value", where, "an array")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from neuroep.data import Dataset
 from neuroep.disk import to_json, write_atomic
 from neuroep.errors import BadInput, Diverged
 from neuroep.fields import settle
@@ -64,8 +65,8 @@ class Study:
     ----------
     model, device : ModelSpec, DeviceSpec
         What is trained on what.
-    data : str
-        Name or path of the data set.
+    data : str or Dataset
+        Name or path of the data set, or one in memory.
     seeds : tuple of int
         As in :class:`neuroep.studies.experiment.Experiment`, which also has `epochs`, `engine` and `threads`.
     effects : tuple of str
@@ -78,7 +79,7 @@ class Study:
 
     model: ModelSpec
     device: DeviceSpec
-    data: str
+    data: str | Dataset
     seeds: tuple[int, ...] = (0,)
     epochs: int | None = None
     effects: tuple[str, ...] = ()

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from neuroep import checks
-from neuroep.data import load_data
+from neuroep.data import Dataset, load_data
 from neuroep.data.dataset import check_inputs
 from neuroep.data.tasks import Tasks, check_tasks, kept_aside
 from neuroep.engines import NAMES
@@ -46,8 +46,8 @@ class Question:
         What learns on what.
     keeping : Keeping
         By which method it keeps earlier tasks.
-    data : str
-        Name or path of the data set.
+    data : str or Dataset
+        Name or path of the data set, or one in memory.
     gradient : str
         ``"ep"`` or ``"backprop"``, the latter on ideal weights.
     kind : str
@@ -72,7 +72,7 @@ class Question:
     model: ModelSpec
     device: DeviceSpec
     keeping: Keeping
-    data: str
+    data: str | Dataset
     gradient: str = "ep"
     kind: str = "permuted"
     tasks: int = 5
@@ -123,11 +123,18 @@ class Question:
         hardware = self.device if self.device.is_hardware else IDEAL
         return Rig.of(self.model.network(), self.recipe(), hardware, self.engine, self.threads, seed)
 
+    def dataset(self, seed: int) -> Dataset:
+        """Return the data from which a seed's tasks are made."""
+        if isinstance(self.data, Dataset):
+            return self.data
+        return load_data(self.data, seed=seed, scale=self.model.scale)
+
     def head(self) -> dict[str, Any]:
         """Return what was asked, as the JSON object and its figure's title have it."""
         settings = {"strength": None, "decay": None, "damping": None} | self.keeping.settings()
         return {
-            "model": self.model.name, "device": self.device.name, "data": self.data,
+            "model": self.model.name, "device": self.device.name,
+            "data": self.data.name if isinstance(self.data, Dataset) else self.data,
             "method": self.keeping.method, "gradient": self.gradient,
             "kind": self.kind, "tasks": self.tasks, "epochs": self.recipe().training.epochs, **settings,
             "validation": self.validation,
@@ -245,7 +252,7 @@ def learned(question: Question, seed: int, listener: Callable[[str], Listener] =
 
 
 def _tasks(question: Question, seed: int) -> Tasks:
-    dataset = load_data(question.data, seed=seed, scale=question.model.scale)
+    dataset = question.dataset(seed)
     check_inputs(dataset, question.model.network().columns)
     remark_on(dataset)
     if question.validation:

@@ -33,8 +33,8 @@ class Experiment:
         Network and recipes.
     devices : tuple of DeviceSpec
         Besides the ideal device.
-    data : str
-        Name or path of the data set.
+    data : str or Dataset
+        Name or path of the data set, or one in memory.
     seeds : tuple of int
         Of initial weights, data order and everything drawn on the way.
     epochs : int, optional
@@ -55,7 +55,7 @@ class Experiment:
 
     model: ModelSpec
     devices: tuple[DeviceSpec, ...]
-    data: str
+    data: str | Dataset
     seeds: tuple[int, ...]
     epochs: int | None = None
     backprop: bool = True
@@ -120,6 +120,8 @@ class Experiment:
 
     def dataset(self, seed: int) -> Dataset:
         """Return the data; parity draws its secret from the seed, all else is read once."""
+        if isinstance(self.data, Dataset):
+            return self.data
         return load_data(self.data, seed=seed, scale=self.model.scale) if self.data == "parity" else self._read
 
     @cached_property

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from neuroep.bridges.weights_file import load_weights
-from neuroep.data import load_data
+from neuroep.data import Dataset, load_data
 from neuroep.errors import BadInput
 from neuroep.learning.trainer import Epoch, Progress
 from neuroep.network import Network
@@ -56,7 +56,13 @@ def recovered(software: float, before: float, after: float) -> float:
 
 
 def live(
-    model: ModelSpec, device: DeviceSpec, seed: int, epochs: int, source: str = "backprop", verify: bool = False
+    model: ModelSpec,
+    device: DeviceSpec,
+    seed: int,
+    epochs: int,
+    source: str = "backprop",
+    verify: bool = False,
+    data: str | Dataset | None = None,
 ) -> dict[str, Any]:
     """Return one chip's life as plain data.
 
@@ -72,6 +78,8 @@ def live(
         ``"backprop"``, ``"ep"`` (ideal weights), or the path of a safetensors file.
     verify : bool
         As in :meth:`neuroep.studies.chip.Chip.program`.
+    data : str or Dataset, optional
+        Name or path of a data set, or one in memory, in place of the model's own.
 
     Returns
     -------
@@ -79,7 +87,8 @@ def live(
         Accuracies on the test set, as ``neuroep life --json`` prints them. The training samples chose the clip.
     """
     network, recipe = model.network(), for_fine_tuning(model.recipe(device))
-    dataset = load_data(model.data, seed=seed, scale=model.scale)
+    named = model.data if data is None else data
+    dataset = named if isinstance(named, Dataset) else load_data(named, seed=seed, scale=model.scale)
     stock = materials(network, dataset, recipe.training, seed)
     remark_on(dataset)
     weights, software = _source(model, network, recipe, stock, seed, source)
@@ -182,6 +191,7 @@ def lives(
     source: str,
     verify: bool,
     follow: Callable[[dict[str, Any]], None] = lambda _: None,
+    data: str | Dataset | None = None,
 ) -> dict[str, Any]:
     """Return the lives of one chip a seed, as ``neuroep life --json`` prints them.
 
@@ -201,7 +211,7 @@ def lives(
     check(model, device, source, verify)
     rows = []
     for seed in seeds:
-        rows.append(live(model, device, seed, epochs, source, verify))
+        rows.append(live(model, device, seed, epochs, source, verify, data))
         follow(rows[-1])
     retention = getattr(device.build(), "retention", "none")
     head = {"model": model.name, "device": device.name, "from": source, "epochs": epochs, "verify": verify}

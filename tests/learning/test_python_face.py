@@ -112,7 +112,6 @@ def test_what_is_no_model_is_refused_in_a_line(taker: str, kind: str) -> None:
         ("a model and a network", lambda: neuroep.train(nn.Sequential(nn.Linear(2, 2)), network=chain((2, 4, 2)))),
         ("data: a network without data", lambda: neuroep.run(chain((2, 4, 2)))),
         ("data: a network without data", lambda: neuroep.life(chain((2, 4, 2)), "rram-hfo2")),
-        ("data: a tuple", lambda: neuroep.run("xor", data=ARRAYS)),  # type: ignore[arg-type]
         ("seeds: no seeds", lambda: neuroep.life("xor", "rram-hfo2", seeds=())),
         ("samples: 0 samples", lambda: neuroep.check("xor", samples=0)),
         ("beta: β = -1", lambda: neuroep.settle("xor", beta=-1.0)),

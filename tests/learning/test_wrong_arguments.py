@@ -1,0 +1,178 @@
+"""Every public function × what may be wrong with what it is given: one line that names it, and never another error."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import neuroep
+from neuroep.errors import BadInput
+from neuroep.network import chain
+
+NETWORK = chain((2, 4, 2))
+MODULE = nn.Sequential(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, 2))
+X, Y = np.random.default_rng(0).random((8, 2)), np.eye(2)[np.arange(8) % 2]
+NAN = np.where(np.arange(16).reshape(8, 2) == 5, np.nan, X)
+UP, RISE = np.ones(5), np.linspace(1e-6, 2e-6, 6)
+RNG = np.random.default_rng(0)
+
+
+def weights(inputs: int = 2, value: float = 1.0) -> neuroep.Weights:
+    couplings = [np.full((inputs, 4), value), np.ones((4, 2))]
+    return neuroep.Weights.from_arrays(couplings, [np.zeros(4), np.zeros(2)])
+
+
+def broken() -> neuroep.Weights:
+    """Weights that went wrong after they were made."""
+    found = weights()
+    found.couplings[0] = np.nan
+    return found
+
+
+def tensor(values: Any) -> torch.Tensor:
+    return torch.as_tensor(values, dtype=torch.float32)
+
+
+Faults = dict[str, tuple[Callable[[], Any], str]]
+"""By kind of fault: what to call, and what the line says."""
+
+
+def of_study(call: Callable[..., Any]) -> Faults:
+    """Faults of what takes a model, a device and data."""
+    return {
+        "unknown model": (lambda: call(model="xorr"), "no model is called 'xorr' (did you mean 'xor'?)"),
+        "unknown device": (lambda: call(device="ekram"), "no device is called 'ekram' (did you mean 'ecram'?)"),
+        "missing file": (lambda: call(data="no/such.npz"), "no/such.npz: no such file or folder"),
+        "wrong shape": (lambda: call(data=(np.ones((8, 5)), Y[:, 1])), "5 inputs a sample; allowed: 2"),
+        "NaN": (lambda: call(data=(NAN, Y[:, 1])), "data: x: nan in sample 2, input 1"),
+        "empty": (lambda: call(data=(X[:0], Y[:0, 1])), "data: x: inputs of shape (0, 2)"),
+    }
+
+
+STUDIES: dict[str, Callable[..., Any]] = {
+    "train": neuroep.train,
+    "estimate_cost": neuroep.estimate_cost,
+    "check": neuroep.check,
+    "settle": neuroep.settle,
+    "run": lambda model, device, data: neuroep.run(model, device, data),
+    "life": neuroep.life,
+    "ablate": lambda **given: neuroep.ablate(out="out", **given),
+    "continual": neuroep.continual,
+}
+
+
+def called(name: str) -> Callable[..., Any]:
+    def call(model: Any = "xor", device: Any = "rram-sb", data: Any = None) -> Any:
+        return STUDIES[name](model=model, device=device, data=data)
+
+    return call
+
+
+TABLE: dict[str, Faults] = {name: of_study(called(name)) for name in STUDIES} | {
+    "ep_gradients": {
+        "unknown model": (lambda: neuroep.ep_gradients("xor", weights(), X, Y), "network: a str"),  # type: ignore[call-overload]
+        "wrong shape": (lambda: neuroep.ep_gradients(NETWORK, weights(), X[:, :1], Y), "(batch, 2)"),
+        "wrong shape of a module's x": (lambda: neuroep.ep_gradients(MODULE, tensor(X[:, :1]), tensor(Y)),
+                                        "x of shape (8, 1): mat1 and mat2"),
+        "wrong shape of a module's y": (lambda: neuroep.ep_gradients(MODULE, tensor(X), torch.ones(8, 3)),
+                                        "y of shape (8, 3): "),
+        "other lengths": (lambda: neuroep.ep_gradients(MODULE, tensor(X), tensor(Y)[:3]), "8 inputs and 3 targets"),
+        "NaN": (lambda: neuroep.ep_gradients(NETWORK, weights(), NAN, Y), "not finite"),
+        "NaN for a module": (lambda: neuroep.ep_gradients(MODULE, tensor(NAN), tensor(Y)), "x: an entry that is not"),
+        "arrays for a module": (lambda: neuroep.ep_gradients(MODULE, X, Y), "x: a ndarray"),  # type: ignore[call-overload]
+        "empty": (lambda: neuroep.ep_gradients(NETWORK, weights(), X[:0], Y[:0]), "shape (0, 2)"),
+        "empty for a module": (lambda: neuroep.ep_gradients(MODULE, tensor(X[:0]), tensor(Y[:0])), "x: shape (0, 2)"),
+        "unknown argument": (lambda: neuroep.ep_gradients(MODULE, tensor(X), tensor(Y), bta=1.0),  # type: ignore[call-overload]
+                             "no argument is called 'bta' (did you mean 'beta'?)"),
+        "argument left out": (lambda: neuroep.ep_gradients(NETWORK, weights(), X), "'targets'"),  # type: ignore[call-overload]
+    },
+    "fit_device": {
+        "missing file": (lambda: neuroep.fit_device("no.csv"), "no.csv"),
+        "wrong shape": (lambda: neuroep.fit_device((UP, RISE[:3])), "pulses: siemens: shape (3,); allowed: (6,)"),
+        "NaN": (lambda: neuroep.fit_device((np.full(5, np.nan), RISE)), "pulses: directions: an entry that is not"),
+        "empty": (lambda: neuroep.fit_device((UP[:0], RISE[:1])), "pulses: directions: shape (0,)"),
+        "unknown step model": (lambda: neuroep.fit_device((UP, RISE), model="soft"), "did you mean 'soft-bounds'"),
+    },
+    "from_torch": {
+        "unknown model": (lambda: neuroep.from_torch("xor"), "a str"),  # type: ignore[arg-type]
+        "wrong shape": (lambda: neuroep.from_torch(MODULE, chain((3, 4, 2))), "3"),
+    },
+    "network_of": {
+        "unknown model": (lambda: neuroep.network_of("xor"), "a str"),  # type: ignore[arg-type]
+        "empty": (lambda: neuroep.network_of(nn.Sequential()), "Linear"),
+    },
+    "to_torch": {
+        "unknown model": (lambda: neuroep.to_torch("xor", weights()), "a str"),  # type: ignore[arg-type]
+        "unknown device": (lambda: neuroep.to_torch(NETWORK, weights(), device="ekram"), "did you mean 'ecram'"),
+        "wrong shape": (lambda: neuroep.to_torch(NETWORK, weights(3)), "3"),
+        "NaN": (lambda: neuroep.to_torch(NETWORK, broken()), "finite"),
+    },
+    "load_model": {
+        "unknown model": (lambda: neuroep.load_model("xorr"), "did you mean 'xor'"),
+        "missing file": (lambda: neuroep.load_model("no/such.toml"), "no/such.toml: no such file"),
+    },
+    "load_device": {
+        "unknown device": (lambda: neuroep.load_device("ekram"), "did you mean 'ecram'"),
+        "missing file": (lambda: neuroep.load_device("no/such.toml"), "no/such.toml: no such file"),
+    },
+    "load_data": {
+        "unknown name": (lambda: neuroep.load_data("digts"), "did you mean 'digits'"),
+        "missing file": (lambda: neuroep.load_data("no/such.npz"), "no/such.npz: no such file"),
+    },
+    "load_weights": {"missing file": (lambda: neuroep.load_weights("no/such.safetensors"), "no/such.safetensors")},
+    "save_weights": {
+        "missing folder": (lambda: neuroep.save_weights(weights(), "no/such/a.safetensors"), "no/such"),
+        "wrong shape": (lambda: neuroep.save_weights(X, "a.safetensors"), "a ndarray"),  # type: ignore[arg-type]
+        "NaN": (lambda: neuroep.save_weights(broken(), "a.safetensors"), "finite"),
+    },
+    "Chip": {
+        "unknown model": (lambda: neuroep.Chip("ecram", "xor"), "a str"),  # type: ignore[arg-type]
+        "unknown device": (lambda: neuroep.Chip("ekram", NETWORK), "did you mean 'ecram'"),
+        "wrong shape": (lambda: neuroep.Chip("ecram", NETWORK).program(weights(3), RNG), "3"),
+        "NaN": (lambda: neuroep.Chip("ecram", NETWORK).program(broken(), RNG), "finite"),
+    },
+    "Weights": {
+        "wrong shape": (lambda: neuroep.Weights.from_arrays([X, X.T[:, :3]], [X[0], X[0, :1]]), "shape"),
+        "NaN": (lambda: weights(value=np.nan), "finite"),
+        "empty": (lambda: neuroep.Weights.from_arrays([], []), ""),
+    },
+}  # fmt: skip
+
+
+def test_every_public_function_is_in_the_table() -> None:
+    functions = {name for name in neuroep.__all__ if inspect.isfunction(getattr(neuroep, name))}
+    assert functions <= set(TABLE)
+
+
+@pytest.mark.parametrize(("name", "fault"), [(name, fault) for name in TABLE for fault in TABLE[name]])
+def test_one_line_says_what_is_wrong(name: str, fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    call, said = TABLE[name][fault]
+    with pytest.raises(BadInput) as caught:
+        call()
+    assert said in str(caught.value), str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_modules_own_fault_stays_its_own() -> None:
+    """Inputs and targets fit: what goes wrong at a nudged state isn't told as if they didn't."""
+
+    class Shy(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x
+
+    def cost(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        if torch.is_grad_enabled():
+            raise RuntimeError("the cost's own")
+        return (outputs - targets).square().sum(1)
+
+    with pytest.raises(RuntimeError, match="the cost's own"):
+        neuroep.ep_gradients(nn.Sequential(nn.Linear(2, 2), Shy()), tensor(X), tensor(Y), cost=cost)
