@@ -161,3 +161,21 @@ def test_example_13_your_own_levels(show, tmp_path: Path) -> None:
     assert by_name["EP on reram"] > by_name["EP on ideal"] - 5.0 > 80.0
     assert "nJ a training step" in trained[-1] or any("nJ a training step" in line for line in trained)
     assert (tmp_path / "reram.toml").is_file()
+
+
+def test_example_16_bring_your_own_weights(show, tmp_path: Path) -> None:
+    read, same, dropped, recovered, price = show("16_bring_your_own_weights").splitlines()
+    assert read == "read: 64-24-10, 4 tables"
+    # nine digits tell every float32 from its neighbours
+    assert float(same.rsplit(" ", 1)[1]) < 1e-8
+    (software, chip), (tuned, share) = percents(dropped), percents(recovered)
+    # one of 360 test samples is 0.28 points: three standard errors of a share are under 8 of them
+    assert software > 90.0 > chip + 8.0
+    assert tuned > chip + 8.0
+    assert share == pytest.approx(100.0 * (tuned - chip) / (software - chip), abs=0.5 + 20.0 / (software - chip))
+    # of 20 fJ a synapse: the input once, then four reads up and three down; nudged ones both, twice; and writes
+    learning, naming = (float(found) for found in re.findall(r"(\d+) pJ", price))
+    inference = 0.02 * (64 * 24 + 7 * 24 * 10)
+    assert naming == pytest.approx(inference, abs=0.5)
+    assert inference + 0.02 * 14 * 24 * 10 - 0.5 <= learning < inference + 0.02 * 14 * 24 * 10 + 0.8 * 64 * 24
+    assert (tmp_path / "mine.safetensors").is_file()
