@@ -179,3 +179,27 @@ def test_example_16_bring_your_own_weights(show, tmp_path: Path) -> None:
     assert naming == pytest.approx(inference, abs=0.5)
     assert inference + 0.02 * 14 * 24 * 10 - 0.5 <= learning < inference + 0.02 * 14 * 24 * 10 + 0.8 * 64 * 24
     assert (tmp_path / "mine.safetensors").is_file()
+
+
+@pytest.mark.slow
+def test_example_14_is_my_array_good_enough(show) -> None:
+    _, *rows, last = show("14_is_my_array_good_enough").splitlines()
+    found = {line[:12].strip(): [float(n) for n in re.findall(r"0\.\d{3}", line.split("|")[1])] for line in rows}
+    accuracies = {line[:12].strip(): percents(line.split("|")[1]) for line in rows}
+    margins = {line[:12].strip(): float(line.rsplit(" ", 1)[1]) for line in rows}
+    assert list(found) == ["steps", "spread", "write noise", "stuck cells", "read noise", "converters", "wires"]
+    # how far a pulse goes is no matter of reads
+    assert len(set(found["steps"])) == 1
+    # noise f times as strong beside a gradient of one length: a cosine of 1/sqrt(1 + f^2 r^2); 0.05 are for what
+    # converters and unsettled states add, and for the mean over minibatches
+    better, here, worse, worst = found["read noise"]
+    noise = here**-2 - 1.0
+    assert better > here > worse > worst
+    assert worse == pytest.approx((1.0 + 16.0 * noise) ** -0.5, abs=0.05)
+    assert better == pytest.approx((1.0 + noise / 16.0) ** -0.5, abs=0.05)
+    # the accuracy asked for is lost where the table says
+    for name, margin in margins.items():
+        factors = (1.0, 4.0, 16.0)
+        lost = next(k for k, reached in enumerate(accuracies[name][1:]) if reached < 85.0)
+        assert factors[lost - 1] <= margin <= factors[lost]
+    assert last.startswith(f"improve {min(margins, key=margins.__getitem__)} first")
