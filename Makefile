@@ -10,7 +10,7 @@ PYTHON = $(shell for p in python3.11 python3; do \
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 SOURCES = setup.cfg pyproject.toml constraints.txt
 
-.PHONY: help demo test test-slow lint bench figures peers clean
+.PHONY: help demo test test-slow test-sdist lint bench figures peers clean
 .DEFAULT_GOAL = help
 
 help:  ## list these targets
@@ -25,6 +25,12 @@ test: $(VENV)/.installed-test  ## run the suite, except the slow tests
 
 test-slow: $(VENV)/.installed-test  ## run the slow tests
 	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
+
+test-sdist: $(VENV)/.installed-test  ## build a source distribution and run its own suite, from where it unpacks to
+	rm -rf build/sdist
+	$(BIN)/python -m build --sdist --no-isolation --outdir build/sdist .
+	tar -xzf build/sdist/neuroep-*.tar.gz -C build/sdist
+	$(MAKE) -C build/sdist/neuroep-*/ test PYTHON=$(abspath $(BIN))/python VENV=.venv
 
 lint: $(VENV)/.installed-test  ## check style, types and the direction of imports
 	$(BIN)/ruff check
