@@ -20,6 +20,7 @@ from neuroep.studies.ablation import ablate as _ablate
 from neuroep.studies.continual import Question
 from neuroep.studies.continual import continual as _continual
 from neuroep.studies.experiment import Experiment
+from neuroep.studies.following import following
 from neuroep.studies.life import lives
 from neuroep.studies.run import run as _run
 
@@ -38,6 +39,7 @@ def run(
     without: Sequence[str] = (),
     out: str | Path | None = None,
     fresh: bool = False,
+    progress: bool | None = None,
 ) -> Run:
     """Train a model on devices, beside ideal EP and backprop, and keep everything in a folder.
 
@@ -66,6 +68,8 @@ def run(
         run goes on from it, a finished one is read.
     fresh : bool
         Start anew instead of going on.
+    progress : bool, optional
+        Whether to show how trainings go on; in notebooks alone if left out.
 
     Returns
     -------
@@ -93,7 +97,8 @@ def run(
         without=tuple(checks.several(without, "without")),
     )  # fmt: skip
     folder = default_out("runs", spec.name) if out is None else checks.path(out, "out")
-    return Run(_run(experiment, folder, checks.flag(fresh, "fresh")))
+    with following(progress) as about:
+        return Run(_run(experiment, folder, checks.flag(fresh, "fresh"), about("")))
 
 
 def life(
@@ -180,12 +185,13 @@ def ablate(
     fresh: bool = False,
     *,
     recipe: Recipe | None = None,
+    progress: bool | None = None,
 ) -> Ablation:
     """Return what each effect of a device costs, in accuracy and in the fidelity of gradients and updates.
 
     Parameters
     ----------
-    model, device, data, epochs, engine, threads, recipe
+    model, device, data, epochs, engine, threads, recipe, progress
         As for :func:`run`, of one device.
     out : str or Path
         Folder of the study; a stopped one goes on from it.
@@ -225,7 +231,8 @@ def ablate(
         alone=alone, window=window, engine=engine, threads=threads,
     )  # fmt: skip
     folder = checks.path(out, "out")
-    found = _ablate(study, folder, checks.flag(fresh, "fresh"))
+    with following(progress) as about:
+        found = _ablate(study, folder, checks.flag(fresh, "fresh"), about)
     write_ablation_figure(found, folder / FIGURE)
     return Ablation(found)
 
@@ -249,12 +256,13 @@ def continual(
     out: str | Path | None = None,
     *,
     recipe: Recipe | None = None,
+    progress: bool | None = None,
 ) -> Continual:
     """Learn tasks one after another, and tell what is kept of the earlier ones.
 
     Parameters
     ----------
-    model, device, data, engine, threads, recipe
+    model, device, data, engine, threads, recipe, progress
         As for :func:`run`, of one device.
     tasks, kind : int, str
         How many: ``"permuted"`` inputs, or the classes ``"split"``.
@@ -298,7 +306,8 @@ def continual(
         tasks=tasks, epochs=epochs, seeds=seeds, validation=validation, engine=engine, threads=threads,
     )  # fmt: skip
     folder = None if out is None else checks.path(out, "out")
-    found = _continual(question)
+    with following(progress) as about:
+        found = _continual(question, about)
     if folder is not None:
         write_continual(found, folder)
     return Continual(found)

@@ -10,14 +10,18 @@ from neuroep import checks
 from neuroep.api.given import Data, Hardware, Model, data_name, dataset_of, device_of, is_module, model_of, network_in
 from neuroep.api.trained import Trained
 from neuroep.data import Dataset
+from neuroep.data.dataset import Scaling
 from neuroep.errors import BadInput
-from neuroep.hardware.device import Device, refuse_below_least
+from neuroep.hardware.device import Device, Mounted, refuse_below_least
+from neuroep.learning.trainer import Epoch
 from neuroep.network import Network
 from neuroep.physics.known import refuse_without_limit
 from neuroep.recipe import Recipe
 from neuroep.specs import DeviceSpec, ModelSpec
+from neuroep.studies.following import following
 from neuroep.studies.rig import Rig, built, refuse_idle_threads
-from neuroep.studies.training import IDEAL, materials, remark_on, train_backprop, train_ep
+from neuroep.studies.run import Listener
+from neuroep.studies.training import IDEAL, Job, Outcome, materials, remark_on, train_backprop, train_ep
 from neuroep.weights import Weights, fitting
 
 
@@ -34,6 +38,7 @@ def train(
     network: Network | None = None,
     recipe: Recipe | None = None,
     weights: Weights | None = None,
+    progress: bool | None = None,
 ) -> Trained:
     """Train one network by one method on one device.
 
@@ -65,6 +70,8 @@ def train(
         How, in place of the model's recipe for the device; of a network alone, the defaults of :class:`Recipe`.
     weights : Weights, optional
         What training starts from, in place of weights drawn with the seed; it goes on in their floating-point type.
+    progress : bool, optional
+        Whether to show how training goes on; in notebooks alone if left out.
 
     Returns
     -------
@@ -100,13 +107,32 @@ def train(
     rig = replace(rig, recipe=rig.recipe.lasting(asked))
     if method == "ep":
         rig.check()
+    with following(progress) as about:
+        done, mounted, scaling = _outcome(rig, dataset, method, start, threads, about(""))
+    return Trained(*done, rig.network, rig.recipe.phases, engine, mounted, scaling)
+
+
+def _outcome(
+    rig: Rig, dataset: Callable[[], Dataset], method: str, start: Weights | None, threads: int, heard: Listener
+) -> tuple[Outcome, Mounted | None, Scaling | None]:
+    """Return what training comes to, the network on its device, and what the inputs were scaled by."""
     training = rig.recipe.training if method == "ep" else rig.recipe.backprop
     read = dataset()
     stock = materials(rig.network, read, training, rig.seed, start)
     remark_on(read)
+    job = Job(method, rig.device.name if method == "ep" else IDEAL, rig.seed)
+    heard.started([job], {job: training.epochs})
+
+    def tell(epoch: Epoch, _: object = None) -> None:
+        heard.epoch(job, epoch, training.epochs)
+
     mounted = rig.mount(stock.weights) if method == "ep" else None
-    done = train_backprop(rig, stock, threads=threads)[0] if mounted is None else train_ep(rig, stock, mounted)
-    return Trained(*done, rig.network, rig.recipe.phases, engine, mounted, read.scaling)
+    if mounted is None:
+        done = train_backprop(rig, stock, on_epoch=tell, threads=threads)[0]
+    else:
+        done = train_ep(rig, stock, mounted, on_epoch=tell)
+    heard.finished(done)
+    return done, mounted, read.scaling
 
 
 def _weights_of(module: object) -> Weights:

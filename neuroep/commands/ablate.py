@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neuroep.commands.console import Reporter, names_in, say, show_json, show_table
+from neuroep.commands.console import names_in, say, show_json, show_table
 
 if TYPE_CHECKING:
     from neuroep.report.summary import SeedSpread
@@ -44,6 +44,7 @@ def act(options: argparse.Namespace) -> int:
     from neuroep.report.ablation_figure import write_ablation_figure
     from neuroep.specs.catalogue import load_device, load_model
     from neuroep.studies.ablation import FIGURE, Study, ablate
+    from neuroep.studies.following import Reporter
 
     model, device = load_model(options.model), load_device(options.device)
     study = Study(

@@ -1,4 +1,4 @@
-"""What people see: tables, progress on a terminal, one line an epoch elsewhere."""
+"""What people see on a terminal: tables, lines, JSON."""
 
 from __future__ import annotations
 
@@ -12,10 +12,6 @@ from neuroep.errors import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress as Bars
-
-    from neuroep.learning.trainer import Epoch
-    from neuroep.studies.training import Job, Outcome
 
 
 def console(stderr: bool = False) -> Console:
@@ -53,64 +49,6 @@ def show_json(value: Mapping[str, Any]) -> None:
 
     utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
     sys.stdout.write(json.dumps(plain(value), indent=2, ensure_ascii=not utf8) + "\n")
-
-
-class Reporter:
-    """Follows a run on stderr: a bar on a terminal, else a line an epoch."""
-
-    def __init__(self) -> None:
-        self._bars: Bars | None = None
-        self._task: Any = None
-        self._heading = ""
-
-    def __enter__(self) -> Reporter:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._bars is not None:
-            self._bars.stop()
-
-    def about(self, name: str) -> Reporter:
-        """Name what the next trainings are of, and return itself."""
-        self._heading = f"{name}: "
-        return self
-
-    def started(self, jobs: list[Job], epochs: Mapping[Job, int]) -> None:
-        """See Listener."""
-        if not sys.stderr.isatty():
-            return
-        if self._bars is None:
-            self._bars = _bars()
-            self._bars.start()
-        else:
-            self._bars.remove_task(self._task)
-        self._task = self._bars.add_task(printable(f"{self._heading}starting"), total=sum(epochs.values()))
-
-    def epoch(self, job: Job, epoch: Epoch, epochs: int) -> None:
-        """See Listener."""
-        name = f"{self._heading}{job.method} {job.device} seed {job.seed}"
-        aside = "" if epoch.validation_accuracy is None else f"  validation {epoch.validation_accuracy:.2%}"
-        figures = f"train {epoch.train_accuracy:.2%}  cost {epoch.train_cost:.4g}{aside}  {epoch.seconds:.2f} s"
-        if self._bars is not None:
-            self._bars.update(self._task, advance=1, description=printable(f"{name}: {figures}"))
-        else:
-            print(f"{printable(name)}  epoch {epoch.epoch + 1}/{epochs}  {figures}", file=sys.stderr, flush=True)
-
-    def finished(self, outcome: Outcome) -> None:
-        """See Listener."""
-        job = outcome.job
-        text = f"{self._heading}{job.method} {job.device} seed {job.seed}: test {outcome.test_accuracy:.2%}"
-        if self._bars is not None:
-            self._bars.console.print(printable(text), markup=False)
-        else:
-            print(printable(text), file=sys.stderr, flush=True)
-
-
-def _bars() -> Bars:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=console(stderr=True))
 
 
 def add_without(parser: argparse.ArgumentParser) -> None:

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from neuroep.commands.console import Reporter, say, show_json, show_table
+from neuroep.commands.console import say, show_json, show_table
 from neuroep.commands.outputs import refuse_other_study
 
 
@@ -48,6 +48,7 @@ def act(options: argparse.Namespace) -> int:
     from neuroep.report.ownership import default_out
     from neuroep.specs.catalogue import load_device, load_model
     from neuroep.studies.continual import Question, continual
+    from neuroep.studies.following import Reporter
 
     model, device = load_model(options.model), load_device(options.device)
     question = Question(

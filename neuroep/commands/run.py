@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from neuroep.commands.console import Reporter, add_without, names_in, say, show_json, show_table, without_note
+from neuroep.commands.console import add_without, names_in, say, show_json, show_table, without_note
 
 
 def add(commands: Any) -> None:
@@ -38,6 +38,7 @@ def act(options: argparse.Namespace) -> int:
     from neuroep.report.ownership import default_out
     from neuroep.specs.catalogue import load_device, load_model
     from neuroep.studies.experiment import Experiment
+    from neuroep.studies.following import Reporter
     from neuroep.studies.run import run
 
     model = load_model(options.model)

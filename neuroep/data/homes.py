@@ -175,7 +175,7 @@ class _Bar:
         from rich.console import Console
         from rich.progress import Progress
 
-        self._progress = Progress(console=Console(stderr=True))
+        self._progress = Progress(console=Console(stderr=True, force_jupyter=False))  # whose bars want ipywidgets
         self._task = self._progress.add_task(label, total=None)
         self.total = 0
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from calling import QUICK, Finished, call, contents
 
-from neuroep.commands.console import Reporter
+from neuroep.studies.following import Reporter
 
 # Python ignores SIGINT where its parent did (a shell's background job): ask for it
 START = """

@@ -215,6 +215,14 @@ def test_a_data_frame_has_every_record_or_the_remedy(
     assert results[kind].to_dataframe() == results[kind].records()
 
 
+def test_a_data_frame_of_pandas_has_the_records(results: dict[str, Shown]) -> None:
+    pytest.importorskip("pandas")
+    for found in results.values():
+        frame = found.to_dataframe()
+        assert len(frame) == len(found.records())
+        assert set(frame.columns) == {name for record in found.records() for name in record}
+
+
 def test_studies_are_still_the_dicts_of_their_commands(results: dict[str, Any]) -> None:
     for kind in ("run", "life", "ablate", "continual"):
         assert json.loads(json.dumps(results[kind]))["rows"]

@@ -12,11 +12,11 @@ import torch
 from calling import call
 
 import neuroep
-from neuroep.commands.console import Reporter
 from neuroep.errors import BadInput
 from neuroep.learning.rules import RULES, Memory, Muon, rule_of
 from neuroep.network import Activation, chain
 from neuroep.recipe import Estimator, Method, Phases, Programming, Recipe, Training
+from neuroep.studies.following import Reporter
 from neuroep.studies.rig import Rig
 from neuroep.weights import FloatArray, Weights
 
