@@ -10,7 +10,7 @@ PYTHON = $(shell for p in python3.11 python3; do \
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 SOURCES = setup.cfg pyproject.toml constraints.txt
 
-.PHONY: help demo test test-slow test-sdist lint bench figures peers clean
+.PHONY: help demo test test-slow test-sdist lint docs bench figures peers clean
 .DEFAULT_GOAL = help
 
 help:  ## list these targets
@@ -37,6 +37,11 @@ lint: $(VENV)/.installed-test  ## check style, types and the direction of import
 	$(BIN)/ruff format --check
 	$(BIN)/mypy --strict neuroep
 	$(BIN)/lint-imports
+
+docs: $(VENV)/.installed-docs  ## build the site, examples executed, warnings as errors
+	OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet --jobs 2 \
+		--doctree-dir build/docs/doctrees docs build/docs/html
+	$(BIN)/python docs/check_site.py build/docs/html
 
 bench: $(VENV)/.installed  ## time EP beside torch backprop
 	$(BIN)/neuroep bench
@@ -69,4 +74,9 @@ $(VENV)/.installed: $(VENV)/.made $(SOURCES)
 $(VENV)/.installed-test: $(VENV)/.made $(SOURCES)
 	@echo "Installing neuroep, what it needs and its test tools (torch among it: this takes a while once)"
 	$(PIP_INSTALL) --editable '.[test]'
+	@touch $@ $(VENV)/.installed
+
+$(VENV)/.installed-docs: $(VENV)/.made $(SOURCES)
+	@echo "Installing neuroep, what it needs and what makes its site"
+	$(PIP_INSTALL) --editable '.[docs]'
 	@touch $@ $(VENV)/.installed

@@ -69,6 +69,20 @@ DEFECTS = [
         "learning/test_following.py",
     ),
     Defect(
+        "a page of the site may load from a network",
+        "../docs/check_site.py",
+        'if parts.scheme != "data" and (parts.scheme or parts.netloc):',
+        'if parts.scheme not in ("data", "https") and (parts.scheme or parts.netloc):',
+        "docs/test_built_site.py",
+    ),
+    Defect(
+        "a refusal is told as a yes",
+        "../docs/_ext/support_matrix.py",
+        '        return _NAMED.sub("", str(error))',
+        "        return None",
+        "docs/test_reference_pages.py",
+    ),
+    Defect(
         "a trained network predicts from inputs that aren't scaled",
         "api/trained.py",
         "scaled = flat if self.scaling is None else scaled_by(self.scaling, flat)",
@@ -1703,7 +1717,7 @@ def main(numbers: list[int]) -> int:
     chosen = [(i, DEFECTS[i - 1]) for i in numbers or range(1, len(DEFECTS) + 1)]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for part in ("neuroep", "models", "devices", "tests", "setup.cfg"):
+        for part in ("neuroep", "models", "devices", "docs", "tests", "setup.cfg"):
             source = HERE.parent / part
             copy = shutil.copytree if source.is_dir() else shutil.copy
             copy(source, folder / part)

@@ -42,7 +42,37 @@ if TYPE_CHECKING:
 
 
 class DeviceTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The keys that every device file can have, and the tables of its kind."""
+    """The keys that every device file can have, and the tables of its kind.
+
+    Attributes
+    ----------
+    summary : str
+        One line on what the device is.
+    kind : str
+        Family of the device.
+    citation : list of str
+        Publications that the numbers come from.
+    notes : list of str
+        What a reader should know of the device.
+    caveats : list of str
+        What the prices don't count.
+    companion : str, optional
+        A profile that only prices, by name or path: its prices stand in for digital work that has none here.
+    energy, time : dict
+        Prices of single events: ``[energy.EVENT]``, ``[time.EVENT]``.
+    static : dict, optional
+        Power drawn all the time.
+    utilisation : dict, optional
+        Share of the peak rate that small networks reach.
+    area : dict
+        Of parts, or of the whole chip.
+    system : dict
+        What was measured of a whole chip; charged to nobody.
+    memory : dict
+        Memories that reads are served from, from the nearest to the outermost: ``[memory.LEVEL]``.
+    tables : dict
+        Tables of its kind.
+    """
 
     summary: Annotated[str, Meta(min_length=1)]
     kind: str

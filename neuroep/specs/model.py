@@ -29,7 +29,21 @@ Count = Annotated[int, Meta(ge=1)]
 
 
 class LayerTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One ``[[layers]]`` entry; activation, gain and bias are absent for the clamped input."""
+    """One ``[[layers]]`` entry; activation, gain and bias are absent for the clamped input.
+
+    Attributes
+    ----------
+    size : int
+        Units.
+    activation : str, optional
+        Of its units; of hidden layers and outputs the energy's own if left out.
+    gain : float, optional
+        Factor on the spread of the first weights of what leads to it.
+    bias : float, optional
+        First bias of its units.
+    tau_seconds : float
+        Time constant of its units, where phases or ``neuroep settle`` run in continuous time.
+    """
 
     size: Annotated[int, Meta(ge=1, le=1_000_000)]
     activation: str | None = None
@@ -39,7 +53,17 @@ class LayerTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class CouplingTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One ``[[couplings]]`` entry: a skip beside the chain that layers form."""
+    """One ``[[couplings]]`` entry: a skip beside the chain that layers form.
+
+    Attributes
+    ----------
+    source, target : int
+        Numbers of the layers that it joins, the input being 0.
+    kind : str
+        ``"identity"``: the source's states are added to the target's input, without synapses.
+    gain : float
+        Factor on those states.
+    """
 
     source: int
     target: int
@@ -91,7 +115,38 @@ MOST_LAYERS = 5000
 
 
 class ModelTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The keys of a model file."""
+    """The keys of a model file.
+
+    Attributes
+    ----------
+    summary : str
+        One line on what the model is.
+    data : str or dict
+        Name or path of the data set, or the table ``[data]``.
+    layers : list of LayerTable
+        From the input to the output.
+    cost : str
+        What nudges the outputs.
+    feedback : float
+        Feedback gain γ of downward couplings.
+    physics : str
+        Which energy the states minimise.
+    input_gain : float
+        Factor on the inputs that a resistive network is clamped to.
+    couplings : list of CouplingTable
+        Skips beside the chain.
+    phases : dict
+        How the free and the nudged phases settle, and how the gradient is read off them.
+    training : dict
+        Step sizes, rule, epochs.
+    backprop : dict
+        What the backprop twin has of its own; all else it takes from ``[training]``.
+    on : dict
+        What single devices need: a device's name, or ``any-`` before a kind, with tables ``phases``, ``training`` and
+        ``programming``.
+    measured : list of Measured
+        Accuracies that were reached.
+    """
 
     summary: Annotated[str, Meta(min_length=1)]
     data: Annotated[str, Meta(min_length=1)] | dict[str, Any]

@@ -137,14 +137,3 @@ def test_links_and_scripts_are_there(name: str) -> None:
     links = [link.partition("#")[0] for link in re.findall(r"\]\(([^)]+)\)", text) if "://" not in link]
     assert all((folder / link).exists() for link in links if link)
     assert all((ROOT / script).exists() for script in re.findall(r"\bexamples/\w+\.py\b", text))
-
-
-def test_the_index_lists_every_page_and_command() -> None:
-    text = page("docs/index.md")
-    pages = {path.name for path in (ROOT / "docs").glob("*.md")} - {"index.md"}
-    assert pages <= set(re.findall(r"\]\((\w+\.md)\)", text))
-    choices = next(action.choices for action in build_parser()._actions if action.dest == "command")
-    assert choices
-    assert set(choices) == {
-        words.split()[0] for words in re.findall(r"`neuroep (\w[^`]*)`", text) if words[0].islower()
-    }

@@ -75,19 +75,20 @@ def test_the_catalogue_is_mapped_to_its_folders(setup: ConfigParser) -> None:
 def test_what_is_imported_is_required(setup: ConfigParser, folder: str) -> None:
     extras = setup["options.extras_require"]
     allowed = requirements(setup["options"]["install_requires"])
-    for extra in extras if folder == "neuroep" else ["test"]:
+    for extra in extras if folder == "neuroep" else ["test", "docs"] if folder == "docs" else ["test"]:
         allowed += requirements(extras[extra])
     names = {canonicalize_name(requirement.name) for requirement in allowed} | {"neuroep"}
-    beside = {path.stem for path in (ROOT / folder).rglob("*.py")}  # tests import helpers that lie beside them
+    # tests import helpers that lie beside them, and what makes the site
+    beside = {path.stem for place in (folder, "docs") for path in (ROOT / place).rglob("*.py")}
     owners = packages_distributions()
     for module in imported(ROOT / folder) - sys.stdlib_module_names - beside:
         assert {canonicalize_name(owner) for owner in owners.get(module, [module])} & names, module
 
 
-def test_everything_installed_for_the_suite_is_pinned_within_its_range(setup: ConfigParser) -> None:
+def test_everything_installed_for_the_suite_and_the_site_is_pinned_within_its_range(setup: ConfigParser) -> None:
     pinned = pins()
-    wanted = setup["options"]["install_requires"] + setup["options.extras_require"]["test"]
-    for requirement in requirements(wanted):
+    extras = setup["options.extras_require"]
+    for requirement in requirements(setup["options"]["install_requires"] + extras["test"] + extras["docs"]):
         if requirement.marker is None or requirement.marker.evaluate():
             version = pinned[canonicalize_name(requirement.name)]
             assert requirement.specifier.contains(version), f"{requirement} against {version}"
