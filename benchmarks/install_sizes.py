@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name
 
 Node = tuple[str, frozenset[str]]
 """A distribution, and which of its extras are asked for."""
-EXTRAS = ("sklearn", "spreadsheets", "exchange", "cluster", "cuda")
+EXTRAS = ("sklearn", "spreadsheets", "exchange", "cluster", "cuda", "docs", "test")
 LEAST = 1.0
 """Megabytes below which a package has no line of its own."""
 
@@ -79,7 +79,9 @@ def main() -> None:
         more = [node for node in needs(("neuroep", frozenset({extra}))) if node not in hard]
         absent = [name for name, _ in more if megabytes(name) is None]
         text = (
-            f"not installed here: {', '.join(absent)}" if absent else f"{total(closure(more) - everything):.0f} MB more"
+            f"not installed here: {', '.join(absent)}"
+            if absent
+            else f"{total(brought := closure(more) - everything):.0f} MB more, {len(brought)} packages"
         )
         print(f"neuroep[{extra}]: {text}")
 
