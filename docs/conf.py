@@ -25,7 +25,7 @@ extensions = [
     "filled_pages",
     "python_names",
 ]
-exclude_patterns = ["_ext", "**/sg_execution_times.rst"]
+exclude_patterns = ["_ext", "sg_execution_times.rst", "**/sg_execution_times.rst"]
 default_role = "code"  # as in Markdown, and in this project's docstrings
 nitpicky = False  # docstrings name types in words ("array of float"), which no index has
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -30,7 +30,7 @@ class Grid(NamedTuple):
         What is paired with what.
     note : str
         What is asked, in a sentence or two.
-    rows, columns : sequence of str
+    rows, columns : collection of str
         Names of the members.
     why_not : callable
         From a row and a column to the refusal; None where they go together.
@@ -38,8 +38,8 @@ class Grid(NamedTuple):
 
     title: str
     note: str
-    rows: Sequence[str]
-    columns: Sequence[str]
+    rows: Collection[str]
+    columns: Collection[str]
     why_not: Callable[[str, str], str | None]
 
 
@@ -53,6 +53,7 @@ WAYS = (SWEEPS, SCALED, *SOLVERS, *(encoder.value for encoder in Encoder))
 _NAMED = re.compile(rf"^(?:on )?(?:(?:{'|'.join(DEVICES)}): )+")
 _ACTIVATIONS = {activation.label: activation for activation in Activation}
 _COSTS = {cost.label: cost for cost in Cost}
+_ESTIMATORS = {estimator.value: estimator for estimator in Estimator}
 
 
 def text() -> str:
@@ -90,7 +91,8 @@ def device(name: str) -> Any:
     """Return the hardware model of one of :data:`DEVICES`."""
     from neuroep.hardware.crossbar.two_arrays import TwoArrays
 
-    return TwoArrays(built("ecram")) if name == "two" else built(name)
+    plain: Any = built("ecram" if name == "two" else name)
+    return TwoArrays(plain) if name == "two" else plain
 
 
 def network(physics: str = "hopfield", way: str = SWEEPS, cost: Cost = Cost.MSE) -> Network:
@@ -113,7 +115,7 @@ def phases(way: str = SWEEPS, estimator: str = Estimator.CENTERED) -> Phases:
         solver = SOLVERS[way]
         more = {"solver": way, **({} if solver.adaptive else {"step_seconds": 5e-4})}
         more |= {"free_seconds": 2e-3, "nudged_seconds": 1e-3, "noise": 0.1} if solver.stochastic else {}
-    return Phases(Estimator(estimator), 0.2, 3, 2, **more)
+    return Phases(_ESTIMATORS[estimator], 0.2, 3, 2, **more)
 
 
 def _rig(
@@ -158,7 +160,6 @@ def _output(row: str, column: str) -> str | None:
     return refusal(lambda: chain((2, 4, 2), Activation.TANH, _ACTIVATIONS[column], cost=_COSTS[row]))
 
 
-_ESTIMATORS = tuple(estimator.value for estimator in Estimator)
 #: Devices of each sort that have every effect their sort can have.
 WITH_ALL = ("quantized", "crossbar", "crossbar, two arrays")
 _SETTLED = "Phases that settle in each way"
@@ -175,16 +176,16 @@ GRIDS: Sequence[Grid] = (
          lambda row, to: _rig(way=row, engine=to)),
     Grid("Ways to settle and devices", f"{_SETTLED}, on each device.", WAYS, DEVICES,
          lambda row, to: _rig(way=row, on=to)),
-    Grid("Ways to settle and physics", f"{_SETTLED}, of each energy.", WAYS, tuple(PHYSICS),
+    Grid("Ways to settle and physics", f"{_SETTLED}, of each energy.", WAYS, PHYSICS,
          lambda row, to: _rig(way=row, physics=to)),
-    Grid("Devices and physics", f"{_TRAINS}.", DEVICES, tuple(PHYSICS), lambda row, to: _rig(on=row, physics=to)),
+    Grid("Devices and physics", f"{_TRAINS}.", DEVICES, PHYSICS, lambda row, to: _rig(on=row, physics=to)),
     Grid("Costs and output units", "With `cross-entropy` the outputs are a read-out beside the dynamics.",
-         tuple(_COSTS), tuple(_ACTIVATIONS), _output),
-    Grid("Costs and physics", f"{_TRAINS}.", tuple(_COSTS), tuple(PHYSICS),
+         _COSTS, _ACTIVATIONS, _output),
+    Grid("Costs and physics", f"{_TRAINS}.", _COSTS, PHYSICS,
          lambda row, to: _rig(cost=_COSTS[row], physics=to)),
-    Grid("Estimators and costs", f"{_TRAINS}, with `tanh` units.", _ESTIMATORS, tuple(_COSTS),
+    Grid("Estimators and costs", f"{_TRAINS}, with `tanh` units.", _ESTIMATORS, _COSTS,
          lambda row, to: _rig(estimator=row, cost=_COSTS[to])),
-    Grid("Estimators and rules of descent", f"{_TRAINS}.", _ESTIMATORS, tuple(RULES),
+    Grid("Estimators and rules of descent", f"{_TRAINS}.", _ESTIMATORS, RULES,
          lambda row, to: _rig(estimator=row, rule=to)),
     Grid("Programming and devices", "`[on.DEVICE.programming] method`.", tuple(Method), DEVICES[1:],
          lambda row, to: _rig(on=to, method=Method(row))),
