@@ -54,7 +54,7 @@ def with_heading(source: str) -> str:
     first, _, more = told.partition("\n\n")
     title, about = _TITLE.fullmatch(" ".join(first.split()).rstrip(".")).groups(default="")  # type: ignore[union-attr]
     opening = f"{about[:1].upper()}{about[1:]}.\n\n" if about else ""
-    text = re.sub(r"(\A|\n\n)(?=    \S)", r"\1::\n\n", more)
+    text = re.sub(r"(\A|\n\n)(?=    \S)", r"\1.. code-block:: sh\n\n", more)
     return source.replace(told, f"{title}\n{'=' * len(title)}\n\n{opening}{text}", 1)
 
 

@@ -20,9 +20,8 @@ def body(source: str) -> str:
 def test_the_opening_line_becomes_a_heading() -> None:
     given = '"""A run: the same net,\ntwice.\n\n    python examples/x.py\n\nIt says more.\n"""\nprint("A run")\n'
     told = ast.get_docstring(ast.parse(with_heading(given)))
-    assert told == "A run\n=====\n\nThe same net,\ntwice.\n\n::\n\n    python examples/x.py\n\nIt says more.".replace(
-        ",\n", ", "
-    )
+    command = ".. code-block:: sh\n\n    python examples/x.py"
+    assert told == f"A run\n=====\n\nThe same net, twice.\n\n{command}\n\nIt says more."
 
 
 def test_a_title_alone_stays_one() -> None:
