@@ -51,6 +51,7 @@ figures: demo  ## draw the figures of README and docs anew
 	cp runs/life/life.png docs/figures/life.png
 	$(BIN)/python examples/10_reads_of_changes.py runs
 	cp runs/10_reads_of_changes.png docs/figures/reads.png
+	$(BIN)/python docs/three_units.py docs/figures
 	$(BIN)/neuroep bench growth --json > runs/growth.json
 	$(BIN)/python docs/figures.py runs/demo docs/figures runs/growth.json
 

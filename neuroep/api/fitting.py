@@ -101,8 +101,8 @@ def fit_device(
     Parameters
     ----------
     pulses : str, Path, PulseData or (directions, siemens)
-        A table of pulses (docs/guide.md says what is read), or arrays of one device: +1 or −1 for each of K pulses, and
-        K + 1 conductances in siemens, before the first pulse and after each, NaN where it wasn't read.
+        A table of pulses (docs/howto/own_device.md says what is read), or arrays of one device: +1 or −1 for each of K
+        pulses, and K + 1 conductances in siemens, before the first pulse and after each, NaN where it wasn't read.
     name : str
         What the device is called.
     model : str, optional
