@@ -7,6 +7,7 @@ import runpy
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 FOLDER = Path(__file__).resolve().parents[2] / "examples"
@@ -203,3 +204,29 @@ def test_example_14_is_my_array_good_enough(show) -> None:
         lost = next(k for k, reached in enumerate(accuracies[name][1:]) if reached < 85.0)
         assert factors[lost - 1] <= margin <= factors[lost]
     assert last.startswith(f"improve {min(margins, key=margins.__getitem__)} first")
+
+
+def test_example_15_loihi_spike_by_spike(show) -> None:
+    """The engine's sums by hand: 4 a spike, 127 at most; products of 14 bits are shifted by 3 into the accumulator."""
+    lines = show("15_loihi_spike_by_spike").splitlines()
+    assert percents(lines[0])[0] > 50.0  # five times what guessing gives
+    phases = [[int(n) for n in re.findall(r"(?<![x\dy])\d+", line)] for line in lines[2:5]]
+    for pre, post, x1, y1 in phases:
+        assert (x1, y1) == (min(4 * pre, 127), min(4 * post, 127))
+    code, held = (int(n) for n in re.findall(r"code (-?\d+).*accumulator (-?\d+)", lines[5])[0])
+    assert held == 256 * code
+    exponent = int(re.findall(r"2\^(-?\d+)", lines[6])[0])
+    added = [int(line.rsplit(" ", 1)[1]) for line in lines[6:8]]
+    for sign, (_, _, x1, y1), term in zip((1, -1), phases[1:], added, strict=True):
+        assert term == int(np.floor(2.0**exponent * (sign * x1 * y1 >> 3)))
+    together, exact, asked = (float(n) for n in re.findall(r"[+-][\d.]+", lines[8]))
+    assert together == sum(added)
+    assert exact == pytest.approx(together / 256, abs=5e-4)
+    # a learning rate is the nearest power of two, and a term loses less than one of 256 by shifting
+    assert 2**-0.5 - 0.02 < exact / asked < 2**0.5 + 0.02
+    # each of the two times a weight is written back, it goes to one of the neighbours of what it should be
+    assert abs(int(lines[9].rsplit(" ", 1)[1]) - code - exact) < 2.0
+    same, continuous = (float(n) for n in re.findall(r"cosine ([\d.]+)", "\n".join(lines[10:])))
+    # a shift takes half of 1 off in the mean, beside terms of hundreds; the continuous units have another activation
+    assert same > 0.999
+    assert continuous > 0.8
