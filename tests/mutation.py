@@ -38,7 +38,7 @@ DEFECTS = [
         "api/given.py",
         "return fingerprinted(found) if isinstance(data, Dataset) else found",
         "return found",
-        "learning/test_data_in_memory.py",
+        "learning/test_data_in_memory.py::test_a_data_set_by_its_name_or_in_memory_is_one_run_until_it_is_changed",
     ),
     Defect(
         "ep_gradients of a module takes inputs that are NaN",
