@@ -113,6 +113,25 @@ def test_the_command_is_installed(installed: tuple[str, Path, Path], tmp_path: P
     assert all(name in listed for name in shipped_names("models"))
 
 
+def trained(installed: tuple[str, Path, Path], folder: Path, *options: str) -> set[str]:
+    """Train on xor by the installed command, far from the tree, and return the files it leaves."""
+    _, home, _ = installed
+    call(inside(home, "scripts") / "neuroep", "run", "xor", *options, cwd=folder)
+    return {path.name for path in (folder / "runs" / "xor").iterdir()}
+
+
+@pytest.mark.parametrize("installed", ["wheel"], indirect=True)
+def test_the_command_trains(installed: tuple[str, Path, Path], tmp_path: Path) -> None:
+    left = trained(installed, tmp_path, "--engine", "reference", "--no-backprop", "--epochs", "2")
+    assert left >= {"report.html", "result.json", "history.csv", "weights.safetensors"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("installed", ["wheel"], indirect=True)
+def test_the_command_trains_in_compiled_code(installed: tuple[str, Path, Path], tmp_path: Path) -> None:
+    assert "report.html" in trained(installed, tmp_path)
+
+
 def test_the_wheel_holds_what_is_in_the_tree_and_nothing_else(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         held = {name for name in archive.namelist() if ".dist-info/" not in name}
