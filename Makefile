@@ -2,7 +2,8 @@
 VENV = .venv
 BIN = $(VENV)/bin
 PYTEST_ARGS =
-# Test files side by side; a file stays with one process, so that its fixtures are made once. `WORKERS=0` for a debugger.
+# Test files side by side; a file stays with one process, so that its fixtures are made once. They keep the order of
+# tests/conftest.py: xdist would take those with few tests last, which may be the longest. `WORKERS=0` for a debugger.
 WORKERS = 2
 # The first Python here that is new enough; `make PYTHON=...` names another.
 PYTHON = $(shell for p in python3.11 python3; do \
@@ -21,7 +22,7 @@ demo: $(VENV)/.installed  ## train digits-mlp by EP on two simulated chips, besi
 	@echo "The report is runs/demo/report.html"
 
 test: $(VENV)/.installed-test  ## run the suite, except the slow tests
-	$(BIN)/python -m pytest -m "not slow" -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m "not slow" -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 test-slow: $(VENV)/.installed-test  ## run the slow tests
 	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)

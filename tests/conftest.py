@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -35,6 +37,22 @@ def _largest(expected: Any) -> float:
 
 
 pytest.approx = approx
+
+#: Takes longest of all and compiles nothing: meanwhile the process beside it compiles what most files need.
+FIRST = "test_simulator.py"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Take a file of each folder in turn, so that processes side by side don't compile the same kernels twice.
+
+    Files of a folder share kernels, which whoever comes first compiles and keeps for all.
+    """
+    seen: Counter[Path] = Counter()
+    turns: dict[Path, int] = {}
+    for path in dict.fromkeys(item.path for item in items):
+        turns[path] = -1 if path.name == FIRST else seen[path.parent]
+        seen[path.parent] += 1
+    items.sort(key=lambda item: turns[item.path])
 
 
 @pytest.fixture(params=["reference", "cpu"])
