@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import sys
 import time
@@ -60,6 +61,24 @@ def test_libraries_are_silent_unless_asked(method: str, capfd: pytest.CaptureFix
     assert [line.split("epoch ")[1].split()[0] for line in epochs] == [f"{n}/12" for n in range(1, 13)]
     assert last == f"{method} ideal seed 0: test {told.test_accuracy:.2%}"
     assert (told.weights.couplings == silent.weights.couplings).all()
+
+
+class Tty(io.StringIO):
+    """A terminal's stderr."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_has_a_bar_below_what_trainings_came_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys, "stderr", Tty())
+    told = neuroep.train("xor", progress=True, **QUICK)
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", sys.stderr.getvalue())
+    assert f"ep ideal seed 0: test {told.test_accuracy:.2%}\n" in text
+    assert text.index("seed 0: test") < text.rindex("12/12")
+    hidden, back = (sys.stderr.getvalue().count(code) for code in ("\x1b[?25l", "\x1b[?25h"))  # the cursor
+    assert hidden == back == 1
 
 
 def test_a_shell_of_ipython_is_no_notebook(monkeypatch: pytest.MonkeyPatch) -> None:
