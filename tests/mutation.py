@@ -83,6 +83,20 @@ DEFECTS = [
         "docs/test_reference_pages.py",
     ),
     Defect(
+        "the table of costs has a training step where an inference belongs",
+        "commands/cost_tables.py",
+        'joules = [bill.known("energy", phases) for phases in (INFERENCE, TRAINING_STEP)]',
+        'joules = [bill.known("energy", phases) for phases in (TRAINING_STEP, INFERENCE)]',
+        "tests/cli/test_pages.py -k your_chips_budget",
+    ),
+    Defect(
+        "fitted models are told by their AICc, not by its distance from the least",
+        "commands/device.py",
+        "{one.aicc - least:+.1f}",
+        "{one.aicc:+.1f}",
+        "tests/cli/test_pages.py -k your_device",
+    ),
+    Defect(
         "a trained network predicts from inputs that aren't scaled",
         "api/trained.py",
         "scaled = flat if self.scaling is None else scaled_by(self.scaling, flat)",
