@@ -60,6 +60,7 @@ peers:  ## make the golden arrays anew in environments of their own and say what
 	$(PYTHON) tests/golden/peers.py
 
 clean:  ## remove the environment, caches and builds; runs/ stays
+	rm -rf docs/gallery docs/reference/names docs/sg_execution_times.rst
 	rm -rf $(VENV) build dist neuroep.egg-info .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

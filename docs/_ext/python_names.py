@@ -1,6 +1,7 @@
-"""The reference of names in Python: a page for each public one with the examples that use it, and one for each face.
+"""The reference of names in Python: a page for each public one, for what they return, and for each face.
 
-A face is a module below `neuroep` that examples or pages import from, or that says what a member of an axis must offer.
+A public name's page ends in the examples that use it. A face is a module below `neuroep` that examples or pages import
+from, or that says what a member of an axis must offer.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ energy, an estimator or a rule of your own must offer.
 def pages() -> dict[str, str]:
     """Return the text of every page in reStructuredText, by file name."""
     found = {f"neuroep.{name}.rst": name_page(name) for name in PUBLIC}
+    found |= {f"{_path(result)}.rst": class_page(result) for result in results()}
     found |= {f"{module}.rst": face_page(module) for module in faces()}
     return {"index.rst": index(), **found}
 
@@ -54,10 +56,12 @@ def pages() -> dict[str, str]:
 def index() -> str:
     """Return the page that lists all others, each with its first sentence."""
     names = [(f"neuroep.{name}", _first(getattr(neuroep, name))) for name in PUBLIC]
+    returned = [(_path(result), _first(result)) for result in results()]
     modules = [(module, _first(importlib.import_module(module))) for module in faces()]
-    listed = "\n".join(f"   {name}" for name, _ in (*names, *modules))
+    listed = "\n".join(f"   {name}" for name, _ in (*names, *returned, *modules))
     parts = [_heading(TITLE, "="), OPENING, _heading("neuroep", "-"), _table(names)]
-    parts += [_heading("Modules", "-"), _table(modules), f".. toctree::\n   :hidden:\n\n{listed}\n"]
+    parts += [_heading("What they return", "-"), _table(returned), _heading("Modules", "-"), _table(modules)]
+    parts.append(f".. toctree::\n   :hidden:\n\n{listed}\n")
     return "\n".join(parts)
 
 
@@ -72,9 +76,41 @@ def name_page(name: str) -> str:
 
 
 def _own(of: type) -> list[str]:
-    """Names of what a class itself says, in its order: what a base or a metaclass puts in says nothing of neuroep."""
-    kept = (name for name, part in vars(of).items() if inspect.isfunction(part) or isinstance(part, _DESCRIBED))
-    return [name for name in kept if not name.startswith("_")]
+    """Names of what a class and its bases in neuroep say, without what others, or a metaclass, put in."""
+    bases = (base for base in of.__mro__ if base.__module__.startswith("neuroep."))
+    kept = (name for base in bases for name, part in vars(base).items()
+            if inspect.isfunction(part) or isinstance(part, _DESCRIBED))  # fmt: skip
+    return list(dict.fromkeys(name for name in kept if not name.startswith("_")))
+
+
+def results() -> list[type]:
+    """Return the classes that public functions return and that have no page yet, by name."""
+    told = {getattr(neuroep, name) for name in PUBLIC}
+    functions = [thing for thing in told if inspect.isfunction(thing)]
+    found = {kind for function in functions for kind in _returned(function)}
+    return sorted((kind for kind in found - told if kind.__module__ not in faces()), key=_path)
+
+
+def _returned(function: Any) -> Iterator[type]:
+    """The classes of neuroep in a function's return annotation, those imported for type checkers alone among them."""
+    module = importlib.import_module(function.__module__)
+    imports = (node for node in ast.walk(ast.parse(inspect.getsource(module))) if isinstance(node, ast.ImportFrom))
+    homes = {alias.name: str(node.module) for node in imports for alias in node.names}
+    for name in re.findall(r"\w+", str(inspect.signature(function).return_annotation)):
+        home = homes.get(name, module.__name__)
+        kind = getattr(importlib.import_module(home), name, None) if home.startswith("neuroep") else None
+        if inspect.isclass(kind) and kind.__module__.startswith("neuroep."):
+            yield kind
+
+
+def _path(of: type) -> str:
+    return f"{of.__module__}.{of.__qualname__}"
+
+
+def class_page(of: type) -> str:
+    """Return the page of a class that isn't public by name: what it holds and does."""
+    entry = f".. autoclass:: {_path(of)}\n   :members: {', '.join(_own(of))}\n"
+    return f"{_heading(_path(of), '=')}\n{entry}"
 
 
 def face_page(module: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import tomllib
 from pathlib import Path
@@ -76,6 +77,17 @@ def test_every_key_of_the_shipped_models_is_told() -> None:
             for key, value in part.items():
                 for one in value if isinstance(value, list) else [value]:
                     assert not isinstance(one, dict) or key == "on" or set(one) <= told[places[key]], (path, key)
+
+
+@pytest.mark.parametrize("section", model_keys.SECTIONS, ids=lambda section: section.read_by.__name__)
+def test_every_key_of_a_model_file_has_a_meaning(section: model_keys.Section) -> None:
+    told = rows(sections(model_keys.text())[section.heading])
+    assert list(told) == [field.name for field in fields_of(section.read_by)]
+    assert all(cells[-1] for cells in told.values())
+
+
+def fields_of(read_by: type) -> tuple[msgspec.structs.FieldInfo, ...] | tuple[dataclasses.Field, ...]:
+    return dataclasses.fields(read_by) if dataclasses.is_dataclass(read_by) else msgspec.structs.fields(read_by)
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,17 @@ def test_every_public_name_has_its_page_with_its_examples() -> None:
     assert "set_fit_request" not in pages["neuroep.EPClassifier.rst"]  # of scikit-learn's own making
 
 
+def test_what_public_names_return_has_its_page() -> None:
+    pages = python_names.pages()
+    trained = neuroep.train("xor", epochs=1)
+    for thing in (trained, neuroep.load_model("xor"), neuroep.load_device("ecram"), neuroep.load_data("xor")):
+        page = pages[f"{type(thing).__module__}.{type(thing).__qualname__}.rst"]
+        members = re.findall(r":members: (.*)", page)[0].split(", ")
+        assert members
+        assert all(hasattr(thing, member) for member in members)
+    assert {"predict", "plot", "to_dataframe"} <= set(re.findall(r"\w+", pages["neuroep.api.trained.Trained.rst"]))
+
+
 def test_modules_that_examples_import_from_have_theirs() -> None:
     faces = set(python_names.faces())
     for script in (ROOT / "examples").glob("*.py"):
