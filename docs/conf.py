@@ -32,6 +32,7 @@ nitpicky = False  # docstrings name types in words ("array of float"), which no 
 myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
 myst_heading_anchors = 4
 
+add_module_names = False  # a page says its module in its heading
 autodoc_typehints = "none"  # numpydoc's sections say the types, in words
 autodoc_member_order = "bysource"
 numpydoc_show_class_members = False

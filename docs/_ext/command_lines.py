@@ -30,15 +30,17 @@ def commands(parser: argparse.ArgumentParser, words: str = "neuroep") -> Iterato
 
 
 def text() -> str:
-    """Return the page: a table of all commands, then each with its usage, example and arguments."""
-    found = list(commands(build_parser()))
+    """Return the page: a table of all commands, then each with its example, usage and arguments."""
+    parser = build_parser()
+    top = Command("neuroep", (parser.description or "").rstrip("."), parser)
+    found = [top, *commands(parser)]
     listed = table(("command", "what it does"), [(f"[{code(c.words)}](#{_slug(c.words)})", c.about) for c in found])
     return "\n".join([listed, *map(section, found)])
 
 
 def section(command: Command) -> str:
     """Return a command's part of the page."""
-    parser, level = command.parser, "##" if command.words.count(" ") == 1 else "###"
+    parser, level = command.parser, "##" if command.words.count(" ") < 2 else "###"
     parts = [f"{level} {command.words}", f"{command.about[:1].upper()}{command.about[1:]}."]
     parts += [f"```sh\n{_example(parser)}\n```", f"```text\n{parser.format_usage().strip()}\n```"]
     rows = [(_name(action), _about(parser, action)) for action in parser._actions if _is_shown(action)]

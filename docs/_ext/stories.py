@@ -59,12 +59,15 @@ def with_heading(source: str) -> str:
 
 
 def stage(examples: Path, into: Path = STAGE) -> Path:
-    """Copy every example with its heading into a fresh folder, with what the gallery opens with, and return it."""
+    """Copy every example with its heading, and files that it may read, into a fresh folder, and return that."""
     shutil.rmtree(into, ignore_errors=True)
     into.mkdir(parents=True)
     (into / "GALLERY_HEADER.rst").write_text(HEADER, encoding="utf-8")
-    for script in sorted(examples.glob("*.py")):
-        (into / script.name).write_text(with_heading(script.read_text(encoding="utf-8")), encoding="utf-8")
+    for path in sorted(path for path in examples.iterdir() if path.is_file()):
+        if path.suffix == ".py":
+            (into / path.name).write_text(with_heading(path.read_text(encoding="utf-8")), encoding="utf-8")
+        elif path.suffix not in (".md", ".ipynb"):
+            shutil.copy(path, into)
     return into
 
 

@@ -48,10 +48,12 @@ def test_every_example_has_a_title_and_keeps_its_code(script: Path) -> None:
 def test_the_stage_is_fresh_and_opens_with_a_page_of_its_own(tmp_path: Path) -> None:
     (tmp_path / "from").mkdir()
     (tmp_path / "from" / "01_a.py").write_text('"""A: b."""\n', encoding="utf-8")
+    (tmp_path / "from" / "README.md").write_text("", encoding="utf-8")
+    (tmp_path / "from" / "pulses.csv").write_text("1,2", encoding="utf-8")
     (tmp_path / "to").mkdir()
     (tmp_path / "to" / "old.py").write_text("", encoding="utf-8")
     made = stage(tmp_path / "from", tmp_path / "to")
-    assert sorted(path.name for path in made.iterdir()) == ["01_a.py", "GALLERY_HEADER.rst"]
+    assert sorted(path.name for path in made.iterdir()) == ["01_a.py", "GALLERY_HEADER.rst", "pulses.csv"]
 
 
 def test_an_example_is_given_the_folder_that_its_figure_is_looked_for_in() -> None:
