@@ -657,6 +657,20 @@ DEFECTS = [
         "cli/test_pages_in_chromium.py",
     ),
     Defect(
+        "nudged phases are said to settle as the free ones do",
+        "studies/inspection.py",
+        "_settled(settled.free), nudged=_settled(settled.nudged)",
+        "_settled(settled.free), nudged=_settled(settled.free)",
+        "learning/test_inspection.py",
+    ),
+    Defect(
+        "confusions are counted the other way round",
+        "physics/costs.py",
+        "np.bincount(labels * classes + predicted_labels(code, outputs)",
+        "np.bincount(labels + classes * predicted_labels(code, outputs)",
+        "learning/test_inspection.py",
+    ),
+    Defect(
         "wear: pulses down of a cell count as pulses up",
         "hardware/crossbar/pulse_kernels.py",
         "worn[i, 0 if up else 1] += abs(count)",

@@ -22,6 +22,7 @@ from neuroep.physics.costs import predicted_labels
 from neuroep.recipe import Phases
 from neuroep.report.figures import learning_figure
 from neuroep.report.shown import Shown
+from neuroep.studies.inspection import Inspection
 from neuroep.studies.training import Job
 from neuroep.weights import FloatArray, Weights
 
@@ -49,6 +50,8 @@ class Trained(Shown):
         Output units that stood at a bound, where they can't learn, for every test sample.
     wear : Wear, optional
         What the training did to the device's cells, if they wear out.
+    inspection : Inspection
+        What test samples were taken for, ``.confusion``: counts by label and by the label given.
     network : Network
         What was trained.
     phases : Phases
@@ -68,6 +71,7 @@ class Trained(Shown):
     weights: Weights
     stuck: tuple[int, ...]
     wear: Wear | None
+    inspection: Inspection
     network: Network
     phases: Phases
     engine: str | Engine

@@ -30,7 +30,6 @@ from neuroep.bridges.torch_weights import to_torch
 from neuroep.cost.backprop_events import count_forward
 from neuroep.ledger import Ledger, Phase
 from neuroep.network import Network
-from neuroep.physics.activations import stuck_units
 from neuroep.recipe import Training
 from neuroep.weights import FloatArray, Weights
 
@@ -155,12 +154,6 @@ def outputs(network: Network, weights: Weights, x: FloatArray, *, threads: int =
     with torch_threads(threads), torch.inference_mode():
         found: FloatArray = to_torch(network, weights)(inputs_of(network, x, weights.couplings.dtype)).numpy()
     return found
-
-
-@plain_torch()
-def stuck(network: Network, weights: Weights, x: FloatArray, labels: Labels, *, threads: int = 0) -> tuple[int, ...]:
-    """Return the output units that stay at a bound for every sample, as physics.activations.stuck_units has it."""
-    return stuck_units(network.layers[-1].activation, outputs(network, weights, x, threads=threads), labels)
 
 
 @plain_torch()

@@ -25,7 +25,7 @@ from neuroep.learning.rules import Memory, Rule, rule_of
 from neuroep.learning.state_products import state_update
 from neuroep.ledger import Ledger, Phase
 from neuroep.physics.activations import stuck_units
-from neuroep.physics.costs import cost, predicted_labels
+from neuroep.physics.costs import confusion, cost, predicted_labels
 from neuroep.physics.hopfield import HOPFIELD, safe_feedback
 from neuroep.physics.known import physics_of, refuse_other
 from neuroep.recipe import Phases, Programming, Recipe, Training
@@ -162,10 +162,14 @@ def _safe_gain(circuit: Circuit) -> str:
 
 
 class Evaluation(NamedTuple):
-    """The share of samples named right, and the output units stuck at a bound for all of them."""
+    """The share of samples named right, the output units stuck at a bound for all of them, and what each was taken for.
+
+    `confusion` is that of :func:`neuroep.physics.costs.confusion`.
+    """
 
     accuracy: float
     stuck: tuple[int, ...]
+    confusion: tuple[tuple[int, ...], ...]
 
 
 def evaluate(engine: Engine, circuit: Circuit, samples: Samples, plan: How, seed: int, ledger: Ledger) -> Evaluation:
@@ -174,7 +178,8 @@ def evaluate(engine: Engine, circuit: Circuit, samples: Samples, plan: How, seed
     with engine.session():
         outputs = free_outputs(engine, circuit, samples.x, plan, seed, ledger)
     right = float((predicted_labels(circuit.cost, outputs) == samples.labels).mean())
-    return Evaluation(right, stuck_units(int(circuit.activations[-1]), outputs, samples.labels))
+    stuck = stuck_units(int(circuit.activations[-1]), outputs, samples.labels)
+    return Evaluation(right, stuck, confusion(circuit.cost, outputs, samples.labels))
 
 
 def accuracy(engine: Engine, circuit: Circuit, samples: Samples, plan: How, seed: int, ledger: Ledger) -> float:

@@ -103,3 +103,16 @@ def predicted_labels(code: int, outputs: FloatArray) -> NDArray[np.int64]:
         return (outputs[:, 0] > decision_threshold(code)).astype(np.int64)
     largest: NDArray[np.int64] = outputs.argmax(axis=1)
     return largest
+
+
+#: Classes of which counts are kept: more have tables that nobody reads.
+MOST_CLASSES = 100
+
+
+def confusion(code: int, outputs: FloatArray, labels: NDArray[np.int64]) -> tuple[tuple[int, ...], ...]:
+    """Return how many samples of each label (outer) were given which label (inner); nothing of very many classes."""
+    classes = max(2, outputs.shape[1])
+    if classes > MOST_CLASSES:
+        return ()
+    counts = np.bincount(labels * classes + predicted_labels(code, outputs), minlength=classes * classes)
+    return tuple(map(tuple, counts.reshape(classes, classes).tolist()))

@@ -66,7 +66,7 @@ def compare(folders: Sequence[Path]) -> dict[str, Any]:
 
 def render_runs(runs: Sequence[FinishedRun], found: Mapping[str, Any]) -> str:
     """Return the page of a run, or the one that compares several."""
-    return render(runs[0].result, runs[0].history) if len(runs) == 1 else render_comparison(found)
+    return render(*runs[0][2:]) if len(runs) == 1 else render_comparison(found)
 
 
 def _both(

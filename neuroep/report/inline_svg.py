@@ -34,6 +34,10 @@ def svg(figure: Figure, title: str, description: str = "") -> str:
     Text takes the colour and the font of the page. Ids begin with a hash of the figure and its name, and those that
     nothing refers to are left out: only a figure shown twice shares them with its own copy.
     """
+    engine = figure.get_layout_engine()
+    if engine is not None:  # laid out here and once: savefig would draw everything a second time for it
+        engine.execute(figure)
+        figure.set_layout_engine("none")
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None}, transparent=True)
     text = buffer.getvalue()

@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-from neuroep.disk import plain, write_atomic
+from neuroep.disk import Arrays, load_tensors, write_atomic
 from neuroep.report.describing import energies_said, learning_said, split_said
-from neuroep.report.document import Section, document, figure, listed, note, table
+from neuroep.report.document import Section, document, figure, listed, note
 from neuroep.report.figures import energy_figure, learning_figure, split_figure
+from neuroep.report.inspection_figures import (
+    cosines_figure,
+    cosines_said,
+    levels_note,
+    weight_panels,
+    weights_figure,
+    weights_said,
+)
+from neuroep.report.inspection_tables import UNKEPT, confusion_tables, settling_table
 from neuroep.report.plotting import style
+from neuroep.report.repeating import repeat_section, settings_table
 from neuroep.report.run_tables import rows_table, summary_table
 from neuroep.report.summary import remarks, uncounted
 
 BARS = "Mean over seeds; vertical bars ± one standard deviation, horizontal bars the range of the estimate."
 CURVES = "Training, mean over seeds, band ± one standard deviation."
+COSINES = (
+    "Of EP's gradient, as the recipe reads it on its device, with backprop's at the same trained weights, on some"
+    " training samples; mean over seeds, bars ± one standard deviation. Near a minimum gradients are small, and what"
+    " noise and coarse reads leave of them shows most."
+)
 SPLIT = "Each device has its own scale; the dark line goes from the sum of all lows to the sum of all highs."
 
 
@@ -38,16 +53,19 @@ def write_report(result: Mapping[str, Any], history: Sequence[Mapping[str, Any]]
     BadInput
         If the folder can't be written to.
     """
-    path = folder / "report.html"
-    write_atomic(path, render(result, history))
+    path, tensors = folder / "report.html", folder / "weights.safetensors"
+    weights = load_tensors(tensors)[0] if tensors.is_file() else {}
+    write_atomic(path, render(result, history, weights))
     return path
 
 
-def render(result: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> str:
-    """Return the page of :func:`write_report`."""
+def render(
+    result: Mapping[str, Any], history: Sequence[Mapping[str, Any]], weights: Arrays = MappingProxyType({})
+) -> str:
+    """Return the page of :func:`write_report`, with the weights that weights.safetensors holds."""
     title = f"neuroep: {result['model']} on {result['data']['name']}"
     with style():
-        sections = list(_sections(result, history))
+        sections = list(_sections(result, history, weights))
     return document(title, _lead(result), sections)
 
 
@@ -59,13 +77,18 @@ def _lead(result: Mapping[str, Any]) -> str:
     return note(f"{sizes}; {plural} {', '.join(map(str, seeds))}.")
 
 
-def _sections(result: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> Iterator[Section]:
+def _sections(result: Mapping[str, Any], history: Sequence[Mapping[str, Any]], weights: Arrays) -> Iterator[Section]:
     yield Section("Summary", summary_table(result))
-    yield from _figures(result, history)
     yield Section("Remarks", listed(remarks(result)))
+    yield from _figures(result, history)
+    yield Section("Confusions", confusion_tables(result["rows"]))
+    yield Section("Settling", settling_table(result["rows"]))
+    yield Section("Gradient", _gradient(result))
+    yield Section("Weights", _weights(result, weights))
     yield Section("Each training", rows_table(result))
     yield Section("What the estimates leave out", _caveats(result))
-    yield Section("Data, versions, settings", _provenance(result))
+    yield Section("Settings that aren't defaults", settings_table(result["spec"]))
+    yield Section("How to repeat this run", repeat_section(result))
 
 
 def _figures(result: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> Iterator[Section]:
@@ -83,6 +106,22 @@ def _split(split: Mapping[str, Any], unit: str, what: str) -> Section:
     return Section(title, figure(title, lambda narrow: split_figure(split, unit, what, narrow), said, SPLIT))
 
 
+def _gradient(result: Mapping[str, Any]) -> str:
+    rows = result["rows"]
+    drawing = figure("Gradient", lambda narrow: cosines_figure(rows, narrow), cosines_said(rows), COSINES)
+    looked_at = any(row.get("inspection") for row in rows)
+    return drawing or note("Not compared: the run has no backprop twin." if looked_at else UNKEPT)
+
+
+def _weights(result: Mapping[str, Any], weights: Arrays) -> str:
+    panels = weight_panels(result["rows"], weights)
+    drawing = figure(
+        "Weights", lambda narrow: weights_figure(result["rows"], panels, narrow), weights_said(panels),
+        levels_note(result),
+    )  # fmt: skip
+    return drawing or note("The folder has no weights.safetensors.")
+
+
 def _caveats(result: Mapping[str, Any]) -> str:
     lists = [
         f"<h3>{escape(device)}</h3>\n{listed(texts)}"
@@ -90,15 +129,3 @@ def _caveats(result: Mapping[str, Any]) -> str:
         if texts
     ]
     return "\n".join(part for part in [listed(uncounted(result)), *lists] if part)
-
-
-def _provenance(result: Mapping[str, Any]) -> str:
-    data = result["data"]
-    shown = [key for key in ("name", "source", "sha256", "scale") if key in data]
-    rows = [[f"data: {key}", f"<code>{escape(str(data[key]))}</code>"] for key in shown]
-    rows += [[f"version of {escape(name)}", escape(version)] for name, version in result["versions"].items()]
-    spec = escape(json.dumps(plain(result["spec"]), indent=2, ensure_ascii=False))
-    return (
-        f"{table('Data and versions', [], rows, 2, 'fits')}\n"
-        f'<details><summary>All settings</summary>\n<pre tabindex="0">{spec}</pre>\n</details>'
-    )

@@ -15,6 +15,7 @@ from neuroep.learning.rules import rule_of
 from neuroep.learning.trainer import Epoch, Progress
 from neuroep.report.store import FRESH, RunFolder, job_name
 from neuroep.studies.experiment import Experiment
+from neuroep.studies.inspection import Inspection, inspected
 from neuroep.studies.rig import Rig
 from neuroep.studies.training import Arrays, Job, Materials, Outcome, materials, remark_on, train_backprop, train_ep
 from neuroep.weights import Weights
@@ -86,6 +87,8 @@ def _run_ep(
         on_epoch(job, epoch, rig.recipe.training.epochs)
 
     outcome = train_ep(rig, stock, mounted, progress, keep)
+    seen = inspected(rig, stock.train, mounted, outcome.inspection, twin=experiment.backprop)
+    outcome = outcome._replace(inspection=seen)
     _save(folder, job, progress, mounted, outcome)
     return outcome
 
@@ -118,7 +121,7 @@ def _meta(progress: Progress, outcome: Outcome | None = None) -> dict[str, Any]:
     return {
         "history": [list(epoch) for epoch in progress.history], "test_accuracy": accuracy, "stuck": list(stuck),
         "wear": None if wear is None else list(wear),
-    }  # fmt: skip
+    } | ({} if outcome is None else {"inspection": outcome.inspection.as_dict()})  # fmt: skip
 
 
 def _save(folder: RunFolder, job: Job, progress: Progress, mounted: Mounted, outcome: Outcome | None = None) -> None:
@@ -194,4 +197,12 @@ def _finished(experiment: Experiment, job: Job, arrays: Arrays, meta: dict[str, 
     progress = _progress(like, arrays, meta)
     weights, stuck = _weights(like, arrays, ""), tuple(int(unit) for unit in meta.get("stuck", ()))
     wear = None if meta.get("wear") is None else Wear(*meta["wear"])
-    return Outcome(job, meta["test_accuracy"], progress.history, progress.ledger, weights, stuck, wear)
+    return Outcome(job, meta["test_accuracy"], progress.history, progress.ledger, weights, stuck, wear, _seen(meta))
+
+
+def _seen(meta: dict[str, Any]) -> Inspection:
+    """What was looked at after the last epoch; nothing in checkpoints of earlier versions."""
+    try:
+        return Inspection.restored(meta["inspection"]) if "inspection" in meta else Inspection()
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadInput(f"a checkpoint whose inspection isn't one ({error})", "jobs", FRESH) from error

@@ -16,7 +16,9 @@ from neuroep.report.page import write_report
 from neuroep.report.store import RunFolder, versions
 from neuroep.report.wear import wear_lines
 from neuroep.specs import DeviceSpec
+from neuroep.studies.command_line import command_of
 from neuroep.studies.experiment import Experiment
+from neuroep.studies.inspection import Inspection
 from neuroep.studies.jobs import epochs_of, run_job
 from neuroep.studies.traffic import backprop_trace, ep_trace
 from neuroep.studies.training import IDEAL, Job, Outcome, told
@@ -137,7 +139,8 @@ def assemble(
     remarks = experiment.remarks() + told(dataset) + wear_lines(rows)
     caveats = {p.name: list(p.caveats) for p in profiles if p is not None and p.caveats}
     return {
-        "model": experiment.model.name, "data": data, "versions": versions(), "spec": dict(spec), "rows": rows,
+        "model": experiment.model.name, "data": data, "command": command_of(experiment), "versions": versions(),
+        "spec": dict(spec), "rows": rows,
         "costs": costs, "seconds": seconds, "coverage": coverage, "caveats": caveats,
     } | ({"remarks": remarks} if remarks else {})  # fmt: skip
 
@@ -184,6 +187,7 @@ def _row(outcome: Outcome, profile: DeviceSpec | None, bill: Bill | None, ard: f
         "latency_inference_seconds": _figure(bill, "time", INFERENCE),
         "weighted_ard": ard,
         "outputs_at_bound": len(outcome.stuck),
+        "inspection": outcome.inspection.as_dict() if outcome.inspection != Inspection() else None,
         "wear": wear_row(outcome.wear, {} if profile is None else profile.endurance()),
         "weight_writes": int(outcome.ledger.counts[Phase.UPDATE, Event.WRITE].sum()),
     }

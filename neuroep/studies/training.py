@@ -17,8 +17,11 @@ from neuroep.hardware.wear import Wear, wear
 from neuroep.learning.trainer import Epoch, Progress, Samples, log_epoch
 from neuroep.ledger import Ledger
 from neuroep.network import Network, initial_weights
+from neuroep.physics.activations import stuck_units
+from neuroep.physics.costs import confusion
 from neuroep.recipe import Training
 from neuroep.rng import stream
+from neuroep.studies.inspection import Inspection
 from neuroep.studies.rig import Rig, shuffled
 from neuroep.weights import Weights
 
@@ -63,6 +66,8 @@ class Outcome(NamedTuple):
         Output units that stood at a bound, where they can't learn, for every test sample.
     wear : Wear, optional
         What the training did to the device's cells, if they wear out.
+    inspection : Inspection
+        What test samples were taken for; in a run also how phases settle and gradients agree.
     """
 
     job: Job
@@ -72,6 +77,7 @@ class Outcome(NamedTuple):
     weights: Weights
     stuck: tuple[int, ...] = ()
     wear: Wear | None = None
+    inspection: Inspection = Inspection()
 
 
 def train_ep(
@@ -107,7 +113,8 @@ def train_ep(
     reached = rig.evaluate(mounted, stock.test, progress.ledger)
     job, weights = Job("ep", rig.device.name, rig.seed), effective_weights(mounted.circuit)
     worn = wear(rig.device, mounted)
-    return Outcome(job, reached.accuracy, progress.history, progress.ledger, weights, reached.stuck, worn)
+    seen = Inspection(reached.confusion)
+    return Outcome(job, reached.accuracy, progress.history, progress.ledger, weights, reached.stuck, worn, seen)
 
 
 def train_backprop(
@@ -160,9 +167,12 @@ def train_backprop(
         keep, progress.ledger, state=state, first_epoch=len(progress.history), threads=threads,
     )  # fmt: skip
     share = twin.accuracy(network, result.weights, test.x, test.labels, progress.ledger, threads=threads)
-    stuck = twin.stuck(network, result.weights, test.x, test.labels, threads=threads)
+    outputs = twin.outputs(network, result.weights, test.x, threads=threads)
+    stuck = stuck_units(network.layers[-1].activation, outputs, test.labels)
+    seen = Inspection(confusion(int(network.cost), outputs, test.labels))
     job = Job("backprop", IDEAL, rig.seed)
-    return Outcome(job, share, progress.history, progress.ledger, result.weights, stuck), dict(result.state)
+    done = Outcome(job, share, progress.history, progress.ledger, result.weights, stuck, None, seen)
+    return done, dict(result.state)
 
 
 def told(dataset: Dataset) -> list[str]:

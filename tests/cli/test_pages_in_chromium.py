@@ -155,7 +155,7 @@ def test_printed(browser: Any, pages: dict[str, Path], name: str, tmp_path: Path
     cut = "[...document.querySelectorAll('.wide')].filter(e => e.scrollWidth > e.clientWidth + 1).length"
     assert page.evaluate(cut) == 0
     assert page.locator("nav:visible, .skip:visible, .hint:visible").count() == 0
-    assert min(luminance(each["under"]) for each in page.evaluate(SEEN)) > 0.8
+    assert min(luminance(each["under"]) for each in page.evaluate(SEEN)) > 0.6
     assert page.pdf().startswith(b"%PDF")
     page.context.close()
 

@@ -15,7 +15,7 @@ from safetensors.numpy import load_file
 ROW = {
     "method", "device", "seed", "epochs", "test_accuracy", "seconds", "energy_inference_joules",
     "energy_training_step_joules", "latency_inference_seconds", "weighted_ard", "weight_writes",
-    "outputs_at_bound", "wear",
+    "outputs_at_bound", "wear", "inspection",
 }  # fmt: skip
 BANDS = ("energy_inference_joules", "energy_training_step_joules", "latency_inference_seconds")
 
@@ -60,7 +60,7 @@ def test_folder_holds_what_was_promised_and_no_scraps(finished: Finished) -> Non
 
 def test_result_has_exactly_the_stable_keys(result: dict) -> None:
     assert set(result) == {
-        "model", "data", "versions", "spec", "rows", "costs", "seconds", "coverage", "caveats", "remarks"
+        "model", "data", "command", "versions", "spec", "rows", "costs", "seconds", "coverage", "caveats", "remarks"
     }  # fmt: skip
     assert set(result["data"]) == {"name", "sha256", "source", "train", "test"}
     assert all(set(row) == ROW for row in result["rows"])
