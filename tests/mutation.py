@@ -1745,9 +1745,6 @@ def main(numbers: list[int]) -> int:
     chosen = [(i, DEFECTS[i - 1]) for i in numbers or range(1, len(DEFECTS) + 1)]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for part in ("neuroep", "models", "devices", "docs", "tests", "setup.cfg"):
-    ),
-    Defect(
         for part in ("neuroep", "models", "devices", "docs", "tests", "README.md", "setup.cfg"):
             source = HERE.parent / part
             copy = shutil.copytree if source.is_dir() else shutil.copy

@@ -14,9 +14,9 @@ DEFAULTS = {field.name: field.default for field in fields(Experiment)}
 
 
 def command_of(experiment: Experiment) -> str | None:
-    """Return the `neuroep run` that asks the same, but for where it goes; None if no file holds its model."""
-    model = _typed("models", experiment.model)
-    if model is None or not experiment.reference:
+    """Return the `neuroep run` that asks the same, but for where it goes; None if no file holds its model or data."""
+    model, data = _typed("models", experiment.model), experiment.data
+    if model is None or not isinstance(data, str) or not experiment.reference:
         return None
     words = ["neuroep", "run", model]
     devices = [_typed("devices", spec) for spec in experiment.devices]
@@ -24,7 +24,7 @@ def command_of(experiment: Experiment) -> str | None:
         if None in devices:
             return None
         words += ["--device", *map(str, devices)]
-    words += ["--data", experiment.data] if experiment.data != experiment.model.data else []
+    words += ["--data", data] if data != experiment.model.data else []
     words += [] if experiment.epochs is None else ["--epochs", str(experiment.epochs)]
     words += ["--seed", *map(str, experiment.seeds)]
     words += ["--engine", experiment.engine] if experiment.engine != DEFAULTS["engine"] else []
