@@ -40,7 +40,7 @@ def estimate_cost(
         Of initial weights and the samples settled.
     engine : str
         Where to settle.
-    data : str, Path, Dataset, arrays or loaders, optional
+    data : str, Path, Dataset, arrays, frame or loaders, optional
         What is settled, as for :func:`train`; the model's own if left out, or uniform random inputs if there are none.
     recipe : Recipe, optional
         How it would be trained, in place of the model's own.
@@ -93,7 +93,7 @@ def check(
         As for :func:`train`; weights are drawn with the seed.
     device : str, Path, spec or device model
         What the weights are mounted on first.
-    data : str, Path, Dataset, arrays or loaders, optional
+    data : str, Path, Dataset, arrays, frame or loaders, optional
         As for :func:`estimate_cost`.
     recipe : Recipe, optional
         In place of the model's own for the device.

@@ -95,7 +95,7 @@ def settle(
         As for :func:`train`.
     device : str, Path, spec or device model
         What the weights are mounted on.
-    data : str, Path, Dataset, arrays or loaders, optional
+    data : str, Path, Dataset, arrays, frame or loaders, optional
         As for :func:`estimate_cost`.
     beta : float
         Nudging of the second phase, above −1; without one there is no second phase.

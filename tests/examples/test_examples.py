@@ -5,10 +5,15 @@ from __future__ import annotations
 import re
 import runpy
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+
+import neuroep
+from neuroep.studies.rig import shuffled
 
 FOLDER = Path(__file__).resolve().parents[2] / "examples"
 SCRIPTS = sorted(FOLDER.glob("*.py"))
@@ -230,3 +235,33 @@ def test_example_15_loihi_spike_by_spike(show) -> None:
     # a shift takes half of 1 off in the mean, beside terms of hundreds; the continuous units have another activation
     assert same > 0.999
     assert continuous > 0.8
+
+
+def test_example_17_a_chip_in_my_loop(show) -> None:
+    *courses, written = show("17_a_chip_in_my_loop").splitlines()
+    reached = {line[:12].strip(): percents(line) for line in courses}
+    assert list(reached) == ["EP on ideal", "EP on ecram", "backprop"]
+    # one of 360 test samples is 0.28 points: at 90 % three standard errors of a share are 5 of them
+    assert abs(reached["EP on ideal"][1] - reached["backprop"][1]) < 5.0
+    assert reached["EP on ecram"][0] > 60.0
+    # six epochs of 90 minibatches can't write each of 4,736 devices more often than once a minibatch
+    assert 0 < int(re.findall(r"([\d,]+) times", written)[0].replace(",", "")) <= 6 * 90 * 4736
+
+
+def test_a_loop_of_ones_own_learns_what_train_does() -> None:
+    """The same minibatches in the same order on exact weights: equal to the last bit."""
+    found = runpy.run_path(str(FOLDER / "17_a_chip_in_my_loop.py"))
+    torch.manual_seed(0)
+    module = torch.nn.Sequential(torch.nn.Linear(4, 6), torch.nn.Tanh(), torch.nn.Linear(6, 3))
+    rng = np.random.default_rng(0)
+    x, y = rng.random((48, 4), dtype=np.float32), np.arange(48) % 3
+    chip = found["OnChip"](module, "ideal")
+    recipe = replace(found["RECIPE"], training=replace(found["RECIPE"].training, epochs=2))
+    weights = neuroep.from_torch(module, chip.network)
+    wanted = neuroep.train(chip.network, data=(x, y, x, y), recipe=recipe, weights=weights).weights
+    orders = shuffled(48, 16, 0)
+    for epoch in range(2):
+        for number, batch in enumerate(orders(epoch)):
+            chip.training_step((torch.from_numpy(x[batch]), torch.from_numpy(y[batch])), (epoch, number))
+    assert (chip.mounted.circuit.up == wanted.couplings).all()
+    assert (chip.mounted.circuit.biases == wanted.biases).all()
