@@ -70,7 +70,7 @@ def carried_out(block: Block, names: dict[str, object]) -> str | None:
         with contextlib.redirect_stdout(out):
             exec(compile(block.text, "page", "exec"), names)
         return out.getvalue()
-    if block.language in ("toml", "csv") and block.info:
+    if block.language in ("toml", "text") and block.info:
         Path(block.info).write_text(block.text, encoding="utf-8")
     quick = [line for line in lines_of(block) if is_quick(line)]
     said = [call(*shlex.split(line, comments=True)[1:]) for line in quick]
@@ -135,7 +135,8 @@ def test_a_page_does_what_it_says(name: str) -> None:
     printed: str | None = None
     exactly = False
     for block in blocks(name):
-        if block.language == "text" and printed is not None:
+        if block.language == "text" and not block.info:
+            assert printed is not None, block.text
             assert not untrue(block.text, printed, exactly), printed
             continue
         said = carried_out(block, names)
