@@ -650,13 +650,6 @@ DEFECTS = [
         "store/test_comparison.py",
     ),
     Defect(
-        "small print is too faint to read",
-        "report/page.css",
-        "--soft: #57606a;",
-        "--soft: #8b949e;",
-        "cli/test_pages_in_chromium.py",
-    ),
-    Defect(
         "nudged phases are said to settle as the free ones do",
         "studies/inspection.py",
         "_settled(settled.free), nudged=_settled(settled.nudged)",

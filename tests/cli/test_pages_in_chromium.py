@@ -25,9 +25,13 @@ PAPER = 687
 SEEN = """() => {
   const mix = (over, under) => over.slice(0, 3).map((c, k) => c * over[3] + under[k] * (1 - over[3]));
   const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+  const known = new Map();
   const parse = (colour, opacity) => {
-    canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1);
-    const [r, g, b, a] = canvas.getImageData(0, 0, 1, 1).data;
+    if (!known.has(colour)) {
+      canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1);
+      known.set(colour, canvas.getImageData(0, 0, 1, 1).data);
+    }
+    const [r, g, b, a] = known.get(colour);
     return [r, g, b, (a / 255) * opacity];
   };
   const behind = (element) => {
