@@ -664,6 +664,13 @@ DEFECTS = [
         "learning/test_inspection.py",
     ),
     Defect(
+        "the command of a run forgets which effects were off",
+        "studies/command_line.py",
+        '["--without", ",".join(experiment.without)] if experiment.without else []',
+        "[]",
+        "cli/test_report_command.py",
+    ),
+    Defect(
         "wear: pulses down of a cell count as pulses up",
         "hardware/crossbar/pulse_kernels.py",
         "worn[i, 0 if up else 1] += abs(count)",

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from pathlib import Path
 
 import pytest
 from calling import Finished, call, contents
+
+from neuroep.errors import BadInput
+from neuroep.network import chain
+from neuroep.specs.catalogue import load_device, load_model
+from neuroep.specs.written import written_model
+from neuroep.studies.command_line import command_of
+from neuroep.studies.experiment import Experiment
 
 
 def test_page_of_a_run_is_what_the_run_wrote(finished: Finished, tmp_path: Path) -> None:
@@ -36,3 +44,37 @@ def test_what_is_no_run_is_refused_in_a_line(given: tuple[str, ...], finished: F
     assert len(called.err.splitlines()) == 1
     assert given[-1] in called.err or given[0] in called.err
     assert not Path("page.html").exists()
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "xor",
+        "digits-mlp --device ecram loihi1 --epochs 3 --seed 4 2",
+        "digits-mlp --device ecram --without granularity,ir-drop --no-backprop --data 'my data.csv#kind of thing'",
+        "./own.toml --device ./mine.toml --engine reference --threads 2",
+        "digits-drn --epochs 1",  # has no twin, which nobody left out
+    ],
+)
+def test_the_command_kept_asks_for_the_same(typed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "own.toml").write_bytes(load_model("xor").path.read_bytes())
+    (tmp_path / "mine.toml").write_bytes(load_device("ecram").path.read_bytes())
+    asked = []
+
+    def noted(experiment: Experiment, *_: object) -> None:
+        asked.append(experiment)
+        raise BadInput("enough")
+
+    monkeypatch.setattr("neuroep.studies.run.run", noted)
+    assert call("run", *shlex.split(typed)).status == 2
+    command = command_of(asked[0])
+    assert command is not None
+    assert call(*shlex.split(command)[1:]).status == 2
+    first, second = asked
+    assert first == second
+    assert command_of(second) == command
+
+
+def test_no_command_for_a_network_that_no_file_holds() -> None:
+    model = written_model(chain((2, 3, 2)), None, "xor")
+    assert command_of(Experiment(model=model, devices=(), data="xor", seeds=(0,))) is None
