@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 #: Shades of grey as shares of the colour of the text around, light on a dark page; white is the page.
 _SHADES = {"#000000": 1.0, "#222222": 0.95, "#333333": 0.85, "#666666": 0.65, "#999999": 0.45, "#dddddd": 0.18}
 _PAPER = "var(--paper, #ffffff)"
-_FAMILY = re.compile(r" font-family: [^;]*;")
+_FAMILY = re.compile(r" font-family: [^;\"]*;?")
 
 
 def svg(figure: Figure, title: str, description: str = "") -> str:

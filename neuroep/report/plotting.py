@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -105,21 +106,23 @@ def write_figure(figure: Figure, path: Path) -> None:
     write_atomic(path, buffer.getvalue())
 
 
-#: Of a legend: letters in an inch, and inches a line.
-LETTERS_PER_INCH, LEGEND_LINE = 13.0, 0.19
+#: Of a legend: letters in an inch, letters that a handle takes, and inches a line.
+LETTERS_PER_INCH, HANDLE, LEGEND_LINE = 13.0, 8, 0.19
 
 
 def legend_below(figure: Figure, all_axes: Sequence[Axes]) -> None:
-    """One legend for all panels, each name once, under them; the figure grows by it."""
+    """One legend for all panels, each name once, under them; the figure grows by it, and long names are broken."""
     entries: dict[str, Any] = {}
     for axes in all_axes:
         for handle, name in zip(*axes.get_legend_handles_labels(), strict=True):
             entries.setdefault(name, handle)
     if entries:
-        letters = max(len(name) for name in entries) + 8  # the handle takes about eight
-        columns = max(1, min(len(entries), int(LETTERS_PER_INCH * figure.get_figwidth() / letters)))
-        figure.set_figheight(figure.get_figheight() + LEGEND_LINE * math.ceil(len(entries) / columns))
-        figure.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=columns)
+        room = int(LETTERS_PER_INCH * figure.get_figwidth())
+        columns = max(1, min(len(entries), room // (max(map(len, entries)) + HANDLE)))
+        names = ["\n".join(textwrap.wrap(name, room - HANDLE)) for name in entries]
+        lines = sum(name.count("\n") + 1 for name in names)
+        figure.set_figheight(figure.get_figheight() + LEGEND_LINE * math.ceil(lines / columns))
+        figure.legend(entries.values(), names, loc="outside lower center", ncols=columns)
 
 
 def engineering(axis: Any, unit: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,7 +17,7 @@ from neuroep.report.comparing import compare, report
 from neuroep.report.comparison import Point, differences, standings
 from neuroep.report.comparison_figure import comparison_figure
 from neuroep.report.inline_svg import svg
-from neuroep.report.plotting import panels
+from neuroep.report.plotting import legend_below, panels, style
 
 
 def point(accuracy: float, value: float, low: float = 0.5, high: float = 2.0, data: str = "a") -> Point:
@@ -155,3 +156,17 @@ def test_svg_takes_the_page_s_colours_and_has_ids_of_its_own() -> None:
     assert "#000000" not in drawn[0]
     assert "#ffffff" not in drawn[0].replace("var(--paper, #ffffff)", "")
     assert "&lt;what&gt; one shows</desc>" in drawn[0]
+
+
+def test_long_names_are_broken_and_every_word_arrives() -> None:
+    figure, (axes,) = panels(3.9, 2.0, 1, 1)
+    words = [f"word{k}ofalongname" for k in range(6)]
+    axes.plot([0, 1], label=" ".join(words))
+    axes.plot([1, 0], label="short")
+    height = figure.get_figheight()
+    legend_below(figure, [axes])
+    assert figure.get_figheight() > height + 3 * 0.15  # three lines at least of nine points
+    with style():
+        texts = re.findall(r"<text[^>]*>([^<]*)</text>", svg(figure, "names"))
+    assert [word for word in [*words, "short"] if word not in " ".join(texts)] == []
+    assert max(map(len, texts)) <= 3.9 * 13
