@@ -103,7 +103,7 @@ def main(folder: Path) -> None:
     bill = neuroep.estimate_cost(model, device).bill
     step, once = (1e12 * bill.energy(phases).value for phases in (TRAINING_STEP, INFERENCE))
     print(f"a sample takes {step:.0f} pJ to learn from and {once:.0f} pJ to name")
-    write_life_figure(life, folder / "16_bring_your_own_weights.png")
+    write_life_figure(life | {"from": weights.name}, folder / "16_bring_your_own_weights.png")
 
 
 if __name__ == "__main__":
