@@ -10,7 +10,7 @@ from typing import Any
 from neuroep.quantities import Band
 from neuroep.report.comparison import BEHIND, ENERGIES, FRONT, points_of
 from neuroep.report.comparison_figure import comparison_figure, name_of
-from neuroep.report.document import Section, document, figure, listed, note, table
+from neuroep.report.document import Section, document, figure, listed, note, setting, table
 from neuroep.report.plotting import style
 from neuroep.report.run_tables import SPREADS, banded, method_name
 from neuroep.report.summary import SeedSpread, band, percent, plain_spread, si_band
@@ -39,7 +39,7 @@ def _sections(found: Mapping[str, Any]) -> Iterator[Section]:
     drawing = figure(title, lambda narrow: comparison_figure(found, narrow), compared_said(found), CAPTION)
     yield Section(title, drawing or note("No row has an energy: the runs have no device with prices."))
     yield Section("All rows", _rows(found))
-    yield Section("Settings that differ", _settings(found))
+    yield Section("Settings that differ", settings_that_differ(found))
     yield Section("Runs", _runs(found))
 
 
@@ -91,15 +91,15 @@ def _front(row: Mapping[str, Any]) -> str:
     return ", ".join(on) if on else "–"
 
 
-def _settings(found: Mapping[str, Any]) -> str:
+def settings_that_differ(found: Mapping[str, Any]) -> str:
+    """Return the table of settings in which runs differ."""
     names = [run["name"] for run in found["runs"]]
-    rows = [
-        [f"<code>{escape(one['setting'])}</code>", *(_value(one["values"][name]) for name in names)]
-        for one in found["settings"]
-    ]
+    rows = [[setting(one["setting"]), *(_value(one["values"][name]) for name in names)] for one in found["settings"]]
     if not rows:
         return note("None: the runs were asked for the same.")
-    return table("Settings that differ", ["Setting", *names], rows, 1 + len(names), "fits" if len(names) <= FEW else "")
+    return table(
+        "Settings that differ", ["Setting", *names], rows, 1 + len(names), "fits" if len(names) <= FEW else "settings"
+    )
 
 
 def _value(value: Any) -> str:

@@ -93,7 +93,8 @@ def table(
     text : int
         So many first columns are set flush left.
     kind : str
-        ``"cards"`` where each row becomes a card on a phone, ``"fits"`` where it is narrow enough anyway.
+        ``"cards"`` where each row becomes a card on a phone, ``"fits"`` where it is narrow enough anyway,
+        ``"settings"`` where values may be long.
     behind : sequence of bool
         Which rows are set in grey.
     """
@@ -145,6 +146,12 @@ def figure(title: str, draw: Callable[[bool], Figure | None], description: str, 
         for kind, each in (("broad", broad), ("narrow", narrow))
     )
     return f"<figure>\n{drawings}\n<figcaption>{escape(caption)}</figcaption>\n</figure>"
+
+
+def setting(name: str) -> str:
+    """Return a setting's key path, which a narrow column breaks after its dots and underscores."""
+    broken = re.sub("([._])", r"\1<wbr>", escape(name))
+    return f"<code>{broken}</code>"
 
 
 def listed(lines: Iterable[str]) -> str:

@@ -75,6 +75,8 @@ def learning_figure(history: Sequence[Row], rows: Sequence[Row], narrow: bool = 
             _curve(axes, group, key, scale, drawn[method, device], label(method, device))
         axes.set(title=title, xlabel="Epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        if len({row["epoch"] for row in history}) == 1:  # an axis around one number would have no whole ones
+            axes.set_xlim(history[0]["epoch"] - 0.5, history[0]["epoch"] + 0.5)
         axes.grid(True, axis="y")
     legend_below(figure, all_axes)
     return figure

@@ -133,5 +133,5 @@ def engineering(axis: Any, unit: str) -> None:
     if axis.get_scale() == "log":
         low, high = axis.get_view_interval()
         few = math.log10(high / low) < 2.0
-        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if few else (1.0,), numticks=12))
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if few else (1.0,), numticks=12 if few else 7))
         axis.set_minor_formatter(NullFormatter())

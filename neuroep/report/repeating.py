@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import asdict
 from html import escape
@@ -11,13 +12,13 @@ from typing import Any
 
 from neuroep.disk import plain
 from neuroep.recipe import Phases, Programming, Training
-from neuroep.report.document import note, table
+from neuroep.report.document import note, setting, table
 
 #: What a run's spec says of a part of its recipes is held to the defaults of that part.
 PARTS = {"phases": Phases, "training": Training, "programming": Programming, "backprop": Training}
 UNKNOWN = "The command isn't known: the network was handed in from Python, or an earlier version made the run."
 #: Recipes beside each other for which a phone has room.
-FEW = 2
+FEW = 1
 
 
 def settings_table(spec: Mapping[str, Any]) -> str:
@@ -29,11 +30,11 @@ def settings_table(spec: Mapping[str, Any]) -> str:
         for key, default in usual.items():
             values = [recipe.get(part, {}).get(key, default) for recipe in recipes.values()]
             if any(value != default for value in values):
-                rows.append([f"<code>{part}.{key}</code>", *map(_value, (default, *values))])
+                rows.append([setting(f"{part}.{key}"), *map(_value, (default, *values))])
     if not rows:
         return note("None: the recipes are neuroep's defaults.")
     header = ["Setting", "Default", *recipes]
-    kind = "fits" if len(recipes) <= FEW else ""
+    kind = "fits" if len(recipes) <= FEW else "settings"
     return table("Settings that aren't defaults", header, rows, len(header), kind)
 
 
@@ -49,7 +50,7 @@ def spec_hash(spec: Mapping[str, Any]) -> str:
 def repeat_section(result: Mapping[str, Any]) -> str:
     """Return the command, what it was run with, and hashes by which a repetition is known."""
     command, version = result.get("command"), str(result["versions"].get("neuroep", ""))
-    asked = note(UNKNOWN) if command is None else f'<pre class="wrapped" tabindex="0">{escape(command)}</pre>'
+    asked = note(UNKNOWN) if command is None else f'<pre class="wrapped" tabindex="0">{escape(_typed(command))}</pre>'
     data = result["data"]
     rows = [[f"data: {key}", _code(data[key])] for key in ("name", "source", "sha256", "scale") if key in data]
     rows += [["settings: sha256", _code(spec_hash(result["spec"]))]]
@@ -64,6 +65,16 @@ def repeat_section(result: Mapping[str, Any]) -> str:
         f"{asked}\n{note(same)}\n{table('How to repeat this run', [], rows, 2, 'fits')}\n"
         f'<details><summary>All settings</summary>\n<pre tabindex="0">{spec}</pre>\n</details>'
     )
+
+
+def _typed(command: str) -> str:
+    """The command with each option on a line of its own, as a shell takes it."""
+    lines: list[list[str]] = [[]]
+    for word in shlex.split(command):
+        if word.startswith("--"):
+            lines.append([])
+        lines[-1].append(word)
+    return " \\\n  ".join(map(shlex.join, lines))
 
 
 def _code(value: object) -> str:

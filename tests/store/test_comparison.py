@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import re
+from html import unescape
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,6 +17,7 @@ from neuroep.quantities import Band
 from neuroep.report.comparing import compare, report
 from neuroep.report.comparison import Point, differences, standings
 from neuroep.report.comparison_figure import comparison_figure
+from neuroep.report.comparison_page import settings_that_differ
 from neuroep.report.inline_svg import svg
 from neuroep.report.plotting import legend_below, panels, style
 
@@ -89,6 +91,15 @@ def test_rows_of_all_runs_with_their_standing(folders: list[Path]) -> None:
     assert standing["a/run", "gpu-h100"] == "front"
     assert {standing["b/run", device] for device in ("loihi1", "rram-taox", "ecram", "gpu-h100")} == {"behind"}
     assert standing["a/run", "ideal"] == "no energy"
+
+
+def test_long_values_are_cut_and_absent_ones_dashed() -> None:
+    found = {"runs": [{"name": "a"}, {"name": "b"}], "settings": [
+        {"setting": "network.layers", "values": {"a": [{"size": 10**400}], "b": None}}]}  # fmt: skip
+    page = settings_that_differ(found)
+    assert "network.<wbr>layers" in page
+    assert ">–</td>" in page
+    assert max(map(len, re.findall(r">([^<]*)</td>", unescape(page)))) <= 301
 
 
 def test_figure_marks_the_front(folders: list[Path]) -> None:

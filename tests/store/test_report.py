@@ -15,7 +15,7 @@ from neuroep.report.figures import accuracy_energy_figure, energy_figure, learni
 from neuroep.report.page import render, write_report
 from neuroep.report.summary import Band, SeedSpread, percent, plain_spread, si, si_band, spread, summary_rows
 
-VOID = {"meta", "br"}
+VOID = {"meta", "br", "wbr"}
 
 
 class Page(HTMLParser):
