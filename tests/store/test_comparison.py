@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+import neuroep
 from neuroep.errors import BadInput
 from neuroep.quantities import Band
 from neuroep.report.comparing import compare, report
@@ -181,3 +182,23 @@ def test_long_names_are_broken_and_every_word_arrives() -> None:
         texts = re.findall(r"<text[^>]*>([^<]*)</text>", svg(figure, "names"))
     assert [word for word in [*words, "short"] if word not in " ".join(texts)] == []
     assert max(map(len, texts)) <= 3.9 * 13
+
+
+def test_in_python_it_shows_itself_and_writes_only_if_asked(folders: list[Path], tmp_path: Path) -> None:
+    found = neuroep.compare(*folders)
+    assert found["out"] is None
+    assert "a/run: EP, ecram" in repr(found)
+    assert found._repr_html_().count("<svg") == 1
+    before = sorted(tmp_path.rglob("*"))
+    assert found == neuroep.compare(*map(str, folders))
+    assert sorted(tmp_path.rglob("*")) == before
+    assert neuroep.compare(*folders, out=tmp_path / "page.html")["out"] == str(tmp_path / "page.html")
+
+
+def test_in_python_nothing_to_compare_or_to_write_over_is_refused(folders: list[Path]) -> None:
+    with pytest.raises(BadInput, match="no runs"):
+        neuroep.compare()
+    with pytest.raises(BadInput, match="nothing to write over"):
+        neuroep.compare(*folders, force=True)
+    with pytest.raises(BadInput, match="runs"):
+        neuroep.compare(3)  # type: ignore[arg-type]
