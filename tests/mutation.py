@@ -34,6 +34,13 @@ class Defect(NamedTuple):
 
 DEFECTS = [
     Defect(
+        "a chip that is fine-tuned again begins at the first epoch's data order and rates",
+        "studies/chip.py",
+        "return progress if recipe == before else replace(fresh, history=progress.history)",
+        "return fresh",
+        "learning/test_chip_goes_on.py",
+    ),
+    Defect(
         "a data set that was changed in memory is taken for the one that was read",
         "api/given.py",
         "return fingerprinted(found) if isinstance(data, Dataset) else found",

@@ -89,6 +89,7 @@ class Chip:
         self._engine = create(engine)
         self._mounted: Mounted | None = None
         self._now: Mounted | None = None
+        self._course: tuple[Recipe, Progress] | None = None
 
     def program(self, weights: Weights, rng: np.random.Generator, verify: bool = False) -> None:
         """Program weights onto fresh devices; the chip is then 0 s old.
@@ -116,6 +117,7 @@ class Chip:
             self._set(self.device.written(self.network, weights, rng, self.seed))
         else:
             self._set(self.device.mount(self.network, weights, rng))
+        self._course = None
 
     def check_verify(self) -> None:
         """Refuse devices whose error of write-verify isn't known.
@@ -194,6 +196,9 @@ class Chip:
     ) -> list[Epoch]:
         """Train the chip by EP in situ, from the state it is in; it is then 0 s old.
 
+        A second call goes on where the first one stopped, as one call of as many epochs would: data order, noise and
+        learning rates are those of the epochs that follow, and with the same recipe momentum is kept.
+
         Parameters
         ----------
         samples : Samples
@@ -201,7 +206,7 @@ class Chip:
         recipe : Recipe
             Phases, training and how updates are sent.
         epochs : int, optional
-            In place of the recipe's.
+            How many more, in place of the recipe's.
         validation : Samples, optional
             Read after each epoch.
         on_epoch : callable, optional
@@ -231,13 +236,24 @@ class Chip:
             )  # fmt: skip
         mounted = self._now
         assert mounted is not None
-        training = recipe.training if epochs is None else replace(recipe.training, epochs=epochs)
+        progress = self._progress(recipe, mounted)
+        past = len(progress.history)
+        more = recipe.training.epochs if epochs is None else checks.count(epochs, "epochs")
+        training = replace(recipe.training, epochs=past + more)
 
         rig = Rig(network=self.network, recipe=recipe, device=self.device, engine=self._engine, seed=self.seed)
         trainer = rig.trainer(mounted, samples, validation=validation, training=training)
-        progress = Progress(Progress.fresh(effective_weights(mounted.circuit)).velocity, self.ledger)
         self._set(mounted)
-        return trainer.run(progress, on_epoch).history
+        self._course = recipe, progress
+        return trainer.run(progress, on_epoch).history[past:]
+
+    def _progress(self, recipe: Recipe, mounted: Mounted) -> Progress:
+        """What fine-tuning goes on from: the last call's, whose momentum another recipe has no use for."""
+        fresh = Progress(Progress.fresh(effective_weights(mounted.circuit)).velocity, self.ledger)
+        if self._course is None:
+            return fresh
+        before, progress = self._course
+        return progress if recipe == before else replace(fresh, history=progress.history)
 
     def _set(self, mounted: Mounted) -> None:
         self._mounted = self._now = mounted
