@@ -93,6 +93,12 @@ TABLE: dict[str, Faults] = {name: of_study(called(name)) for name in STUDIES} | 
                              "no argument is called 'bta' (did you mean 'beta'?)"),
         "argument left out": (lambda: neuroep.ep_gradients(NETWORK, weights(), X), "'targets'"),  # type: ignore[call-overload]
     },
+    "compare": {
+        "no runs": (neuroep.compare, "no runs; allowed: folders of finished runs"),
+        "missing folder": (lambda: neuroep.compare("no/such"), "no/such"),
+        "not a folder": (lambda: neuroep.compare(X), "runs: an array of shape (8, 2)"),  # type: ignore[arg-type]
+        "nothing to write over": (lambda: neuroep.compare("no/such", force=True), "nothing to write over"),
+    },
     "fit_device": {
         "missing file": (lambda: neuroep.fit_device("no.csv"), "no.csv"),
         "wrong shape": (lambda: neuroep.fit_device((UP, RISE[:3])), "pulses: siemens: shape (3,); allowed: (6,)"),

@@ -137,7 +137,8 @@ def test_the_wheel_holds_what_is_in_the_tree_and_nothing_else(wheel: Path) -> No
         held = {name for name in archive.namelist() if ".dist-info/" not in name}
         licences = [name for name in archive.namelist() if name.endswith("LICENSE")]
     code = {path.relative_to(ROOT).as_posix() for path in (ROOT / "neuroep").rglob("*.py")}
-    data = {f"neuroep/{name}" for name in ("data/digits.npz", "data/digits.md", "report/citations.toml", "py.typed")}
+    beside = "data/digits.npz", "data/digits.md", "report/citations.toml", "report/page.css", "py.typed"
+    data = {f"neuroep/{name}" for name in beside}
     catalogue = {
         f"neuroep/_catalogue/{kind}/{path.name}"
         for kind in ("devices", "models")
