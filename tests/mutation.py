@@ -1231,6 +1231,16 @@ DEFECTS = [
         "learning/test_in_time.py",
     ),
     Defect(
+        "rows are asked whether they still move before all threads have summed their squares",
+        "engines/cuda/kernels.py",
+        """wide + x] = squares[p]
+            cuda.syncthreads()
+""",
+        """wide + x] = squares[p]
+""",
+        "cuda/test_simulator.py::test_the_kernels_in_the_simulator[simulated_checks.py-30]",
+    ),
+    Defect(
         "the last step on the GPU is as long as the others",
         "engines/cuda/flows.py",
         "return Course(number + 1, number, end - seconds)",

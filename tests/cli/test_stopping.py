@@ -58,7 +58,8 @@ def test_the_last_epoch_told_is_kept(number: signal.Signals, status: int, tmp_pa
 
 
 def test_a_second_one_ends_it_at_once_and_loses_nothing(tmp_path: Path) -> None:
-    with started("import neuroep.cli; neuroep.cli.report_stop = lambda *_, **__: __import__('time').sleep(600)") as process:
+    slow = "import time, neuroep.cli; neuroep.cli.report_stop = lambda *_, **__: time.sleep(600)"
+    with started(slow) as process:
         process.send_signal(signal.SIGINT)
         time.sleep(0.5)
         process.send_signal(signal.SIGTERM)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from barriers import sleep_at_barriers
 from numba.cuda.simulator.kernelapi import FakeCUDAShared
 from numba.np.numpy_support import as_dtype
 
@@ -36,13 +37,11 @@ def shared_array(self: Any, shape: Any, dtype: Any, alignment: int | None = None
 
 @pytest.fixture(autouse=True, scope="module")
 def simulator() -> Iterator[None]:
-    """The simulator polls its threads without a pause: with the usual 5 ms a turn, each barrier would take 20 ms."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(2e-5)
+    """A simulator whose threads wait without being asked."""
     with pytest.MonkeyPatch.context() as patch:
+        sleep_at_barriers(patch)
         patch.setattr(FakeCUDAShared, "array", shared_array)
         yield
-    sys.setswitchinterval(before)
 
 
 @cache
