@@ -6,10 +6,12 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, overload
 
+import numpy as np
+
 from neuroep import checks
 from neuroep.api.given import is_module
 from neuroep.engines import create
-from neuroep.errors import BadInput
+from neuroep.errors import BadInput, Diverged
 from neuroep.hardware.device import Ideal
 from neuroep.learning.readings import ep_gradients as _gradients
 from neuroep.network import Network
@@ -66,6 +68,8 @@ def ep_gradients(network: Network | nn.Module, /, *given: Any, **how: Any) -> We
     ------
     BadInput
         If something can't be used or doesn't fit.
+    Diverged
+        If states of a network leave the finite range, as where its energy has no minimum.
 
     Examples
     --------
@@ -145,4 +149,7 @@ def _of_network(
     usual = Phases(beta=0.01, free_sweeps=1000, nudged_sweeps=1000, tolerance=1e-6)
     settled = usual if phases is None else checks.instance(phases, Phases, "phases")
     circuit = Ideal().mount(network, fitting(weights, network.sizes), stream(seed, "mount")).circuit
-    return _gradients(create(engine), circuit, x, targets, settled, checks.seed(seed))
+    found = _gradients(create(engine), circuit, x, targets, settled, checks.seed(seed))
+    if not (np.isfinite(found.couplings).all() and np.isfinite(found.biases).all()):
+        raise Diverged("states left the finite range: take a smaller feedback gain, smaller weights or a smaller β")
+    return found

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import neuroep
+from neuroep.errors import Diverged
 from neuroep.network import Activation, chain
 from neuroep.recipe import Estimator, Phases
 
@@ -46,6 +47,18 @@ def test_contrasts_are_those_by_hand(w: float, v: float, beta: float, gamma: flo
     found = neuroep.ep_gradients(network, weights, np.array([[X]]), np.array([[Y]]), phases)
     # states are rounded at 1e-16 each, and their difference is divided by 2βγ
     assert found.couplings == pytest.approx(by_hand(w, v, gamma, beta), rel=1e-14 / (beta * gamma))
+
+
+@pytest.mark.parametrize(("gamma", "v"), [(1.0, 1.2), (1.0, -1.2), (0.5, 1.6)])
+def test_where_the_energy_has_no_minimum_it_is_said(gamma: float, v: float) -> None:
+    assert 1.0 - gamma * v**2 < 0.0
+    network = chain((1, 1, 1), Activation.LINEAR, Activation.LINEAR, feedback=gamma)
+    weights = neuroep.Weights.from_arrays([np.array([[0.8]]), np.array([[v]])], [np.zeros(1), np.zeros(1)])
+    # a state grows by γ v² in a sweep: enough of them for the largest float64
+    many = int(np.ceil(710.0 / np.log(gamma * v**2))) + 10
+    phases = Phases(beta=0.1, free_sweeps=many, nudged_sweeps=many, tolerance=1e-6)
+    with pytest.raises(Diverged, match="states left the finite range"):
+        neuroep.ep_gradients(network, weights, np.array([[X]]), np.array([[Y]]), phases)
 
 
 @pytest.mark.parametrize("gamma", [1.0, 0.3])
