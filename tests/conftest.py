@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         turns[path] = -1 if path.name == FIRST else seen[path.parent]
         seen[path.parent] += 1
     items.sort(key=lambda item: turns[item.path])
+
+
+def _undrawn(title: str, draw: object, description: str, caption: str) -> str:
+    return f"<figure><figcaption>{escape(title)}: {escape(description)} {escape(caption)}</figcaption></figure>"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Leave the figures of report.html out where a test doesn't look at them: twelve drawings take more than a run.
+
+    Files that do are marked `draws`; processes of their own draw everything.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        if item.get_closest_marker("draws") is None:
+            patch.setattr("neuroep.report.page.figure", _undrawn)
+        return (yield)
 
 
 @pytest.fixture(params=["reference", "cpu"])

@@ -17,6 +17,8 @@ from typing import Any
 import pytest
 from calling import Finished, call
 
+pytestmark = pytest.mark.draws
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 WIDTHS, SCHEMES = (1280, 400), ("light", "dark")
 #: CSS pixels: A4 between the margins that the page asks for, at 96 dots an inch.

@@ -22,6 +22,8 @@ from neuroep.report.comparison_page import settings_that_differ
 from neuroep.report.inline_svg import svg
 from neuroep.report.plotting import legend_below, panels, style
 
+pytestmark = pytest.mark.draws
+
 
 def point(accuracy: float, value: float, low: float = 0.5, high: float = 2.0, data: str = "a") -> Point:
     """A point whose band is given relative to its value."""

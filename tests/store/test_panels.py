@@ -17,6 +17,8 @@ from neuroep.report.inspection_tables import UNKEPT, confusion_tables, inspected
 from neuroep.report.page import render
 from neuroep.report.repeating import settings_table, spec_hash
 
+pytestmark = pytest.mark.draws
+
 PHASE = {"converged": 0.5, "steps_mean": 4.0, "steps_most": 6, "residual_median": 1e-3, "residual_most": 2e-2}
 
 

@@ -15,6 +15,8 @@ from neuroep.report.figures import accuracy_energy_figure, energy_figure, learni
 from neuroep.report.page import render, write_report
 from neuroep.report.summary import Band, SeedSpread, percent, plain_spread, si, si_band, spread, summary_rows
 
+pytestmark = pytest.mark.draws
+
 VOID = {"meta", "br", "wbr"}
 
 
