@@ -39,7 +39,7 @@ def _largest(expected: Any) -> float:
 
 pytest.approx = approx
 
-#: Takes longest of all and compiles nothing: meanwhile the process beside it compiles what most files need.
+#: Takes half a minute and compiles nothing: meanwhile the process beside it compiles what most files need.
 FIRST = "test_simulator.py"
 
 

@@ -88,7 +88,8 @@ def results() -> list[type]:
     told = {getattr(neuroep, name) for name in PUBLIC}
     functions = [thing for thing in told if inspect.isfunction(thing)]
     found = {kind for function in functions for kind in _returned(function)}
-    return sorted((kind for kind in found - told if kind.__module__ not in faces()), key=_path)
+    modules = set(faces())
+    return sorted((kind for kind in found - told if kind.__module__ not in modules), key=_path)
 
 
 def _returned(function: Any) -> Iterator[type]:

@@ -22,6 +22,7 @@ from neuroep.physics.costs import predicted_labels
 from neuroep.recipe import Phases
 from neuroep.report.figures import learning_figure
 from neuroep.report.shown import Shown
+from neuroep.report.summary import method_name
 from neuroep.studies.inspection import Inspection
 from neuroep.studies.training import Job
 from neuroep.weights import FloatArray, Weights
@@ -120,9 +121,8 @@ class Trained(Shown):
     def headline(self) -> str:
         """Return method, device, seed and the accuracy on the test set."""
         method, device, seed = self.job
-        name = "EP" if method == "ep" else method
         reached = f"{self.test_accuracy:.2%} of the test set right after {len(self.history)} epochs"
-        return f"{name} on {device}, seed {seed}: {reached}"
+        return f"{method_name(method)} on {device}, seed {seed}: {reached}"
 
     def records(self) -> list[dict[str, Any]]:
         """Return a row an epoch."""

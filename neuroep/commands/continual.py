@@ -82,13 +82,13 @@ def act(options: argparse.Namespace) -> int:
 def show(found: dict[str, Any]) -> None:
     """Print a line a task, and the three figures."""
     from neuroep.report.continual_summary import score_summaries, task_summaries
-    from neuroep.report.summary import percent
+    from neuroep.report.summary import method_name, percent
 
     rows = [
         (str(line.task + 1), *(percent(value) for value in (line.untrained, line.before, line.learned, line.end)))
         for line in task_summaries(found)
     ]
-    of = "EP" if found["gradient"] == "ep" else "backprop"
+    of = method_name(found["gradient"])
     read = "training samples kept aside" if found["validation"] else "test samples"
     settings = ", ".join(f"{key} {found[key]:g}" for key in ("strength", "decay", "damping") if found[key] is not None)
     title = (

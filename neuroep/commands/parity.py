@@ -67,9 +67,11 @@ def show(title: str, rows: list[dict[str, Any]]) -> None:
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    from neuroep.report.summary import method_name
+
     step, total = row["step"], row["to_solution"] or {}
     return (
-        "EP" if row["method"] == "ep" else row["method"],
+        method_name(row["method"]),
         row["device"],
         str(row["seed"]),
         f"{row['test_accuracy']:.1%}",

@@ -66,11 +66,11 @@ def act(options: argparse.Namespace) -> int:
 
 def show_result(result: dict[str, Any]) -> None:
     """Print a run's table: one line per method and device, mean ± standard deviation over seeds."""
-    from neuroep.report.summary import percent, plain_spread, remarks, si_band, summary_rows, uncounted
+    from neuroep.report.summary import method_name, percent, plain_spread, remarks, si_band, summary_rows, uncounted
 
     rows = [
         (
-            row.method if row.method != "ep" else "EP",
+            method_name(row.method),
             row.device,
             percent(row.test_accuracy),
             si_band(row.energy_inference_joules, "J"),

@@ -81,6 +81,11 @@ def load_data(
     return scaled(_own(path, name_or_path, label), scale)
 
 
+def named_or_given(data: str | Dataset, seed: int, scale: str) -> Dataset:
+    """Return a data set that is in memory as it is, or read the one of that name or path as a model scales it."""
+    return data if isinstance(data, Dataset) else load_data(data, seed=seed, scale=scale)
+
+
 def _own(path: Path, name_or_path: str | Path, label: str | None) -> Dataset:
     if os.path.isdir(path):  # Path's own raises where folders can't be searched
         _refuse_label(label, path)

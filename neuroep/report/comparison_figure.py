@@ -52,17 +52,12 @@ def _panel(axes: Axes, found: Mapping[str, Any], key: str) -> None:
     points = points_of(found, key)
     for row, energy, standing in points:
         _point(axes, found, row, energy, standing)
-    for data in dict.fromkeys(map(_data_of(found), (row for row, _, _ in points))):
-        on_it = [(row, energy, standing) for row, energy, standing in points if _data_of(found)(row) == data]
-        _front(axes, on_it)
+    data_of = {run["name"]: run["sha256"] for run in found["runs"]}
+    for data in dict.fromkeys(data_of[row["run"]] for row, _, _ in points):
+        _front(axes, [point for point in points if data_of[point[0]["run"]] == data])
     axes.margins(x=0.12, y=0.12)
     axes.grid(True)
     engineering(axes.xaxis, "J")
-
-
-def _data_of(found: Mapping[str, Any]) -> Any:
-    by_run = {run["name"]: run["sha256"] for run in found["runs"]}
-    return lambda row: by_run[row["run"]]
 
 
 def _point(axes: Axes, found: Mapping[str, Any], row: Mapping[str, Any], energy: Band, standing: str) -> None:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from neuroep.quantities import Band
 from neuroep.report.comparison import BEHIND, ENERGIES, FRONT, points_of
 from neuroep.report.comparison_figure import comparison_figure, name_of
-from neuroep.report.document import Section, document, figure, listed, note, setting, table
+from neuroep.report.document import Section, document, figure, listed, note, setting, table, written
 from neuroep.report.plotting import style
-from neuroep.report.run_tables import SPREADS, banded, method_name
-from neuroep.report.summary import SeedSpread, band, percent, plain_spread, si_band
+from neuroep.report.run_tables import SPREADS, banded
+from neuroep.report.summary import SeedSpread, band, method_name, percent, plain_spread, si_band
 
 CAPTION = (
     "Mean over seeds; vertical bars ± one standard deviation, horizontal bars the range of the estimate. Full points"
@@ -66,7 +64,7 @@ def _rows(found: Mapping[str, Any]) -> str:
     rows = [
         [
             escape(row["run"]),
-            method_name(row["method"]),
+            escape(method_name(row["method"])),
             escape(row["device"]),
             _front(row),
             percent(SeedSpread(**row["test_accuracy"])),
@@ -82,8 +80,7 @@ def _rows(found: Mapping[str, Any]) -> str:
 
 
 def _cell(estimate: Mapping[str, float] | None, unit: str) -> str:
-    known: Band | None = band(estimate)
-    return banded(known, unit)
+    return banded(band(estimate), unit)
 
 
 def _front(row: Mapping[str, Any]) -> str:
@@ -103,7 +100,7 @@ def settings_that_differ(found: Mapping[str, Any]) -> str:
 
 
 def _value(value: Any) -> str:
-    text = "–" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = written(value)
     return escape(text if len(text) <= LONGEST else f"{text[:LONGEST]}…")
 
 

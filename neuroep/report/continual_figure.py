@@ -11,6 +11,7 @@ import numpy as np
 from neuroep.disk import make_folder, to_json, write_atomic
 from neuroep.report.continual_summary import mean_matrix, score_summaries
 from neuroep.report.plotting import BACKPROP, GREY, MARKERS, style, write_figure
+from neuroep.report.summary import method_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,7 +31,7 @@ def continual_figure(found: Mapping[str, Any]) -> Figure:
     left, right = figure.subplots(1, 2)
     _matrix(figure, left, 100.0 * mean_matrix(found))
     _courses(right, found)
-    of = "EP" if found["gradient"] == "ep" else "backprop"
+    of = method_name(found["gradient"])
     what = f"{found['model']} on {found['device']}, {of}, method {found['method']}, {found['kind']} tasks"
     figure.suptitle(f"{what}, {len(found['rows'])} seed(s)")
     return figure

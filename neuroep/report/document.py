@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from neuroep.report.inline_svg import svg
 
@@ -100,9 +101,8 @@ def table(
     """
 
     def cell(tag: str, k: int, content: str, more: str = "") -> str:
-        kinds = ' class="text"' if k < text else ""
-        named = f' data-name="{escape(header[k])}"' if kind == "cards" and tag != "thead" else ""
-        return f"<{tag}{kinds}{named}{more}>{content}</{tag}>"
+        named = f' data-name="{escape(header[k])}"' if kind == "cards" else ""
+        return f"<{tag}{_flush(k, text)}{named}{more}>{content}</{tag}>"
 
     head = "".join(f'<th scope="col"{_flush(k, text)}>{escape(title)}</th>' for k, title in enumerate(header))
     lines = []
@@ -152,6 +152,11 @@ def setting(name: str) -> str:
     """Return a setting's key path, which a narrow column breaks after its dots and underscores."""
     broken = re.sub("([._])", r"\1<wbr>", escape(name))
     return f"<code>{broken}</code>"
+
+
+def written(value: Any) -> str:
+    """Return a setting's value as plain text; a dash for none."""
+    return "–" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def listed(lines: Iterable[str]) -> str:

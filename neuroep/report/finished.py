@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from neuroep.disk import Arrays, load_tensors
+from neuroep.disk import Arrays
 from neuroep.errors import BadInput
 from neuroep.report.store import RunFolder
 from neuroep.report.summary import summary_rows
@@ -71,8 +71,7 @@ def _read(name: str, folder: Path) -> FinishedRun:
     if not known or not isinstance(sizes, int) or not isinstance(result.get("model"), str):
         raise BadInput("not what a run wrote", str(folder / "result.json"), ALLOWED)
     history = store.read_history() if (folder / "history.csv").exists() else []
-    tensors = folder / "weights.safetensors"
-    return FinishedRun(name, folder, result, history, load_tensors(tensors)[0] if tensors.exists() else {})
+    return FinishedRun(name, folder, result, history, store.read_weights())
 
 
 def _names(folders: Sequence[Path]) -> list[str]:

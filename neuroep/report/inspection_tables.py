@@ -8,8 +8,7 @@ from html import escape
 from typing import Any
 
 from neuroep.report.document import listed, note, table
-from neuroep.report.run_tables import method_name
-from neuroep.report.summary import Row, groups, label
+from neuroep.report.summary import Row, groups, label, method_name
 
 Counts = Sequence[Sequence[int]]
 #: Classes of which the whole matrix is shown, confusions named beside it, and letters of a class's name.
@@ -101,7 +100,7 @@ def _settled(rows: Sequence[Row]) -> Iterator[list[str]]:
             seen = [row["inspection"][phase] for row in group if row["inspection"][phase] is not None]
             if seen:
                 samples = sum(row["inspection"]["samples"] for row in group)
-                yield [method_name(method), escape(device), phase, *_figures(seen), f"{samples:,}"]
+                yield [escape(method_name(method)), escape(device), phase, *_figures(seen), f"{samples:,}"]
 
 
 def _figures(seen: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from neuroep.disk import Arrays, load_tensors, write_atomic
+from neuroep.disk import Arrays, write_atomic
 from neuroep.report.describing import energies_said, learning_said, split_said
 from neuroep.report.document import Section, document, figure, listed, note
 from neuroep.report.figures import energy_figure, learning_figure, split_figure
@@ -24,6 +24,7 @@ from neuroep.report.inspection_tables import UNKEPT, confusion_tables, settling_
 from neuroep.report.plotting import style
 from neuroep.report.repeating import repeat_section, settings_table
 from neuroep.report.run_tables import rows_table, summary_table
+from neuroep.report.store import RunFolder
 from neuroep.report.summary import remarks, uncounted
 
 BARS = "Mean over seeds; vertical bars ± one standard deviation, horizontal bars the range of the estimate."
@@ -53,9 +54,8 @@ def write_report(result: Mapping[str, Any], history: Sequence[Mapping[str, Any]]
     BadInput
         If the folder can't be written to.
     """
-    path, tensors = folder / "report.html", folder / "weights.safetensors"
-    weights = load_tensors(tensors)[0] if tensors.is_file() else {}
-    write_atomic(path, render(result, history, weights))
+    path = folder / "report.html"
+    write_atomic(path, render(result, history, RunFolder(folder).read_weights()))
     return path
 
 

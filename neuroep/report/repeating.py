@@ -12,7 +12,7 @@ from typing import Any
 
 from neuroep.disk import plain
 from neuroep.recipe import Phases, Programming, Training
-from neuroep.report.document import note, setting, table
+from neuroep.report.document import note, setting, table, written
 
 #: What a run's spec says of a part of its recipes is held to the defaults of that part.
 PARTS = {"phases": Phases, "training": Training, "programming": Programming, "backprop": Training}
@@ -30,16 +30,12 @@ def settings_table(spec: Mapping[str, Any]) -> str:
         for key, default in usual.items():
             values = [recipe.get(part, {}).get(key, default) for recipe in recipes.values()]
             if any(value != default for value in values):
-                rows.append([setting(f"{part}.{key}"), *map(_value, (default, *values))])
+                rows.append([setting(f"{part}.{key}"), *(escape(written(value)) for value in (default, *values))])
     if not rows:
         return note("None: the recipes are neuroep's defaults.")
     header = ["Setting", "Default", *recipes]
     kind = "fits" if len(recipes) <= FEW else "settings"
     return table("Settings that aren't defaults", header, rows, len(header), kind)
-
-
-def _value(value: Any) -> str:
-    return escape("–" if value is None else value if isinstance(value, str) else json.dumps(value))
 
 
 def spec_hash(spec: Mapping[str, Any]) -> str:

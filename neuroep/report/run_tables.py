@@ -8,14 +8,9 @@ from typing import Any
 
 from neuroep.quantities import Band
 from neuroep.report.document import note, table
-from neuroep.report.summary import band, percent, plain_spread, si, si_band, summary_rows
+from neuroep.report.summary import band, method_name, percent, plain_spread, si, si_band, summary_rows
 
 SPREADS = "Mean ± standard deviation over seeds; energy and latency per sample, with the range their sources allow."
-
-
-def method_name(method: str) -> str:
-    """Return a method's name as tables show it."""
-    return "EP" if method == "ep" else escape(method)
 
 
 def banded(estimate: Band | None, unit: str) -> str:
@@ -30,7 +25,7 @@ def summary_table(result: Mapping[str, Any]) -> str:
     header += ["Weighted ARD (floats)", "Weight writes", "Training (s)", "Seeds"]
     rows = [
         [
-            method_name(row.method),
+            escape(method_name(row.method)),
             escape(row.device),
             percent(row.test_accuracy),
             banded(row.energy_inference_joules, "J"),
@@ -57,7 +52,7 @@ def rows_table(result: Mapping[str, Any]) -> str:
     header += ["Energy, training step", "Latency, inference", "Weighted ARD (floats)", "Weight writes"]
     rows = [
         [
-            method_name(row["method"]),
+            escape(method_name(row["method"])),
             escape(row["device"]),
             str(row["seed"]),
             str(row["epochs"]),

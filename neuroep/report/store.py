@@ -272,6 +272,11 @@ class RunFolder:
         save_tensors(self.path / "weights.safetensors", arrays, metadata)
         return self.path / "weights.safetensors"
 
+    def read_weights(self) -> Arrays:
+        """Return what weights.safetensors holds; nothing where there is none."""
+        path = self.path / "weights.safetensors"
+        return load_tensors(path)[0] if path.exists() else {}
+
 
 def _history_row(row: Mapping[str, str]) -> dict[str, Any]:
     typed: dict[str, Any] = {name: row[name] for name in ("method", "device")}

@@ -57,9 +57,14 @@ class SummaryRow:
         return label(self.method, self.device)
 
 
+def method_name(method: str) -> str:
+    """Return a method as figures and tables call it."""
+    return "EP" if method == "ep" else method
+
+
 def label(method: str, device: str) -> str:
     """Return the name of a method on a device as figures and tables show it."""
-    return f"{'EP' if method == 'ep' else method}, {device}"
+    return f"{method_name(method)}, {device}"
 
 
 def spread(values: Iterable[float]) -> SeedSpread:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from neuroep import checks
-from neuroep.data import Dataset, load_data
+from neuroep.data import Dataset, named_or_given
 from neuroep.data.dataset import check_inputs
 from neuroep.data.tasks import Tasks, check_tasks, kept_aside
 from neuroep.engines import NAMES
@@ -125,9 +125,7 @@ class Question:
 
     def dataset(self, seed: int) -> Dataset:
         """Return the data from which a seed's tasks are made."""
-        if isinstance(self.data, Dataset):
-            return self.data
-        return load_data(self.data, seed=seed, scale=self.model.scale)
+        return named_or_given(self.data, seed, self.model.scale)
 
     def head(self) -> dict[str, Any]:
         """Return what was asked, as the JSON object and its figure's title have it."""

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from neuroep.bridges.weights_file import load_weights
-from neuroep.data import Dataset, load_data
+from neuroep.data import Dataset, named_or_given
 from neuroep.errors import BadInput
 from neuroep.learning.trainer import Epoch, Progress
 from neuroep.network import Network
@@ -87,8 +87,7 @@ def live(
         Accuracies on the test set, as ``neuroep life --json`` prints them. The training samples chose the clip.
     """
     network, recipe = model.network(), for_fine_tuning(model.recipe(device))
-    named = model.data if data is None else data
-    dataset = named if isinstance(named, Dataset) else load_data(named, seed=seed, scale=model.scale)
+    dataset = named_or_given(model.data if data is None else data, seed, model.scale)
     stock = materials(network, dataset, recipe.training, seed)
     remark_on(dataset)
     weights, software = _source(model, network, recipe, stock, seed, source)
