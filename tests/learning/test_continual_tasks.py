@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
@@ -155,12 +155,28 @@ def test_fisher_information_is_counted_apart() -> None:
 )
 def test_refusals(line: str, said: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("neuroep.studies.continual.load_data", lambda *_, **__: pytest.fail("data were read"))
+    monkeypatch.setattr("neuroep.data.load._named", read)
     called = call("continual", "digits-mlp", *line.split())
     assert (called.status, called.out, len(called.err.splitlines())) == (2, "", 1), called.err
     for word in said:
         assert word in called.err
     assert contents(tmp_path) == {}
+
+
+class DataRead(Exception):
+    """Raised in place of reading, where nothing should be read."""
+
+
+def read(*_: object) -> NoReturn:
+    raise DataRead
+
+
+def test_what_is_not_refused_reads_its_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without this, the refusals above would hold data unread where they look at a reader nobody uses."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("neuroep.data.load._named", read)
+    with pytest.raises(DataRead):
+        call("continual", "digits-mlp")
 
 
 MODEL = """
