@@ -4,8 +4,8 @@
     python benchmarks/does_ep_pay.py --models fashion-mlp
     python benchmarks/does_ep_pay.py --models fashion-mlp --epochs 5   # and trains so, beside exact weights: minutes
 
-Prints README's table. "in the array" sends the states of both phases as counted trains of pulses whose coincidences
-change the cells (programming.method net): no product of the contrast is formed outside.
+Prints the table of docs/benchmarks.md. "in the array" sends the states of both phases as counted trains of pulses
+whose coincidences change the cells (programming.method net): no product of the contrast is formed outside.
 """
 
 from __future__ import annotations

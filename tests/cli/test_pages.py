@@ -18,7 +18,7 @@ from neuroep.modules.fidelity import NUDGES
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("tutorials", "howto", "explanation")
 TEACHING = sorted(str(path.relative_to(ROOT)) for folder in FOLDERS for path in (ROOT / "docs" / folder).glob("*.md"))
-PAGES = ("README.md", *TEACHING)
+PAGES = ("README.md", "docs/benchmarks.md", *TEACHING)
 #: Commands that are quick for any model; runs of few epochs are carried out, too.
 QUICK = ("models", "devices", "device", "cost", "check", "cite", "import", "info")
 LARGE = ("fashion-mlp", "fashion-deep")
