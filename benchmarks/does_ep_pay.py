@@ -3,6 +3,7 @@
     python benchmarks/does_ep_pay.py                            # a minute
     python benchmarks/does_ep_pay.py --models fashion-mlp
     python benchmarks/does_ep_pay.py --models fashion-mlp --epochs 5   # and trains so, beside exact weights: minutes
+    python benchmarks/does_ep_pay.py --by-event                 # the row "in the array" alone, taken apart
 
 Prints the table of docs/benchmarks.md. "in the array" sends the states of both phases as counted trains of pulses
 whose coincidences change the cells (programming.method net): no product of the contrast is formed outside.
@@ -14,7 +15,9 @@ import argparse
 from dataclasses import replace
 
 import neuroep
+from neuroep.cost.breakdown import table
 from neuroep.cost.energy import TRAINING_STEP, Bill
+from neuroep.quantities import Band
 from neuroep.recipe import Method, Recipe, Trains
 from neuroep.report.summary import si_band
 from neuroep.specs.catalogue import load_device, load_model
@@ -58,11 +61,24 @@ def rows(name: str) -> dict[str, Bill]:
     return {name: bill for name, bill in bills.items() if bill is not None}
 
 
+def show_events(name: str) -> None:
+    """Print what the row "in the array" consists of, a sample."""
+    bill = estimate_cost(load_model(name), load_device("ecram"), recipe=in_the_array(name)).bill
+    for event, parts in table(bill.lines, "event").items():
+        number = sum(line.number for line in bill.lines if line.event == event and "inference" not in line.stage)
+        print(f"{name}  {event:16s} {number:12,.1f}  {si_band(sum(parts.values(), Band.exact(0.0)), 'J')}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", nargs="+", default=["digits-mlp", "fashion-mlp"])
     parser.add_argument("--epochs", type=int, default=0)
+    parser.add_argument("--by-event", action="store_true")
     options = parser.parse_args()
+    if options.by_event:
+        for name in options.models:
+            show_events(name)
+        return
     tables = {name: rows(name) for name in options.models}
     print(f"| a training step of a sample | {' | '.join(tables)} |")
     print("|---" * (1 + len(tables)) + "|")

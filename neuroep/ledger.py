@@ -52,6 +52,9 @@ class Event(IntEnum):
     LIT_DOWN = 23  # likewise of downward reads; repeats count, the arrays that a line crosses don't
     LOCAL = 24  # rows and phases whose states met at coupling k, as a rule at the synapse forms products
     KEPT = 25  # rows and phases whose states of layer k were kept until the contrast was formed
+    TRAIN_SLOT = 26  # slots of trains of states at coupling k, once for each direction that a train has
+    ROW_PULSE = 27  # pulses that these trains sent on rows of coupling k, its input lines
+    COLUMN_PULSE = 28  # likewise on columns; the arrays that a line crosses don't count
 
 
 class Ledger(NamedTuple):
@@ -142,9 +145,11 @@ class Ledger(NamedTuple):
             layer. Learning: ``state_store`` one state of a phase kept until the contrast; ``contrast_mac`` products
             that were formed; ``local_product`` one state times another in each phase at each synapse;
             ``accumulation``; ``weight_write``; ``pulse``, and of these ``pulse_up`` and ``pulse_down``;
-            ``pulse_slot``. ``sweep``; ``sample``. In place of ``neuron_update`` and ``sweep``, a run in spikes has
-            ``neuron_active`` and ``neuron_idle``, one unit in one step with and without a spike, and ``barrier``, one
-            step; it also has ``spike``, ``message``, ``hop``, and ``learning_update``, one synapse.
+            ``pulse_slot``; and of trains of states ``train_bit`` one line in one slot, ``line_pulse`` one pulse on one
+            line, ``line_cell`` one cell that such a pulse passes. ``sweep``; ``sample``. In place of
+            ``neuron_update`` and ``sweep``, a run in spikes has ``neuron_active`` and ``neuron_idle``, one unit in one
+            step with and without a spike, and ``barrier``, one step; it also has ``spike``, ``message``, ``hop``,
+            and ``learning_update``, one synapse.
         """
         sizes = np.asarray(self.sizes, dtype=np.int64)
         below = np.concatenate([[0], sizes[:-1]])
@@ -172,6 +177,9 @@ class Ledger(NamedTuple):
             "pulse_up": count[Event.PULSE_UP],
             "pulse_down": count[Event.PULSE_DOWN],
             "pulse_slot": count[Event.PULSE_SLOT],
+            "train_bit": count[Event.TRAIN_SLOT] * (below + sizes),
+            "line_pulse": count[Event.ROW_PULSE] + count[Event.COLUMN_PULSE],
+            "line_cell": count[Event.ROW_PULSE] * sizes + count[Event.COLUMN_PULSE] * below,
             "sweep": count[Event.SWEEP],
             "sample": count[Event.SAMPLE],
             "spike": count[Event.SPIKE],

@@ -55,6 +55,8 @@ WORKS = (
          ("state_transfer", "sent_state", "spike", "message", "hop"), ("state_transfer", "spike"), digital=True),
     Work("writes of weights", "write", ("weight_write", "pulse", "pulse_up", "pulse_down", "pulse_slot"),
          ("weight_write",)),
+    Work("bits of pulse trains", "digital", ("train_bit",), ("train_bit",), digital=True),
+    Work("pulses on their lines", "write", ("line_pulse", "line_cell"), ("line_pulse",)),
     Work("control", "control", ("sweep", "barrier", "sample"), ()),
 )  # fmt: skip
 """All that is counted; what has no amount of its own isn't work."""

@@ -713,6 +713,20 @@ DEFECTS = [
         "devices/test_write_schedule.py",
     ),
     Defect(
+        "a line sends its pulses once, however many directions a train has",
+        "hardware/crossbar/state_trains.py",
+        "across = _signs(plan).sum(axis=1)[::-1]",
+        "across = _signs(plan).any(axis=1)[::-1]",
+        "devices/test_state_trains.py",
+    ),
+    Defect(
+        "a pulse on a row passes as many cells as there are rows",
+        "ledger.py",
+        '"line_cell": count[Event.ROW_PULSE] * sizes + count[Event.COLUMN_PULSE] * below,',
+        '"line_cell": count[Event.ROW_PULSE] * below + count[Event.COLUMN_PULSE] * sizes,',
+        "devices/test_state_trains.py",
+    ),
+    Defect(
         "pairs that trains of states have written anew take no time",
         "hardware/crossbar/state_trains.py",
         "_slots_spent(plan) + self.schedule.slots(longest)",

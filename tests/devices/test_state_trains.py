@@ -284,6 +284,7 @@ def test_counts_by_hand() -> None:
     """Four pulses of the product of 1 and ±1 in 16 slots: p = q = ½; the other row's state is half as large.
 
     8 row pulses from the first slot on meet 4 of 8 even column pulses, 4 meet 2: 6 up and 6 down, in 16 slots each way.
+    Rows send their 8 and 4 in both, past two cells each; a column its 8 in one of them. Four drivers decide in 32.
     """
     crossbar = CLEAN.programmed_by(Programming(Method.NET, 16, trains=Trains.DETERMINISTIC))
     it = ready(crossbar, 2, 2)
@@ -296,7 +297,38 @@ def test_counts_by_hand() -> None:
     assert it.mounted.circuit.biases.tolist() == [0.1, 0.2]
     counts = it.ledger.counts[Phase.UPDATE, :, 1]
     found = {event: int(counts[event]) for event in Event if counts[event]}
-    assert found == {Event.PULSE_UP: 6, Event.PULSE_DOWN: 6, Event.WRITE: 4, Event.PULSE_SLOT: 32, Event.KEPT: 1}
+    assert found == {
+        Event.PULSE_UP: 6, Event.PULSE_DOWN: 6, Event.WRITE: 4, Event.PULSE_SLOT: 32, Event.KEPT: 1,
+        Event.TRAIN_SLOT: 32, Event.ROW_PULSE: 2 * (8 + 4), Event.COLUMN_PULSE: 8 + 8,
+    }  # fmt: skip
+    events = it.ledger.events(Phase.UPDATE)
+    assert (events["train_bit"], events["line_pulse"], events["line_cell"]) == (32 * 4, 40, 24 * 2 + 16 * 2)
+
+
+@pytest.mark.parametrize("trains", list(Trains))
+def test_pulses_on_lines_are_those_that_the_drivers_sent(trains: Trains) -> None:
+    """Bits looked up one by one: a line sends them once for each sign that the lines across it carry in its train."""
+    crossbar = CLEAN.programmed_by(Programming(Method.NET, 31, trains=trains))
+    it, rng = ready(crossbar, 7, 5), stream(8)
+    below, above = rng.uniform(-1, 1, (9, 7)), rng.uniform(-1, 1, (9, 5))
+    below[::2], above[3:5], above[5] = abs(below[::2]), abs(above[3:5]), 0.0
+    update = StateUpdate((Products(below, above, rng.uniform(-30, 30, 9) * 4e-3),), np.zeros(5), (1.0,))
+    plan, key = plan_of(it, update), stream(2).integers(1 << 63, size=2).astype(np.uint64)[:1]
+    words = -(-int(plan.slots.counts.sum()) // 64)
+    expected = []
+    for side, across in ((0, above), (1, below)):
+        bits = pulser(crossbar, np.float64)._lines(plan, side, words, key).bits
+        expected.append(0)
+        for t, (first, count) in enumerate(zip(*plan.slots, strict=True)):
+            signs = len({np.sign(value) for value in across[t]} - {0.0})
+            for slot in range(first, first + count):
+                expected[-1] += signs * sum(int(word) >> (slot & 63) & 1 for word in bits[slot >> 6])
+    crossbar.program_states(it.mounted, update, stream(2), it.ledger)
+    counts = it.ledger.counts[Phase.UPDATE, :, 1]
+    assert counts[[Event.ROW_PULSE, Event.COLUMN_PULSE]].tolist() == expected
+    assert counts[Event.TRAIN_SLOT] == counts[Event.PULSE_SLOT]
+    assert it.ledger.events(Phase.UPDATE)["line_cell"] == 5 * expected[0] + 7 * expected[1]
+    assert min(expected) > 200
 
 
 @pytest.mark.parametrize("trains", list(Trains))

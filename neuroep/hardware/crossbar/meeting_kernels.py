@@ -9,7 +9,7 @@ from numba import njit, uint64
 from numpy.typing import NDArray
 
 from neuroep.hardware.crossbar import pulse_kernels as kernels
-from neuroep.hardware.crossbar.train_kernels import IntArray, TrainLines, WordArray
+from neuroep.hardware.crossbar.train_kernels import IntArray, TrainLines, WordArray, ones
 
 SINGLE, TURNS, ONE_SIDED = range(3)
 """Where coincidences go: to a lone device; to both of a pair, in turns; to the one of a pair that goes up for it."""
@@ -64,15 +64,6 @@ def chosen(word: int, down: int, turn: int, share: int, minus: bool) -> int:
         return word
     mine = turn if share == TURNS else ~down
     return word & (~mine if minus else mine)
-
-
-@njit(inline="always")
-def ones(word: int) -> int:
-    """Number of bits set."""
-    word = word - ((word >> uint64(1)) & uint64(0x5555555555555555))
-    word = (word & uint64(0x3333333333333333)) + ((word >> uint64(2)) & uint64(0x3333333333333333))
-    word = (word + (word >> uint64(4))) & uint64(0x0F0F0F0F0F0F0F0F)
-    return (word * uint64(0x0101010101010101)) >> uint64(56)
 
 
 @njit(inline="always")

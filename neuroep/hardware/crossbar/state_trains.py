@@ -43,7 +43,15 @@ from neuroep.hardware.crossbar.meeting_kernels import ONE_SIDED, SINGLE, TURNS
 from neuroep.hardware.crossbar.pulse_kernels import PULSES, UPWARD, WRITTEN
 from neuroep.hardware.crossbar.pulsing import Array, refresh_of, worn_of
 from neuroep.hardware.crossbar.schedule import Schedule
-from neuroep.hardware.crossbar.train_kernels import Slots, TrainLines, count_bits, draw_bits, sign_lines
+from neuroep.hardware.crossbar.train_kernels import (
+    Slots,
+    TrainLines,
+    WordArray,
+    count_bits,
+    draw_bits,
+    pulses_sent,
+    sign_lines,
+)
 from neuroep.hardware.device import StateUpdate
 from neuroep.ledger import Event, Ledger, Phase
 from neuroep.physics.base import Products
@@ -112,7 +120,7 @@ class StatePulser(NamedTuple):
         return slots
 
     def send(self, array: Array, plan: TrainPlan, k: int, rng: np.random.Generator, ledger: Ledger) -> None:
-        """Send coupling k's trains; count pulses up and down, weights that changed, and slots."""
+        """Send coupling k's trains; count pulses of devices and lines, weights that changed, and slots."""
         keys = rng.integers(1 << 63, size=2).astype(np.uint64)
         words = -(-int(plan.slots.counts.sum()) // 64)
         rows, columns = (self._lines(plan, side, words, keys[:1]) for side in (0, 1))
@@ -132,6 +140,7 @@ class StatePulser(NamedTuple):
         ledger.add(Phase.UPDATE, Event.PULSE_UP, k, int(counts[UPWARD]))
         ledger.add(Phase.UPDATE, Event.PULSE_DOWN, k, int(counts[PULSES] - counts[UPWARD]))
         ledger.add(Phase.UPDATE, Event.PULSE_SLOT, k, _slots_spent(plan) + self.schedule.slots(longest))
+        _count_lines(ledger, k, plan, rows.bits, columns.bits)
 
     def _lines(self, plan: TrainPlan, side: int, words: int, key: NDArray[np.uint64]) -> TrainLines:
         """Return the packed bits of the rows (side 0) or of the columns (1); falling trains have their rows flipped."""
@@ -168,10 +177,24 @@ def _turns(plan: TrainPlan, words: int) -> NDArray[np.uint64]:
 
 def _slots_spent(plan: TrainPlan) -> int:
     """Slots of all trains, once for each direction in which a train has products."""
-    signs = [
-        [(side > 0.0).any(axis=1), (side < 0.0).any(axis=1)] for side in (plan.products.below, plan.products.above)
-    ]
-    (rows_up, rows_down), (columns_up, columns_down) = signs
+    (rows_up, rows_down), (columns_up, columns_down) = _signs(plan)
     alike = (rows_up & columns_up) | (rows_down & columns_down)
     unlike = (rows_up & columns_down) | (rows_down & columns_up)
     return int((plan.slots.counts * (alike.astype(np.int64) + unlike)).sum())
+
+
+def _signs(plan: TrainPlan) -> NDArray[np.bool_]:
+    """Whether a side (rows, columns) carries values of a sign (+, −) in each train, shape (2, 2, trains)."""
+    sides = (plan.products.below, plan.products.above)
+    return np.stack([[(side > 0.0).any(axis=1), (side < 0.0).any(axis=1)] for side in sides])
+
+
+def _count_lines(ledger: Ledger, k: int, plan: TrainPlan, rows: WordArray, columns: WordArray) -> None:
+    """Count what drivers did: a line sends its bits once for each sign that the lines across it carry.
+
+    In the slots of one direction a row meets columns of one sign, in those of the other the rest.
+    """
+    across = _signs(plan).sum(axis=1)[::-1]
+    ledger.add(Phase.UPDATE, Event.TRAIN_SLOT, k, _slots_spent(plan))
+    for event, bits, times in zip((Event.ROW_PULSE, Event.COLUMN_PULSE), (rows, columns), across, strict=True):
+        ledger.add(Phase.UPDATE, event, k, int((pulses_sent(bits, plan.slots) * times).sum()))

@@ -36,6 +36,15 @@ class Slots(NamedTuple):
     counts: IntArray
 
 
+@njit(inline="always")
+def ones(word: int) -> int:
+    """Number of bits set."""
+    word = word - ((word >> uint64(1)) & uint64(0x5555555555555555))
+    word = (word & uint64(0x3333333333333333)) + ((word >> uint64(2)) & uint64(0x3333333333333333))
+    word = (word + (word >> uint64(4))) & uint64(0x0F0F0F0F0F0F0F0F)
+    return (word * uint64(0x0101010101010101)) >> uint64(56)
+
+
 @njit(cache=True, nogil=True)
 def sign_lines(values: FloatArray, flips: NDArray[np.bool_], slots: Slots, signs: WordArray) -> None:
     """Mark the slots of the trains in which a line's value, flipped or not, is negative."""
@@ -82,3 +91,19 @@ def count_bits(values: FloatArray, factors: FloatArray, slots: Slots, even: bool
             for one in range(ones):
                 place = start + ((2 * one + 1) * count // (2 * ones) if even else one)
                 bits[place >> 6, i] |= uint64(1) << uint64(place & 63)
+
+
+@njit(cache=True, nogil=True)
+def pulses_sent(bits: WordArray, slots: Slots) -> IntArray:
+    """Return how many bits all lines of one side have in each train, shape (trains,)."""
+    found = np.zeros(len(slots.counts), np.int64)
+    for t in range(len(found)):
+        place, left = slots.starts[t], slots.counts[t]
+        while left > 0:
+            word, first = place >> 6, place & 63
+            taken = min(64 - first, left)
+            mask = (uint64(0xFFFFFFFFFFFFFFFF) >> uint64(64 - taken)) << uint64(first)
+            for i in range(bits.shape[1]):
+                found[t] += np.int64(ones(bits[word, i] & mask))
+            place, left = place + taken, left - taken
+    return found
