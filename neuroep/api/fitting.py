@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,8 +34,8 @@ class FittedDevice(Shown):
 
     Attributes
     ----------
-    device : DeviceSpec
-        The profile, for :func:`neuroep.train` and all else that takes a device.
+    name : str
+        What the device is called.
     fits : list of Fit
         The chosen step model first, then the others from the best on.
     left_out : dict of str to str
@@ -44,13 +44,19 @@ class FittedDevice(Shown):
         The measurement; ``data.reading`` says how a file was read.
     text : str
         The profile as a device file has it.
+    device : DeviceSpec
+        The same, for :func:`neuroep.train` and all else that takes a device.
     """
 
-    device: DeviceSpec
+    name: str
     fits: list[Fit]
     left_out: Mapping[str, str]
     data: PulseData
     text: str
+    device: DeviceSpec = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "device", _profile(self.text, self.name))
 
     def save(self, path: str | Path) -> Path:
         """Write the profile to a .toml file, in place of one that is there, and return its path.
@@ -144,7 +150,7 @@ def fit_device(
         reasons = left_out if wanted is None else {wanted: left_out.get(wanted, "it isn't among the fits")}
         raise BadInput("; ".join(f"{key} steps: {why}" for key, why in reasons.items()), data.name, ", ".join(texts))
     ordered = [chosen, *(one for one in fits if one is not chosen)]
-    return FittedDevice(_profile(texts[chosen.name], name), ordered, left_out, data, texts[chosen.name])
+    return FittedDevice(name, ordered, left_out, data, texts[chosen.name])
 
 
 def _measured(pulses: Any, how: dict[str, Any]) -> PulseData:

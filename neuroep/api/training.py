@@ -12,14 +12,13 @@ from neuroep.api.trained import Trained
 from neuroep.data import Dataset
 from neuroep.data.dataset import Scaling
 from neuroep.errors import BadInput
-from neuroep.hardware.device import Device, Mounted, refuse_below_least
+from neuroep.hardware.device import Mounted, refuse_below_least
 from neuroep.learning.trainer import Epoch
 from neuroep.network import Network
 from neuroep.physics.known import refuse_without_limit
 from neuroep.recipe import Recipe
-from neuroep.specs import DeviceSpec, ModelSpec
 from neuroep.studies.following import following
-from neuroep.studies.rig import Rig, built, refuse_idle_threads
+from neuroep.studies.rig import Rig, built, recipe_for, refuse_idle_threads
 from neuroep.studies.run import Listener
 from neuroep.studies.training import IDEAL, Job, Outcome, materials, remark_on, train_backprop, train_ep
 from neuroep.weights import Weights, fitting
@@ -165,14 +164,7 @@ def _rig(
         spec = model_of(model)
         network, scale = spec.network(), spec.scale
         data = data_name(data, spec) if data is None or isinstance(data, str | Path) else data
-        recipe = _recipe(spec, profile, hardware.name) if recipe is None else recipe
+        recipe = recipe_for(spec, profile) if recipe is None else recipe
     elif data is None:
         raise BadInput("a network without data", "data", "a data set's name, its path, or arrays (x, y)")
     return Rig.of(network, recipe, hardware, engine, threads, seed), lambda: dataset_of(data, checks.seed(seed), scale)
-
-
-def _recipe(model: ModelSpec, device: DeviceSpec | Device, name: str) -> Recipe:
-    """Return the model's recipe for a device; a device model of one's own goes by its name alone."""
-    if isinstance(device, DeviceSpec):
-        return model.recipe(device) if device.is_hardware else model.overridden(IDEAL)
-    return model.overridden(name)

@@ -21,7 +21,12 @@ def add(commands: Any) -> None:
     out.add_argument("--to", required=True, metavar="FORMAT", help="torch, onnx, safetensors or pulses")
     out.add_argument("--job", metavar="JOB", help="which training, METHOD/DEVICE/SEED (default EP on exact weights)")
     out.add_argument("--sweeps", type=int, default=0, metavar="K", help="settle by K sweeps (default: feedforward)")
-    out.add_argument("--device", "-d", metavar="D", help="the crossbar that gets the pulses (default: the training's)")
+    out.add_argument(
+        "--device",
+        "-d",
+        metavar="D",
+        help="the crossbar that gets the pulses: one of the run's, or any (default: the training's)",
+    )
     out.add_argument("--out", type=Path, metavar="FILE", help="the file (default MODEL.pt2, .onnx, .safetensors, ...)")
     out.set_defaults(act=act_export)
     back = commands.add_parser(
@@ -50,7 +55,8 @@ def act_export(options: argparse.Namespace) -> int:
     network = Network.from_dict(_at(result, "spec", "network", folder=folder), str(folder / "result.json"))
     jobs = jobs_of(folder)
     job = _usual(jobs) if options.job is None else options.job
-    device = _pulsed(options.device or job.split("/")[1]) if FORMATS[options.to].pulses else None
+    written = _at(result, "spec", "devices", folder=folder)
+    device = _pulsed(options.device or job.split("/")[1], written, folder) if FORMATS[options.to].pulses else None
     weights = load_weights(folder, network, job)
     out = options.out or Path(f"{_at(result, 'model', folder=folder)}{FORMATS[options.to].suffix}")
     refuse_existing(out, "--out", options.force)
@@ -98,13 +104,17 @@ def _at(result: Any, *keys: str, folder: Path) -> Any:
     return result
 
 
-def _pulsed(name: str) -> Any:
-    """Return the hardware that gets the pulses."""
+def _pulsed(name: str, written: Any, folder: Path) -> Any:
+    """Return the hardware that gets the pulses: a device of the run as the run has it, or another one."""
     from neuroep.errors import BadInput
     from neuroep.specs.catalogue import load_device
+    from neuroep.specs.device import device_from
     from neuroep.studies.rig import built
 
-    spec = load_device(name)
+    if isinstance(written, dict) and isinstance(written.get(name), dict):
+        spec = device_from(written[name] | {"companion": None}, name, folder / "result.json")
+    else:
+        spec = load_device(name)
     if not spec.is_hardware:
         raise BadInput(f"{spec.name!r} is no hardware", "--to pulses", "--device and a crossbar, or --job of one")
     return built(spec)

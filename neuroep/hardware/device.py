@@ -110,6 +110,21 @@ class Device(Protocol):
 
 
 @runtime_checkable
+class OfKind(Protocol):
+    """A device whose kind is known: recipes for all of that kind hold for it, whether it is a profile or a model."""
+
+    @property
+    def name(self) -> str:
+        """The profile's name."""
+        ...
+
+    @property
+    def kind(self) -> str:
+        """The kind's name, as profiles say it."""
+        ...
+
+
+@runtime_checkable
 class Programmable(Protocol):
     """Hardware that recipes can ask to be programmed in one way or another."""
 

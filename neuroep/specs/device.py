@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
+from neuroep import checks
 from neuroep.cost.area import Area, area_of
 from neuroep.errors import BadInput, UnknownName
 from neuroep.ledger import Event, Ledger
@@ -104,10 +106,7 @@ class DeviceSpec:
     path : Path
         The file.
     table : DeviceTable
-        Its contents as written.
-    numbers : dict of str to Quantity
-        Every number by its key path, e.g. ``"energy.synop"``; slopes worked out from published
-        nonlinearity labels are among them, tagged "derived".
+        Its contents as written; all else is read from there. :meth:`changed` gives other numbers.
     companion : DeviceSpec or None
         The digital profile that the file names, whose prices stand in for digital work without one here; put there by
         :func:`neuroep.specs.catalogue.load_device`.
@@ -116,8 +115,12 @@ class DeviceSpec:
     name: str
     path: Path
     table: DeviceTable
-    numbers: Mapping[str, Quantity] = field(default_factory=dict)
     companion: DeviceSpec | None = None
+
+    @property
+    def numbers(self) -> Mapping[str, Quantity]:
+        """Every number by its key path, such as ``"energy.synop"``; slopes from published labels are "derived"."""
+        return MappingProxyType(_numbers(self.table, self.path))
 
     @property
     def summary(self) -> str:
@@ -166,10 +169,31 @@ class DeviceSpec:
 
     def as_written(self) -> dict[str, Any]:
         """Return the file's contents as plain data, and a companion's under its key."""
-        plain: dict[str, Any] = msgspec.to_builtins(self.table)
-        tables: dict[str, Any] = plain.pop("tables")
-        beside = {} if self.companion is None else {"companion": self.companion.as_written()}
-        return plain | tables | beside
+        beside = None if self.companion is None else self.companion.as_written()
+        return _plain(self.table) | {"companion": beside}
+
+    def changed(self, values: dict[str, float], source: str) -> DeviceSpec:
+        """Return the device with other numbers, in its contents as written too, so that a run's folder tells them.
+
+        Parameters
+        ----------
+        values : dict of str to float
+            By key path, in the file's units; bands go.
+        source : str
+            Where they come from. They are tagged "estimate".
+
+        Raises
+        ------
+        BadInput
+            If the file has no such number, or the device can't be built with it.
+        """
+        raw = _plain(self.table)
+        for key, value in checks.instance(values, dict, "values").items():
+            old = _number_at(raw, checks.text(key, "values"), self.numbers)
+            unit = old["unit"]
+            old.clear()
+            old |= {"value": checks.number(value, f"values: {key}"), "unit": unit, "source": source, "tag": "estimate"}
+        return replace(device_from(raw, self.name, self.path), companion=self.companion)
 
     def prices(self) -> Prices:
         """Return the prices of events in joules and seconds, a companion's among them, and the static power."""
@@ -178,10 +202,11 @@ class DeviceSpec:
 
     def own_prices(self) -> Prices:
         """Return the prices that the file itself has."""
+        numbers = self.numbers
         return Prices(
-            {event: self.numbers[f"energy.{event}"].si("energy") for event in self.table.energy},
-            {event: self.numbers[f"time.{event}"].si("time") for event in self.table.time},
-            self.numbers["static"].si("power") if self.table.static is not None else Band.exact(0.0),
+            {event: numbers[f"energy.{event}"].si("energy") for event in self.table.energy},
+            {event: numbers[f"time.{event}"].si("time") for event in self.table.time},
+            numbers["static"].si("power") if self.table.static is not None else Band.exact(0.0),
             self._kind.converters,
         )
 
@@ -254,8 +279,9 @@ class DeviceSpec:
         BadInput
             If the hardware model refuses the numbers.
         """
+        kind, numbers = self._kind, self.numbers
         try:
-            return self._kind.build(self.name, self.table.tables, self.numbers, self.path)
+            return kind.build(self.name, self.table.tables, numbers, self.path)
         except BadInput as error:
             raise BadInput(str(error), str(self.path)) from error
 
@@ -280,7 +306,23 @@ def read_device(path: str | Path) -> DeviceSpec:
     """
     path = Path(path)
     name = name_of(path)
-    table = _tables(read_toml(path), path)
+    return device_from(read_toml(path), name, path)
+
+
+def device_from(raw: Table, name: str, path: Path) -> DeviceSpec:
+    """Return the device that plain data describe, as a device file holds them; `path` is named in errors.
+
+    Raises
+    ------
+    BadInput
+        As :func:`read_device` does.
+    """
+    spec = DeviceSpec(name, path, _tables(raw, path))
+    spec.build()
+    return spec
+
+
+def _numbers(table: DeviceTable, path: Path) -> dict[str, Quantity]:
     numbers = dict(KINDS[table.kind].numbers(table.tables, path))
     numbers |= checked_numbers(table.energy, dict.fromkeys(PRICED_EVENTS, ENERGY_RULE), path, "energy")
     numbers |= checked_numbers(table.time, dict.fromkeys(PRICED_EVENTS, TIME_RULE), path, "time")
@@ -292,10 +334,24 @@ def read_device(path: str | Path) -> DeviceSpec:
         numbers["utilisation"] = checked_quantity(table.utilisation, UTILISATION_RULE, path, "utilisation")
     numbers |= checked_numbers(table.area, AREA_RULES, path, "area")
     numbers |= checked_numbers(table.system, SYSTEM_RULES, path, "system")
-    numbers |= memory_numbers(table.memory, path)
-    spec = DeviceSpec(name, path, table, numbers)
-    spec.build()
-    return spec
+    return numbers | memory_numbers(table.memory, path)
+
+
+def _plain(table: DeviceTable) -> Table:
+    """Return contents as a file has them: tables of the kind beside the common keys."""
+    plain: Table = msgspec.to_builtins(table)
+    tables: Table = plain.pop("tables")
+    return plain | tables
+
+
+def _number_at(raw: Table, key: str, known: Mapping[str, Quantity]) -> Table:
+    """Return the table of a number by its key path."""
+    found: Any = raw
+    for part in key.split("."):
+        found = found.get(part) if isinstance(found, dict) else None
+    if not isinstance(found, dict) or "value" not in found:
+        raise UnknownName("number", key, known, "values")
+    return found
 
 
 def _tables(raw: Table, path: Path) -> DeviceTable:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -17,9 +17,11 @@ from neuroep.physics.hopfield import HOPFIELD
 from neuroep.physics.known import PHYSICS, refuse_without_limit
 from neuroep.recipe import OWN_SETTINGS, SWEEPS, Encoder, Phases, Programming, Recipe, Scale, Training
 from neuroep.solvers.tableaux import named
-from neuroep.specs.device import DeviceSpec
 from neuroep.specs.kinds import KINDS
 from neuroep.specs.reading import Table, at, convert, name_of, read_toml, refuse_unknown_keys
+
+if TYPE_CHECKING:
+    from neuroep.hardware.device import OfKind
 
 T = TypeVar("T")
 
@@ -276,14 +278,14 @@ class ModelSpec:
             raise UnknownName("activation", label, ACTIVATIONS, at(self.path, f"layers[{index}].activation"))
         return Layer(table.size, ACTIVATIONS[label], table.tau_seconds)
 
-    def recipe(self, device: DeviceSpec | None = None) -> Recipe:
+    def recipe(self, device: OfKind | None = None) -> Recipe:
         """Return how the network is trained, with the overrides of one device.
 
         Parameters
         ----------
-        device : DeviceSpec, optional
-            A profile: the tables of its kind hold (``[on.any-crossbar...]``), and over them its own. Without either,
-            or without a device, the plain recipe.
+        device : DeviceSpec or Device, optional
+            A profile, or a hardware model that says its kind: the tables of its kind hold (``[on.any-crossbar...]``),
+            and over them its own. Without either, or without a device, the plain recipe.
 
         Returns
         -------

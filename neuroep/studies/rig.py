@@ -20,7 +20,7 @@ from neuroep import checks
 from neuroep.data import order
 from neuroep.engines import THREADED, Engine, create, phases_on
 from neuroep.errors import BadInput
-from neuroep.hardware.device import Device, Ideal, Limited, Mounted, Selective, programmed, refuse_unbounded
+from neuroep.hardware.device import Device, Ideal, Limited, Mounted, OfKind, Selective, programmed, refuse_unbounded
 from neuroep.hardware.effects import without
 from neuroep.learning.methods.continual import trainer_for
 from neuroep.learning.methods.phases import plans
@@ -221,8 +221,9 @@ def built(device: str | Path | DeviceSpec | Device) -> Device:
 
 
 def recipe_for(model: ModelSpec, device: DeviceSpec | Device) -> Recipe:
-    """Return a model's recipe for a profile; for a device model of one's own, which has no kind, by its name alone."""
-    return model.recipe(device) if isinstance(device, DeviceSpec) else model.overridden(device.name)
+    """Return a model's recipe for a profile or a device model alike; by its name alone for one that has no kind."""
+    trained = built(device) if isinstance(device, DeviceSpec) and not device.is_hardware else device
+    return model.recipe(trained) if isinstance(trained, OfKind) else model.overridden(trained.name)
 
 
 def stand_in(network: Network) -> Network:

@@ -127,7 +127,7 @@ def test_exact_weights_take_no_settings_of_hardware() -> None:
 def test_a_kind_that_nobody_builds_is_an_error_and_not_ideal() -> None:
     spec = load_device("ecram")
     table = SimpleNamespace(kind="memristor", tables={})
-    odd = DeviceSpec("odd", spec.path, cast(Any, table), spec.numbers)
+    odd = DeviceSpec("odd", spec.path, cast(Any, table))
     for ask in (odd.build, lambda: odd.is_hardware):
         with pytest.raises(BadInput, match="nothing builds a device of kind 'memristor'"):
             ask()

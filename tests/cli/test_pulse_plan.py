@@ -102,6 +102,19 @@ def test_the_command(finished: Finished) -> None:
     assert [float(row["weight"]) for row in found if row["layer"] == "1"] == kept.ravel().tolist()
 
 
+def test_a_device_of_ones_own_is_the_one_that_the_run_had() -> None:
+    levels = ("device", "levels", "--levels", "16", "--g-max", "10uS", "--out", "mine.toml", "--force")
+    call(*levels, "--g-min", "2uS")
+    run = call("run", "xor", "-d", "mine.toml", "--epochs", "1", "--no-backprop", "--out", "own")
+    assert run.status == 0, run.err
+    call(*levels, "--g-min", "5uS")  # the file has changed since
+    for asked in (("--job", "ep/mine/0"), ("--device", "mine")):
+        called = call("export", "own", "--to", "pulses", *asked, "--out", "own.csv", "--force")
+        assert called.status == 0, called.err
+        with Path("own.csv").open(newline="", encoding="utf-8") as stream:
+            assert {row["start_uS"] for row in csv.DictReader(stream)} == {"2"}
+
+
 @pytest.mark.parametrize(
     ("argv", "said"),
     [

@@ -45,6 +45,16 @@ def test_a_network_and_arrays_train_as_the_model_file_and_its_data_do(device: st
     assert by_file.job == by_parts.job
 
 
+@pytest.mark.parametrize("device", ["ecram", "loihi1"])
+def test_a_device_model_trains_by_its_profiles_recipe(device: str) -> None:
+    """Neither has a table of its own in digits-mlp: those of its kind must do."""
+    profile, data = neuroep.load_device(device), (DIGITS.x_train[:96], DIGITS.y_train[:96])
+    assert device not in neuroep.load_model("digits-mlp").devices
+    wanted, found = (neuroep.train("digits-mlp", one, data, epochs=1) for one in (profile, profile.build()))
+    assert same(wanted.weights, found.weights)
+    np.testing.assert_array_equal(wanted.ledger.counts, found.ledger.counts)
+
+
 @pytest.mark.parametrize("device", ["ideal", "ecram", "rram-sb", "pcm-pair", "loihi1", "noisy-periphery"])
 @pytest.mark.parametrize("way", ["centered", "continual", "opposite", "changes"])
 def test_skips_train_on_every_device(device: str, way: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -191,6 +191,26 @@ def test_crossbar_as_written(tmp_path: Path) -> None:
             assert getattr(built, field.name) == getattr(expected, field.name), field.name
     assert spec.prices().static_watts.value == pytest.approx(5e-3)
     assert spec.caveats == ("nothing counted",)
+
+
+def test_other_numbers_are_told_as_written() -> None:
+    """The file and what is built and priced of it can't part: not by a copy, nor in place."""
+    spec = catalogue.load_device("ecram")
+    other = spec.changed({"crossbar.g_max": 50.0, "energy.adc": 3.0}, "what if")
+    told = {"value": 50.0, "unit": spec.numbers["crossbar.g_max"].unit, "source": "what if", "tag": "estimate"}
+    assert other.as_written()["crossbar"]["g_max"] == told
+    assert isinstance(built := other.build(), Crossbar)
+    assert built.g_max_siemens == pytest.approx(50e-6)
+    assert other.own_prices() != spec.own_prices()
+    assert spec == catalogue.load_device("ecram")
+    with pytest.raises(TypeError, match="numbers"):
+        replace(spec, numbers={})  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="item assignment"):
+        spec.numbers["crossbar.g_max"] = spec.numbers["crossbar.g_min"]  # type: ignore[index]
+    assert replace(catalogue.load_device("rram-taox"), companion=None).as_written()["companion"] is None
+    for wrong, said in (({"energy.adcs": 1.0}, "'energy.adc'"), ({"crossbar.g_max": -1.0}, "out of range")):
+        with pytest.raises(BadInput, match=said):
+            spec.changed(wrong, "what if")
 
 
 def test_labels_stand_in_for_slopes(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -122,6 +122,7 @@ class Crossbar:
     exact_steps: bool = False
     programming: Programming = field(default_factory=Programming)
     retention: str = "none"
+    kind: ClassVar[str] = "crossbar"
 
     def __post_init__(self) -> None:
         settle(self, f"{self.name}: ")

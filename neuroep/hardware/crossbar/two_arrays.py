@@ -17,7 +17,7 @@ carried from one to the other; and `programming.average_every`: both are read, a
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import ClassVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,6 +66,7 @@ class TwoArrays:
 
     array: Crossbar
     average_every: int = 0
+    kind: ClassVar[str] = "crossbar"
 
     def __post_init__(self) -> None:
         settle(self, "two arrays: ")

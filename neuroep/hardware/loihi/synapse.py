@@ -18,7 +18,7 @@ With method ``rule`` the chip's learning engine writes the weights (:mod:`neuroe
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
-from typing import cast
+from typing import ClassVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,6 +90,7 @@ class QuantizedSynapse:
     trace_bits: int = 0
     chip: LearningChip | None = None
     programming: Programming = field(default_factory=Programming)
+    kind: ClassVar[str] = "quantized"
 
     def __post_init__(self) -> None:
         settle(self, f"{self.name}: ")
