@@ -34,6 +34,20 @@ class Defect(NamedTuple):
 
 DEFECTS = [
     Defect(
+        "a column of standard deviations is taken for a second device",
+        "hardware/fitting/pulse_apart.py",
+        "reads = [k for k in places if SPREADS.isdisjoint(cells[k].words.split())]",
+        "reads = list(places)",
+        "devices/test_pulse_dialects.py",
+    ),
+    Defect(
+        "rows that nobody read are no pulses where a row is one",
+        "hardware/fitting/pulse_rows.py",
+        "before[key] += blank.pop(key, 0)",
+        "blank.pop(key, 0)",
+        "devices/test_pulse_dialects.py",
+    ),
+    Defect(
         "a device model handed over built trains by the plain recipe of its name",
         "studies/rig.py",
         "return model.recipe(trained) if isinstance(trained, OfKind) else model.overridden(trained.name)",

@@ -72,7 +72,7 @@ def read_toml(path: str | Path) -> Table:
 
 def _parse(data: bytes, where: str) -> Table:
     try:
-        text = data.decode("utf-8")
+        text = data.decode("utf-8-sig")  # editors that put a mark first
         if _CHAIN.search(text):
             raise _too_deep(where)
         return tomllib.loads(text)

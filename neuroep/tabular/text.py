@@ -16,6 +16,11 @@ SEPARATORS = ("\t", ";", "|", ",", " ")
 """In the order in which they are preferred where a file would bear several; the last is any run of blanks."""
 SAMPLED = 400
 """Lines that decide on the separator."""
+_RULE = re.compile(r"[\s,;|+:*]*(?:-{3,}|_{3,}|={3,})[\s,;|+:*=_-]*")
+"""A line under the names, as MATLAB and markdown draw it."""
+_EASYEXPERT = re.compile(r"\s*Data(?:Name|Value)\s*,")
+"""Lines of the table in what Keysight's analysers export; all others are settings."""
+_THOUSANDS = re.compile(r"[+-]?[0-9]{1,3},[0-9]{3}")
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|\Z)")
 _DECIMAL_COMMA = re.compile(r"[+-]?[0-9]*,[0-9]+([eE][+-]?[0-9]+)?")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
@@ -64,17 +69,38 @@ def read_text(text: str, is_unit: Callable[[str], bool], where: object, needed: 
     marked: list[tuple[int, str]] = []
     for k, match in enumerate(_LINE.finditer(text), start=1):
         line = match[0].strip("\r\n")
-        if line.strip(",;|\t "):
+        if line.strip(",;|\t ") and not _RULE.fullmatch(line):
             (marked if _is_comment(line) else plain).append((k, line))
+    if any(line.lstrip().startswith("DataName") for _, line in plain):
+        plain = [(k, line.partition(",")[2]) for k, line in plain if _EASYEXPERT.match(line)]
     if not plain:
         raise BadInput("no lines of numbers" if marked else "empty file", str(where), needed)
     separator = separator_of([line for _, line in plain[-SAMPLED:]])
     rows = [Row(k, _cells(line, separator, k, where)) for k, line in plain]
+    if separator == " ":
+        rows = [_spaced(row, line, len(rows[-1].cells)) for row, (_, line) in zip(rows, plain, strict=True)]
     decimal = _decimal(row.cells for row in rows)
+    if decimal == separator == ",":
+        _refuse_thousands(rows, where)
     above = [(k, line) for k, line in marked if k < plain[0][0]]
     remarks = [Row(k, _cells(_unmarked(line), separator, k, where)) for k, line in above[-1:]]
     header, body, width = table_of(rows, remarks, decimal, is_unit, where)
     return Sheet(header, body, width, separator, decimal)
+
+
+def _spaced(row: Row, line: str, width: int) -> Row:
+    """Return names with blanks in them, set apart by two blanks or more, as the cells that they are."""
+    apart = re.split(r"\s{2,}", line.strip())
+    return row._replace(cells=apart) if len(row.cells) != width == len(apart) else row
+
+
+def _refuse_thousands(rows: Sequence[Row], where: object) -> None:
+    """Refuse commas that may be decimal or part thousands off, between cells that commas part, too."""
+    commas = [(row.number, cell) for row in rows for cell in row.cells if _DECIMAL_COMMA.fullmatch(cell)]
+    if all(_THOUSANDS.fullmatch(cell) for _, cell in commas):
+        number, cell = commas[0]
+        what = f"{cell!r} may be {cell.replace(',', '.')} or {cell.replace(',', '')}"
+        raise BadInput(what, f"{where}: line {number}", "decimal points, or cells apart by semicolons or tabs")
 
 
 def _is_comment(line: str) -> bool:

@@ -132,6 +132,39 @@ DIALECTS: dict[str, tuple[str, dict[str, Any], str]] = {
         {},
         SAID + "µS",
     ),
+    "a mean and its spread": (
+        "pulse,direction,mean G (uS),std G (uS)\n" + lines(lambda c, p, w, g: f"{p},{w},{g!r},{0.1 * g:.3f}"),
+        {},
+        SAID + "µS",
+    ),
+    "least and largest": (
+        "pulse,direction,min (uS),average (uS),max (uS)\n"
+        + lines(lambda c, p, w, g: f"{p},{w},{0.9 * g:.3f},{g!r},{1.1 * g:.3f}"),
+        {},
+        SAID + "µS",
+    ),
+    "Keysight's settings above": (
+        "SetupTitle, pulses\nTestParameter, Channel.Unit, SMU1, SMU2\nDimension1, 2, 2, 2\n"
+        "DataName, PulseNo, Direction, G (uS)\n" + lines(lambda c, p, w, g: f"DataValue, {p}, {w}, {g!r}"),
+        {},
+        SAID + "µS",
+    ),
+    "MATLAB's table": (
+        "    pulse    direction    conductance_uS\n    _____    _________    ______________\n\n"
+        + lines(lambda c, p, w, g: f"    {p:5d}    {'up' if w > 0 else 'down'}    {g!r}"),
+        {},
+        SAID + "µS; cells by blanks",
+    ),
+    "names with blanks between blanks": (
+        "Pulse Number   Direction   G (uS)\n" + lines(lambda c, p, w, g: f"{p}   {w}   {g!r}"),
+        {},
+        SAID + "µS; cells by blanks",
+    ),
+    "numbers again beside each column": (
+        "pulse,direction,Pulse,G (uS)\n" + lines(lambda c, p, w, g: f"{p},{w},{p},{g!r}"),
+        {},
+        SAID + "µS",
+    ),
     "quoted cells": (
         '"Pulse No.","Direction","Conductance (uS)"\n' + lines(lambda c, p, w, g: f'"{p}","{w}","{g!r}"'),
         {},
@@ -227,6 +260,43 @@ def test_pulses_up_beside_pulses_down(tmp_path: Path) -> None:
     same(read_pulses(tmp_path / "own.csv"), plain(tmp_path, [read for read in READS if 0 < read[1] <= UP + DOWN]))
 
 
+def test_pulses_up_beside_pulses_down_of_two_devices(tmp_path: Path) -> None:
+    several = [measurement(k) for k in range(2)]
+    curves = [[g for _, p, _, g in reads if low < p <= low + DOWN] for reads in several for low in (1, UP)]
+    rows = [",".join([str(k + 1), *map(repr, cells)]) for k, cells in enumerate(zip(*curves, strict=True))]
+    (tmp_path / "own.csv").write_text("\n".join(["pulse,LTP 1 (uS),LTD 1 (uS),LTP2 (uS),LTD2 (uS)", *rows]))
+    data = read_pulses(tmp_path / "own.csv")
+    assert data.devices == ("1", "2")
+    for device, reads in zip(data.devices, several, strict=True):
+        same(data.of(device), plain(tmp_path, [read for read in reads if 1 < read[1] <= UP + DOWN]))
+
+
+def test_rows_that_nobody_read_are_counted_where_a_row_is_a_pulse(tmp_path: Path) -> None:
+    several = [measurement(k)[: UP + DOWN + 1] for k in range(2)]
+    rows = [
+        f"{w},{a!r},{'' if k in (7, 8) else repr(b)}"
+        for k, ((*_, w, a), (*_, b)) in enumerate(zip(*several, strict=True))
+    ]
+    (tmp_path / "own.csv").write_text("\n".join(["direction,A (uS),B (uS)", *rows]))
+    data = read_pulses(tmp_path / "own.csv", columns={"pulse": "row"})
+    assert data.traces[1].directions.tolist() == [1] * UP + [-1] * DOWN
+    assert np.flatnonzero(np.isnan(data.traces[1].siemens)).tolist() == [7, 8]
+    assert f"{2 * (UP + DOWN + 1) - 2} of {2 * (UP + DOWN + 1)} states read" in data.reading
+
+
+def test_down_and_up_again_is_as_clear_as_up_and_down(tmp_path: Path) -> None:
+    values = [9.0 - k for k in range(8)] + [2.5 + k for k in range(8)]
+    (tmp_path / "own.csv").write_text("pulse,G (uS)\n" + "\n".join(f"{k},{g}" for k, g in enumerate(values)))
+    assert read_pulses(tmp_path / "own.csv").traces[0].directions.tolist() == [-1] * 7 + [1] * 8
+
+
+def test_a_device_without_pulses_one_way_is_read_without_a_warning(tmp_path: Path) -> None:
+    """numpy warns of the spread of no numbers; warnings are errors here."""
+    rows = [f"A,{k},up,{1 + k}" for k in range(6)] + [f"B,{k},down,{9 - k}" for k in range(6)]
+    (tmp_path / "own.csv").write_text("\n".join(["device,pulse,direction,G (uS)", *rows]))
+    assert [trace.directions.sum() for trace in read_pulses(tmp_path / "own.csv").traces] == [5, -5]
+
+
 def test_counts_that_begin_anew_tell_directions_through_noise(tmp_path: Path) -> None:
     reads = [(0, 0, 1, 1.25)]
     rng = np.random.default_rng(3)
@@ -266,12 +336,16 @@ def test_spreadsheets(tmp_path: Path) -> None:
 NOISY = "pulse,G (uS)\n" + "".join(f"{k},{5 + 0.1 * k + 0.3 * (-1) ** k}\n" for k in range(40))
 
 
+DIP = "pulse,G (uS)\n0,5\n1,4\n" + "".join(f"{k},{4 + k}\n" for k in range(2, 20))
+
+
 ONE_OFF = "pulse,G (uS)\n" + "".join(f"{k},{1 + min(k, 60 - k) - (13 if k == 14 else 0)}\n" for k in range(61))
 
 
 @pytest.mark.parametrize(
     ("text", "argv", "said"),
     [
+        (DIP, [], ["line 3", "rise and then fall"]),
         (ONE_OFF, [], ["line 16", "rise and then fall", "'direction'"]),
         (NOISY, [], ["line 3", "--cycle up50,down50"]),
         (NOISY, ["--cycle", "up50"], ["--cycle", "pulses up and pulses down"]),
@@ -295,6 +369,14 @@ ONE_OFF = "pulse,G (uS)\n" + "".join(f"{k},{1 + min(k, 60 - k) - (13 if k == 14 
         ("direction,G (uS)\n" + "up,2\n" * 9, [], ["no column is called 'pulse'", "=row"]),
         ("pulse,direction,G (uS)\n1,up,2\n2,up,2;5\n" + "3,up,2\n" * 9, [], ["line 3", "'2;5'"]),
         ("pulse;G (uS)\n0;1,5\n1;1.6\n" + "2;1,7\n" * 9, [], ["line 2", "'1,5'"]),
+        ("pulse,direction,log R (ohm)\n" + "1,up,6\n" * 9, [], ["'log R (ohm)'", "isn't a resistance itself"]),
+        ("pulse,direction,dG (uS)\n" + "1,up,6\n" * 9, [], ["'dG (uS)'", "isn't a conductance itself"]),
+        ("pulse,LTP 1 (uS),LTP 2 (uS),LTD 1 (uS)\n" + "1,2,3,4\n" * 9, [], ["'LTP 2'", "in pairs"]),
+        ("".join(f"{10 * k}\t{k}e-6\n" for k in range(9)), [], ["steps of 10", "pulse=row"]),
+        ('pulse,direction,G (nS)\n0,up,950\n1,up,"1,050"\n2,down,900\n', [], ["line 3", "1.050 or 1050"]),
+        ("pulse,direction,I_A,Vread\n" + "1,up,-1e-7,0.1\n" * 9, [], ["line 2", "currents of the sign"]),
+        ("pulse,direction,G (uS)\n1,up,2\n2,up,9.91E37\n", [], ["line 3", "'9.91E37'", "a line less"]),
+        ("Pulse,AnodeI\n" + "1,2\n" * 9, [], ["'conductance_uS'", "current=", "'AnodeI'"]),
     ],
 )
 def test_what_is_not_clear_is_asked_back_in_a_line(tmp_path: Path, text: str, argv: list[str], said: list[str]) -> None:

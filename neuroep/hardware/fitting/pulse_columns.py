@@ -8,10 +8,13 @@ fits, none is taken: the error says how to ask for one.
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from neuroep.errors import BadInput
+from neuroep.hardware.fitting.pulse_apart import Measured, is_itself, of_devices, whose
 from neuroep.hardware.fitting.pulse_asked import PLAIN, Asked, places_of, taken
 from neuroep.hardware.fitting.pulse_words import (
     MEASURED,
@@ -20,26 +23,15 @@ from neuroep.hardware.fitting.pulse_words import (
     asked_unit,
     named,
     role_of,
-    sided,
     unit_of,
+    way_in,
     way_of,
 )
 from neuroep.tabular.sheet import Row, Sheet, is_number
 
 COLUMNS = ("pulse", "direction", "conductance_uS", "device", "cycle")
-SIEMENS = Unit("S", "conductance", 1.0)
 SURELY_SIEMENS = 1e-4
 """Numbers below it are siemens: in any smaller unit no array could read such cells."""
-
-
-class Measured(NamedTuple):
-    """A measured column: its place, device and cycle, the way of its pulses (0: the rows say), its unit."""
-
-    place: int
-    device: str = ""
-    cycle: str = ""
-    way: int = 0
-    unit: Unit = SIEMENS
 
 
 class Columns(NamedTuple):
@@ -117,10 +109,10 @@ def _by_name(cells: Sequence[Named], rows: Sequence[Row], done: set[str], used: 
             found.setdefault(role, []).append((tier, place))
     places = {}
     for role, several in found.items():
-        several.sort()
-        if len(several) > 1 and several[0][0] == several[1][0]:
+        best, place = min(several)
+        if any(tier == best and any(row.cells[k] != row.cells[place] for row in rows) for tier, k in several):
             raise BadInput(f"two columns for the same, {role!r}", where, f"each column once, or --columns {role}=NAME")
-        places[role] = several[0][1]
+        places[role] = place
     return places
 
 
@@ -139,7 +131,7 @@ def _measured(
     """Return the measured columns."""
     for quantity in MEASURED:
         if quantity in said:
-            return _whose(cells, said[quantity])
+            return whose(cells, said[quantity], where)
     free = [k for k in range(len(names)) if k not in done]
     for quantity in MEASURED:
         known = sorted((role_of(cells[k].words)[1], k) for k in free if role_of(cells[k].words)[0] == quantity)
@@ -149,22 +141,19 @@ def _measured(
             return [Measured(known[0][1])]
     for quantity in MEASURED:
         alike = [k for k in free if (unit := cells[k].unit) is not None and unit.quantity == quantity]
-        if alike:
-            return _whose(cells, alike)
-    by_side = [k for k in free if sided(cells[k].words)]
-    return _whose(cells, by_side) if sorted(sided(cells[k].words) for k in by_side) == [-1, 1] else []
+        if alike and not any(is_itself(cells[k]) for k in alike):
+            what = f"{names[alike[0]]!r} isn't a {quantity} itself"
+            raise BadInput(what, where, f"plain values, or --columns {quantity}=NAME")
+        if found := of_devices(cells, [k for k in alike if is_itself(cells[k])]):
+            return whose(cells, found, where)
+    by_side = [k for k in free if _is_side(cells[k])]
+    return whose(cells, by_side, where) if {way_in(cells[k].words)[0] for k in by_side} == {-1, 1} else []
 
 
-def _whose(cells: Sequence[Named], places: Sequence[int]) -> list[Measured]:
-    """Return one column as it is; of several, pulses up beside pulses down, or a cycle or device each."""
-    ways = [sided(cells[k].words) for k in places]
-    if len(places) == 1:
-        return [Measured(places[0])]
-    if sorted(ways) == [-1, 1]:
-        return [Measured(k, way=way) for way, k in sorted(zip(ways, places, strict=True), reverse=True)]
-    cycles = all(cells[k].words.startswith("cycle") for k in places)
-    bare = [(k, cells[k].bare) for k in places]
-    return [Measured(k, cycle=name) if cycles else Measured(k, device=name) for k, name in bare]
+def _is_side(cell: Named) -> bool:
+    """Whether a column without a unit is one of pulses up or down, perhaps with a number."""
+    way, rest = way_in(cell.words)
+    return way != 0 and (not rest or rest.isdigit())
 
 
 def _present(names: Sequence[str], places: Mapping[str, int], measured: Sequence[object], where: str) -> None:
@@ -172,8 +161,10 @@ def _present(names: Sequence[str], places: Mapping[str, int], measured: Sequence
         if not there:
             near = difflib.get_close_matches(wanted, names, n=1, cutoff=0.5)
             hint = f" (should {near[0]!r} be it?)" if near else ""
-            option = f"--columns {wanted.partition('_')[0]}=NAME" + (", or =row" if wanted == "pulse" else "")
-            raise BadInput(f"no column is called {wanted!r}{hint}", where, f"{', '.join(COLUMNS)}; or {option}")
+            option = "pulse=NAME, or =row" if wanted == "pulse" else "conductance=NAME (resistance=, current=)"
+            own = ", ".join(repr(name[:40]) for name in names[:8] if name)
+            allowed = f"{', '.join(COLUMNS)}; or --columns {option}, of {own}{', ...' if len(names) > 8 else ''}"
+            raise BadInput(f"no column is called {wanted!r}{hint}", where, allowed)
 
 
 def _by_content(
@@ -189,6 +180,7 @@ def _by_content(
         free.remove(ways[0])
     counting = [k for k in free if all(cell.isascii() and cell.isdigit() for cell in columns[k])]
     if "pulse" not in places and len(counting) == 1:
+        _refuse_strides(columns[counting[0]], where)
         places = places | {"pulse": counting[0]}
         free.remove(counting[0])
     chosen = chosen or free
@@ -196,6 +188,14 @@ def _by_content(
         what = f"no header above {sheet.width} columns, and more than one way to read them"
         raise BadInput(what, where, "--columns pulse=1,conductance=2 and so on, by number")
     return places, chosen
+
+
+def _refuse_strides(cells: Sequence[str], where: str) -> None:
+    """Refuse numbers without a name that rise by the same step of several: pulses, or milliseconds."""
+    steps = {later - earlier for earlier, later in pairwise(map(float, cells))}
+    if len(steps) == 1 and 1.0 < max(steps) < math.inf:
+        what = f"no header, and a column that counts in steps of {max(steps):g}"
+        raise BadInput(what, where, "--columns pulse=1,conductance=2 if these are pulses, pulse=row if each row is one")
 
 
 def _signs(cells: Iterable[str]) -> bool:
@@ -216,7 +216,9 @@ def _unit(name: str, cell: Named, sheet: Sheet, place: int, unit: str | None, wh
         values = [float(one) for one in cells if is_number(one)]
         found = unit_of("S") if values and max(values) < SURELY_SIEMENS else None
     if found is None:
-        raise BadInput(f"{name!r} has no unit", where, "conductance_uS, _nS or _S, a unit in brackets, or --unit uS")
+        usual = {"resistance": "kohm", "current": "uA"}.get(role, "uS")
+        allowed = f"{role or 'conductance'}_{usual}, a unit in brackets, or --unit {usual}"
+        raise BadInput(f"{name!r} has no unit", where, allowed)
     if role in MEASURED and role != found.quantity:
         raise BadInput(f"{name!r} in {found.name}", where, f"a unit of {role}")
     return found

@@ -158,7 +158,12 @@ def read_pulses(
     check(data, path)
     _check_unit(max(float(np.nanmax(trace.siemens)) for trace in traces), path)
     by_device = [[trace.directions for trace in data.of(device).traces] for device in data.devices]
-    return data._replace(reading=reading(by_device, found, table))
+    return data._replace(reading=reading(by_device, _seen(traces), found, table))
+
+
+def _seen(traces: Sequence[Trace]) -> tuple[int, int]:
+    """Return how many states were read, and how many there were."""
+    return sum(int(np.isfinite(trace.siemens).sum()) for trace in traces), sum(len(trace.siemens) for trace in traces)
 
 
 def _bytes(path: Path) -> bytes:
@@ -207,7 +212,9 @@ def check(data: PulseData, where: object) -> None:
     directions = np.concatenate([trace.directions for trace in data.traces])
     for sign, name in ((1, "up"), (-1, "down")):
         if not (directions == sign).any():
-            raise BadInput(f"no pulses {name}", str(where), "pulses in both directions")
+            raise BadInput(
+                f"no pulses {name}", str(where), "pulses in both directions, one below the other in one file"
+            )
     if len(directions) > MOST_PULSES:
         raise BadInput(f"{len(directions)} pulses", str(where), f"up to {MOST_PULSES}: fit some of the devices")
     by_device: dict[str, list[Trace]] = {}
@@ -230,8 +237,7 @@ def _check_device(traces: Sequence[Trace], which: str, where: object) -> None:
     wrong = {}
     for sign in (1, -1):
         steps = np.concatenate([_steps(trace, sign) for trace in traces])
-        error = steps.std() / np.sqrt(max(len(steps), 1))
-        wrong[sign] = len(steps) > 0 and float(steps.mean()) < -SURELY * error
+        wrong[sign] = len(steps) > 0 and float(steps.mean()) < -SURELY * float(steps.std()) / np.sqrt(len(steps))
     if wrong[1] and wrong[-1]:
         what = f"pulses up lower the conductance{which}, pulses down raise it"
         raise BadInput(what, str(where), "'up' for pulses that raise it: swap the two")

@@ -13,20 +13,25 @@ from neuroep.tabular.sheet import Sheet
 SEPARATED = {"\t": "tabs", ";": "semicolons", "|": "bars", " ": "blanks"}
 
 
-def reading(devices: Sequence[Sequence[NDArray[np.int64]]], columns: Columns, sheet: Sheet) -> str:
+def reading(
+    devices: Sequence[Sequence[NDArray[np.int64]]], seen: tuple[int, int], columns: Columns, sheet: Sheet
+) -> str:
     """Return a line such as '51 up and 50 down pulses, 3 cycles, 2 devices, µS'.
 
     Parameters
     ----------
     devices : sequence of sequence of ndarray
         Directions of the pulses of each device's traces.
+    seen : tuple of int
+        States that were read, and all that there were.
     columns : Columns
     sheet : Sheet
     """
     pulses, cycles = _cycles(devices)
     number = f"{len(devices)} device{'s' if len(devices) > 1 else ''}"
     unit = columns.measured[0].unit.name.replace("u", "µ").replace("ohm", "Ω")
-    return "; ".join([f"{pulses}, {cycles}, {number}, {unit}", *_how(columns, sheet)])
+    some = [] if seen[0] == seen[1] else [f"{seen[0]} of {seen[1]} states read"]
+    return "; ".join([f"{pulses}, {cycles}, {number}, {unit}", *some, *_how(columns, sheet)])
 
 
 def _cycles(devices: Sequence[Sequence[NDArray[np.int64]]]) -> tuple[str, str]:

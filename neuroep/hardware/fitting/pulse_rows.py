@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from itertools import pairwise
 from typing import NamedTuple
 
 from neuroep.errors import BadInput, UnknownName
+from neuroep.hardware.fitting.pulse_apart import Measured
 from neuroep.hardware.fitting.pulse_asked import Asked
-from neuroep.hardware.fitting.pulse_columns import Columns, Measured
+from neuroep.hardware.fitting.pulse_columns import Columns
 from neuroep.hardware.fitting.pulse_count import PulseRow
 from neuroep.hardware.fitting.pulse_words import way_of
 from neuroep.tabular.sheet import Row, Sheet, is_number
 
 Group = tuple[str, str]
 """Device and cycle."""
+NO_READING = 9.9e37
+"""What instruments write in place of a number, and above (SCPI)."""
 
 
 class Reads(NamedTuple):
@@ -40,13 +44,18 @@ def read_rows(sheet: Sheet, columns: Columns, asked: Asked, path: object) -> Rea
     BadInput
         With the line: a bad number, a word for a direction that isn't known, a conductance below 0.
     """
-    reads = Reads({}, [])
+    reads, before = Reads({}, []), Counter[Group]()
     for one in columns.measured:
+        blank = Counter[Group]()
         for row in sheet.rows:
+            key = _group(row, one, columns)
             if len(columns.measured) > 1 and not row.cells[one.place]:
-                continue  # a device with fewer pulses than its neighbour
-            group = reads.groups.setdefault(_group(row, one, columns), [])
-            group.append(_row(row, len(group), one, columns, asked, sheet.decimal, path))
+                blank[key] += 1  # nobody looked, or a device with fewer pulses than its neighbour
+                continue
+            group = reads.groups.setdefault(key, [])
+            before[key] += blank.pop(key, 0)
+            group.append(_row(row, before[key], one, columns, asked, sheet.decimal, path))
+            before[key] += 1
             if one is columns.measured[0]:
                 anew = len(group) > 1 and group[-1].pulse < group[-2].pulse
                 reads.counts.append(row.number if anew or not reads.counts else reads.counts[-1])
@@ -71,11 +80,14 @@ def _row(row: Row, before: int, one: Measured, columns: Columns, asked: Asked, d
 
 def _siemens(row: Row, one: Measured, columns: Columns, asked: Asked, decimal: str, where: str) -> float:
     cell, name = row.cells[one.place], columns.names[one.place]
-    value = _number(cell, name, decimal, where) * one.unit.factor
+    kept = "" if columns.places["pulse"] < 0 else "; a line less where nothing was read: numbers of pulses tell it"
+    value = _number(cell, name, decimal, where, f"a finite number{kept}") * one.unit.factor
     if one.unit.quantity == "current":
         value /= _read_voltage(row, columns, asked, decimal, where)
     if value < 0.0 or (one.unit.quantity == "resistance" and value == 0.0):
-        raise BadInput(f"{cell!r} in {name!r}", where, "a conductance of 0 or more, a resistance above 0")
+        current = "currents of the sign of their read voltage (--read-voltage -0.1 below 0 V)"
+        allowed = current if one.unit.quantity == "current" else "a conductance of 0 or more, a resistance above 0"
+        raise BadInput(f"{cell!r} in {name!r}", where, allowed)
     return 1.0 / value if one.unit.quantity == "resistance" else value
 
 
@@ -110,10 +122,10 @@ def _raising(groups: dict[Group, list[PulseRow]]) -> dict[Group, list[PulseRow]]
     return {key: [row._replace(direction=-row.direction) for row in rows] for key, rows in groups.items()}
 
 
-def _number(cell: str, column: str, decimal: str, where: str) -> float:
+def _number(cell: str, column: str, decimal: str, where: str, allowed: str = "a finite number") -> float:
     value = float(cell.replace(",", ".") if decimal == "," else cell) if is_number(cell, decimal) else math.nan
-    if not math.isfinite(value):
-        raise BadInput(f"{cell!r} in {column!r}", where, "a finite number")
+    if not abs(value) < NO_READING:
+        raise BadInput(f"{cell!r} in {column!r}", where, allowed)
     return value
 
 

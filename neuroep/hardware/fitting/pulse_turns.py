@@ -59,13 +59,16 @@ def directions_of(
     inner = [k for k in marked if 0 < k < len(means) - 1]
     if inner and (ways := _one_way(means, inner)):
         return _spread(ways, inner, len(means))
-    top = len(means) - 1 - int(np.argmax(means[::-1]))
+    top, bottom = (len(means) - 1 - int(np.argmax(sign * means[::-1])) for sign in (1, -1))
     once = _spread([1, -1], [top], len(means))
+    other = _spread([-1, 1], [bottom], len(means))
     turns = _turns(means)
     first = 1 if means[turns[0] if turns else -1] > means[0] else -1
     often = _spread([first * (-1) ** k for k in range(len(turns) + 1)], turns, len(means))
     if not _goes_back(means, once).size:
         return once
+    if min(bottom, len(means) - 1 - bottom) >= FEWEST_READS and not _goes_back(means, other).size:
+        return other
     back = _goes_back(means, often)
     clean = not back.size and min(np.diff(turns), default=0) >= FEWEST_READS
     if clean or _regular(np.cumsum(pulses), turns):

@@ -51,6 +51,8 @@ WAYS = {
     -1: "down - − – depression dep depress ltd reset d n neg negative decrease fall",
 }
 DIRECTIONS = {word: sign for sign, words in WAYS.items() for word in words.split()}
+_PLAIN = ("g", "conductance", "cond", "r", "resistance", "i", "current")
+"""Words of a measured column's name that tell it from no other."""
 _BRACKETS = re.compile(r"^(.*?)\s*[\(\[\{]\s*([^\)\]\}]*?)\s*[\)\]\}]$")
 _BEHIND = re.compile(r"^(.*?)\s*[/_, ]\s*(?:in )?([^/_, ]+)$")
 
@@ -145,11 +147,17 @@ def role_of(name: str) -> tuple[str, int]:
     return "", 0
 
 
-def sided(name: str) -> int:
-    """Return the direction that a column's name itself says ('LTP conductance'), or 0."""
-    own = {word for word in name.split() if word not in ("g", "conductance", "cond", "r", "resistance", "i", "current")}
-    signs = {DIRECTIONS[word] for word in own if len(word) > 1 and word in DIRECTIONS}
-    return signs.pop() if len(signs) == 1 and all(len(word) > 1 and word in DIRECTIONS for word in own) else 0
+def way_in(name: str) -> tuple[int, str]:
+    """Return the direction that a column's name itself says ('LTP 1', 'LTD conductance'), or 0, and its other words."""
+    ways, rest = set(), []
+    for word in name.split():
+        stem = word.rstrip("0123456789")
+        if len(stem) > 1 and stem in DIRECTIONS:
+            ways.add(DIRECTIONS[stem])
+            rest += [word.removeprefix(stem)] if word != stem else []
+        elif word not in _PLAIN:
+            rest.append(word)
+    return ways.pop() if len(ways) == 1 else 0, " ".join(rest)
 
 
 def way_of(cell: str) -> int | None:
