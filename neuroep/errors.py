@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 #: Characters of each part of a message: what is quoted from a file may be a megabyte.
 LONGEST = 600
@@ -36,6 +37,13 @@ class NeuroepError(Exception):
 
     def __init__(self, message: str = "") -> None:
         super().__init__(shortened(message, 3 * LONGEST))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _remade, (type(self), *self.args)  # by its message: kinds of error take other arguments to make it
+
+
+def _remade(kind: type[NeuroepError], *args: Any) -> NeuroepError:
+    return kind.__new__(kind, *args)
 
 
 class BadInput(NeuroepError):

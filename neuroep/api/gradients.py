@@ -105,41 +105,14 @@ def _refuse_arguments(function: Callable[..., Any], given: tuple[Any, ...], how:
 
 
 def _of_module(function: Callable[..., Settling], module: nn.Module, x: Any, y: Any, **how: Any) -> Settling:
-    """Return what a module's gradients give; inputs and targets that don't fit are told from faults within."""
-    import torch
+    """Return what a module's gradients give, of finite inputs and targets."""
+    from neuroep.modules.misfits import refuse_rows
 
+    refuse_rows(x, y)
     for name, value in (("x", x), ("y", y)):
-        if not isinstance(value, torch.Tensor) or value.ndim == 0 or value.numel() == 0:
-            what = f"shape {tuple(value.shape)}" if isinstance(value, torch.Tensor) else f"a {type(value).__name__}"
-            raise BadInput(what, name, "a tensor with a row a sample")
-        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+        if value.is_floating_point() and not bool(value.isfinite().all()):
             raise BadInput("an entry that is not finite", name, "finite numbers")
-    if len(x) != len(y):
-        raise BadInput(f"{len(x)} inputs and {len(y)} targets", "x, y", "as many targets as inputs")
-    try:
-        return function(module, x, y, **how)
-    except (RuntimeError, IndexError):
-        _refuse_shapes(module, x, y, how.get("cost", "mse"))
-        raise
-
-
-def _refuse_shapes(module: nn.Module, x: Tensor, y: Tensor, cost: str | CostFunction) -> None:
-    """Refuse inputs that a module doesn't take, and targets that its cost doesn't."""
-    import torch
-
-    from neuroep.modules.costs import cost_of
-
-    with torch.no_grad():
-        try:
-            outputs = module(x)
-        except RuntimeError as error:
-            shape = f"x of shape {tuple(x.shape)}"
-            raise BadInput(str(error).splitlines()[0], shape, "inputs that the module takes") from error
-        try:
-            cost_of(cost)(outputs, y)
-        except (RuntimeError, IndexError) as error:
-            allowed = f"targets of outputs of shape {tuple(outputs.shape)}"
-            raise BadInput(str(error).splitlines()[0], f"y of shape {tuple(y.shape)}", allowed) from error
+    return function(module, x, y, **how)
 
 
 def _of_network(

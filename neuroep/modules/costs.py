@@ -15,10 +15,19 @@ CostFunction = Callable[[Tensor, Tensor], Tensor]
 
 
 def wanted(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Return y of the outputs' shape, of class labels one-hot."""
-    if targets.is_floating_point():
-        return targets
-    return functional.one_hot(targets, outputs.shape[-1]).to(outputs.dtype)
+    """Return y of the outputs' shape, of class labels one-hot.
+
+    Raises
+    ------
+    BadInput
+        If it isn't of that shape: torch would take each sample's difference from every other's target.
+    """
+    whole = not targets.is_floating_point()
+    found = functional.one_hot(targets, outputs.shape[-1]).to(outputs.dtype) if whole else targets
+    if found.shape != outputs.shape:
+        allowed = f"{tuple(outputs.shape)}, as the outputs, or class labels {tuple(outputs.shape[:-1])}"
+        raise BadInput(f"targets of shape {tuple(targets.shape)}", "y", allowed)
+    return found
 
 
 def mse(outputs: Tensor, targets: Tensor) -> Tensor:

@@ -7,12 +7,14 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from neuroep import checks
 from neuroep.equilibrium import ResultCode
 from neuroep.errors import BadInput
 from neuroep.modules import hopfield, prediction
 from neuroep.modules.blocks import cut
 from neuroep.modules.costs import CostFunction, cost_slope
 from neuroep.modules.layers import layers_of
+from neuroep.modules.misfits import MISFITS, refuse_misfits, refuse_rows
 from neuroep.modules.rows import repeated
 from neuroep.modules.scheme import Scheme
 
@@ -44,6 +46,11 @@ class Settling(NamedTuple):
     residual: Tensor
     sweeps: int
     code: Tensor
+
+    def __repr__(self) -> str:
+        cost, residual = float(self.cost.double().mean()), float(self.residual.max())
+        figures = f"mean cost {cost:.4g}, residual up to {residual:.2g} after {self.sweeps} sweep(s)"
+        return f"<Settling: {len(self.cost)} samples, {figures}>"
 
 
 def ep_gradients(
@@ -93,15 +100,20 @@ def ep_gradients(
         If something doesn't fit, or the module draws random numbers or ties samples together.
     """
     scheme = Scheme(cost, estimator, beta, relative, sweeps, tolerance, local, energy, feedback)
-    return gradients(module, x, y, scheme, accumulate)
+    return gradients(module, x, y, scheme, checks.flag(accumulate, "accumulate"))
 
 
 def gradients(module: nn.Module, x: Tensor, y: Tensor, scheme: Scheme, accumulate: bool = False) -> Settling:
     """Fill ``.grad`` as :func:`ep_gradients` does, by a scheme that was checked before."""
+    refuse_rows(x, y)
     if torch.is_inference_mode_enabled() or x.is_inference():
         raise BadInput("tensors of torch.inference_mode, which have no graphs", "x", "tensors made outside it")
     before = _generator(x)
-    found, settling = (_by_hopfield if scheme.energy == "hopfield" else _by_prediction)(module, x, y, scheme)
+    try:
+        found, settling = (_by_hopfield if scheme.energy == "hopfield" else _by_prediction)(module, x, y, scheme)
+    except MISFITS:
+        refuse_misfits(module, x, y, scheme.function)
+        raise
     if not torch.equal(before, _generator(x)):
         raise BadInput("a forward pass that draws random numbers", "module", "its eval() mode")
     _fill(tuple(p for p in module.parameters() if p.requires_grad), found, accumulate)

@@ -26,6 +26,7 @@ from torch import Tensor
 from neuroep.errors import BadInput
 from neuroep.modules.blocks import Block
 from neuroep.modules.costs import CostFunction, cost_slope
+from neuroep.modules.misfits import refuse_output, refuse_outputs
 from neuroep.modules.rows import repeated, scaled, squares
 
 #: Blocks whose slopes are taken by one call to autograd; what they keep for it is all that is kept at a time.
@@ -75,7 +76,8 @@ def free_phase(blocks: Sequence[Block], x: Tensor, targets: Tensor, cost: CostFu
     Raises
     ------
     BadInput
-        If a block changes its input in place, which would be a state of another.
+        If a block changes its input in place, which would be a state of another; if outputs are no tensor with a row a
+        sample, or have no gradient.
     """
     states, below = [], x
     with torch.enable_grad():
@@ -84,8 +86,10 @@ def free_phase(blocks: Sequence[Block], x: Tensor, targets: Tensor, cost: CostFu
             above = block.forward(below)
             if below._version != version:
                 raise BadInput("a state changed in place", f"block {block.name!r}", "inplace=False")
+            refuse_output(above, block.name)
             states.append(above)
             below = above
+    refuse_outputs(below, len(x))
     return FreePhase(states, *cost_slope(cost, below, targets))
 
 

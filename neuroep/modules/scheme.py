@@ -66,9 +66,11 @@ class Scheme:
             checks.number(self.tolerance, "tolerance", 0.0)
         checks.flag(self.relative, "relative")
         checks.flag(self.local, "local")
-        given = torch.as_tensor(self.nudge)
+        given = self.nudge if isinstance(self.nudge, Tensor) else torch.tensor(checks.reals(self.nudge, "beta"))
         if not bool(torch.isfinite(given).all()) or bool((given == 0).any()):
-            raise BadInput(f"β = {self.beta}", "beta", "finite numbers other than 0")
+            raise BadInput(f"β = {checks.shown(self.beta)}", "beta", "finite numbers other than 0")
+        if given.ndim > 1:
+            raise BadInput(f"β of shape {tuple(given.shape)}", "beta", "a number, or one a sample: (batch,)")
         self._require_effect()
 
     def _require_effect(self) -> None:
@@ -106,5 +108,8 @@ class Scheme:
 
     def rows(self, reach: Tensor) -> Tensor:
         """Return β of each sample, from what a relative nudge of it is measured by."""
-        rows = torch.as_tensor(self.nudge, dtype=reach.dtype, device=reach.device).expand(len(reach))
+        given = torch.as_tensor(self.nudge, dtype=reach.dtype, device=reach.device)
+        if given.ndim and len(given) != len(reach):
+            raise BadInput(f"{len(given)} nudges of {len(reach)} samples", "beta", "a number, or one a sample")
+        rows = given.expand(len(reach))
         return rows * reach if self.relative else rows

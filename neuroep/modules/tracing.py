@@ -10,6 +10,7 @@ from typing import TypeVar
 from weakref import WeakKeyDictionary
 
 from torch import fx, nn
+from torch.nn.parameter import is_lazy
 
 from neuroep.errors import BadInput
 
@@ -34,9 +35,11 @@ def uncompiled(module: nn.Module) -> nn.Module:
 
 
 def refuse_modes(module: nn.Module) -> None:
-    """Refuse parts that tie samples together or draw random numbers, in the mode in which they are."""
+    """Refuse parts that tie samples together or draw random numbers as they are set, or aren't made yet."""
     for name, part in module.named_modules():
         where = f"module {name!r}" if name else "module"
+        if any(is_lazy(parameter) for parameter in part.parameters(recurse=False)):
+            raise BadInput("parameters that its first forward pass makes", where, "module(x) once before")
         if isinstance(part, _NORMS) and (part.training or part.running_mean is None):
             what = f"a {type(part).__name__} that takes its mean over the batch ties samples together"
             raise BadInput(what, where, "its eval() mode, or LayerNorm or GroupNorm")
@@ -80,12 +83,17 @@ def hooked(module: nn.Module) -> bool:
 
 
 def graph_of(module: nn.Module) -> fx.GraphModule | None:
-    """Return a module's graph; None where its code depends on values, or hooks would be lost."""
+    """Return the graph of one tensor to one tensor.
+
+    None where code depends on values, hooks would be lost, or a forward pass takes or gives more: traced, an argument
+    that is None by default is a tensor.
+    """
     if any(hooked(part) for part in module.modules() if next(part.children(), None) is not None):
         return None
     try:
         traced = fx.symbolic_trace(module)
     except Exception:  # whatever the module's code raises when it meets a proxy
         return None
-    inputs = [node for node in traced.graph.nodes if node.op == "placeholder" and not node.args]
-    return traced if len(inputs) == 1 else None
+    inputs = [node for node in traced.graph.nodes if node.op == "placeholder"]
+    one = len(inputs) == 1 and not str(inputs[0].target).startswith("*")
+    return traced if one and isinstance(traced.graph.output_node().args[0], fx.Node) else None

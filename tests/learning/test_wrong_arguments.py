@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -165,6 +166,8 @@ def test_one_line_says_what_is_wrong(name: str, fault: str, tmp_path: Path, monk
         call()
     assert said in str(caught.value), str(caught.value)
     assert "\n" not in str(caught.value)
+    again = pickle.loads(pickle.dumps(caught.value))  # as from a process of its own
+    assert (type(again), str(again)) == (type(caught.value), str(caught.value))
     assert not list(tmp_path.iterdir())
 
 

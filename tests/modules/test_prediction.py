@@ -247,6 +247,91 @@ def test_a_state_changed_in_place_is_refused() -> None:
         ep_gradients(module[1:], x, labels(CLASSES))
 
 
+class Takes(nn.Module):
+    """Two layers; what the forward pass takes and gives is the subclass's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.below, self.above = nn.Linear(6, 6, dtype=torch.float64), nn.Linear(6, CLASSES, dtype=torch.float64)
+
+    def hidden(self, x: Tensor) -> Tensor:
+        return torch.tanh(self.below(x))
+
+
+class TakesNone(Takes):
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        h = self.hidden(x)
+        return self.above(h if mask is None else 100.0 * h)
+
+
+class TakesNumber(Takes):
+    def forward(self, x: Tensor, gain: float = 2.0) -> Tensor:
+        return self.above(gain * self.hidden(x))
+
+
+class TakesAny(Takes):
+    def forward(self, *x: Tensor) -> Tensor:
+        return self.above(self.hidden(x[0]))
+
+
+@pytest.mark.parametrize("kind", [TakesNone, TakesNumber, TakesAny])
+def test_arguments_that_are_left_out_are_as_the_module_has_them(kind: Callable[[], nn.Module]) -> None:
+    case = Case(kind(), torch.randn(BATCH, 6, dtype=torch.float64))
+    ep_gradients(case.module, case.x, labels(CLASSES), beta=1e-5)
+    assert off(gradients(case), backprop(case, "mse", labels(CLASSES))) < 1e-5
+
+
+class GivesPair(Takes):
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        h = self.hidden(x)
+        return self.above(h), h
+
+
+class GivesDict(Takes):
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        return {"logits": self.above(self.hidden(x))}
+
+
+class GivesFlat(Takes):
+    def forward(self, x: Tensor) -> Tensor:
+        return self.above(self.hidden(x)).flatten()
+
+
+class GivesCutOff(Takes):
+    def forward(self, x: Tensor) -> Tensor:
+        return self.above(self.hidden(x)).detach()
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        (GivesPair, "a tuple as its output"),
+        (GivesDict, "a dict as its output"),
+        (GivesFlat, r"outputs of shape \(35,\)"),
+        (GivesCutOff, "cut off from its parameters"),
+        (lambda: nn.Sequential(nn.LazyLinear(CLASSES)), r"module\(x\) once before"),
+    ],
+)
+def test_what_gives_no_tensor_with_a_row_a_sample_is_refused(kind: Callable[[], nn.Module], said: str) -> None:
+    with pytest.raises(BadInput, match=said):
+        ep_gradients(kind(), torch.randn(BATCH, 6, dtype=torch.float64), labels(CLASSES))
+
+
+@pytest.mark.parametrize("energy", ["prediction", "hopfield"])
+def test_targets_are_not_spread_over_samples(energy: str) -> None:
+    """torch would take (7, 1) less (7,) for (7, 7): every output against every target."""
+    module, x = nn.Linear(6, 1), torch.randn(BATCH, 6)
+    for y in (torch.randn(BATCH), torch.zeros(BATCH, 1, dtype=torch.int64)):
+        with pytest.raises(BadInput, match=r"y: targets of shape .*allowed: \(7, 1\), as the outputs"):
+            ep_gradients(module, x, y, energy=energy)
+    column = torch.randn(BATCH, 1)
+    found = ep_gradients(module, x, column, energy=energy)
+    with torch.no_grad():
+        torch.testing.assert_close(found.cost, 0.5 * (module(x) - column).square()[:, 0])
+    assert repr(found).startswith("<Settling: 7 samples, mean cost ")
+    assert len(repr(found)) < 120
+
+
 class Draws(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -263,6 +348,8 @@ def test_what_does_not_fit_is_refused_in_a_line() -> None:
         ({"relative": "yes"}, "relative"), ({"cost": "mes"}, "did you mean 'mse'"),
         ({"estimator": "centred"}, "did you mean 'centered'"),
         ({"beta": 0.0}, "beta"), ({"beta": float("nan")}, "beta"), ({"sweeps": 0}, "sweeps"),
+        ({"beta": "0.1"}, "beta"), ({"beta": torch.ones(3)}, "beta: 3 nudges of 7 samples"),
+        ({"beta": torch.ones(BATCH, 1)}, r"beta: β of shape \(7, 1\)"), ({"accumulate": "yes"}, "accumulate"),
         ({"cost": lambda s, t: (s - 1.0).square().sum()}, "one number a sample"),
     ):  # fmt: skip
         with pytest.raises(BadInput, match=said) as error:
