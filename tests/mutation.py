@@ -699,6 +699,13 @@ DEFECTS = [
         "store/test_comparison.py",
     ),
     Defect(
+        "learning curves call the first epoch 0",
+        "report/figures.py",
+        'by_epoch.setdefault(int(row["epoch"]) + 1, [])',
+        'by_epoch.setdefault(int(row["epoch"]), [])',
+        "store/test_report.py",
+    ),
+    Defect(
         "two figures of one page share ids",
         "report/inline_svg.py",
         '    name = "f" + hashlib.sha256("\\0".join((title, description, text)).encode()).hexdigest()[:10]',

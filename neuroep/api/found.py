@@ -42,7 +42,7 @@ class Run(Found):
         reached = [f"{label(row.method, row.device)} {percent(row.test_accuracy)}" for row in summary_rows(self)]
         return f"{self['model']} on {self['data']['name']}, {self._seeds()}: {', '.join(reached)}"
 
-    def _figure(self) -> Figure:
+    def _figure(self) -> Figure | None:
         return energy_figure(self)
 
 

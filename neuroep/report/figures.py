@@ -5,14 +5,12 @@ matplotlib is imported inside the functions, and only its object interface is us
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neuroep.disk import write_atomic
 from neuroep.quantities import Band
-from neuroep.report.plotting import COLOURS, Look, engineering, grid, legend_below, looks, style
+from neuroep.report.plotting import COLOURS, Look, engineering, grid, legend_below, looks, style, write_figure
 from neuroep.report.summary import Row, SummaryRow, band, groups, label, spread, summary_rows
 
 if TYPE_CHECKING:
@@ -27,7 +25,7 @@ def _curve(axes: Axes, rows: Sequence[Row], key: str, scale: float, look: Look, 
     by_epoch: dict[int, list[float]] = {}
     for row in rows:
         if row[key] is not None:
-            by_epoch.setdefault(int(row["epoch"]), []).append(scale * float(row[key]))
+            by_epoch.setdefault(int(row["epoch"]) + 1, []).append(scale * float(row[key]))
     epochs = sorted(by_epoch)
     spreads = [spread(by_epoch[epoch]) for epoch in epochs]
     means = [one.mean for one in spreads]
@@ -75,8 +73,8 @@ def learning_figure(history: Sequence[Row], rows: Sequence[Row], narrow: bool = 
             _curve(axes, group, key, scale, drawn[method, device], label(method, device))
         axes.set(title=title, xlabel="Epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        if len({row["epoch"] for row in history}) == 1:  # an axis around one number would have no whole ones
-            axes.set_xlim(history[0]["epoch"] - 0.5, history[0]["epoch"] + 0.5)
+        if len({row["epoch"] for row in history}) == 1:  # around one number the locator finds fractions, too
+            axes.set_xticks([history[0]["epoch"] + 1])
         axes.grid(True, axis="y")
     legend_below(figure, all_axes)
     return figure
@@ -110,7 +108,7 @@ def _level(axes: Axes, row: SummaryRow, look: Look) -> None:
     )
 
 
-def energy_figure(result: Mapping[str, Any], narrow: bool = False) -> Figure:
+def energy_figure(result: Mapping[str, Any], narrow: bool = False) -> Figure | None:
     """Draw test accuracy against energy a sample, for inference and for one training step.
 
     Points are means over seeds; vertical bars are ± one standard deviation, horizontal bars the band of the
@@ -125,10 +123,13 @@ def energy_figure(result: Mapping[str, Any], narrow: bool = False) -> Figure:
 
     Returns
     -------
-    matplotlib.figure.Figure
+    matplotlib.figure.Figure or None
+        None if no row has an energy.
     """
-    figure, all_axes = grid(2, 2, 3.0, narrow)
     rows, drawn = summary_rows(result), looks(result["rows"])
+    if not any(row.energy_inference_joules or row.energy_training_step_joules for row in rows):
+        return None
+    figure, all_axes = grid(2, 2, 3.0, narrow)
     keys = (("energy_inference_joules", "Inference"), ("energy_training_step_joules", "Training step"))
     for axes, (key, title) in zip(all_axes, keys, strict=True):
         energies = [(row, getattr(row, key)) for row in rows]
@@ -159,11 +160,11 @@ def energy_figure(result: Mapping[str, Any], narrow: bool = False) -> Figure:
 
 
 def accuracy_energy_figure(result: Mapping[str, Any], path: Path) -> Path:
-    """Write :func:`energy_figure` as a PNG of 160 dots an inch and return its path."""
-    buffer = io.BytesIO()
+    """Write :func:`energy_figure` of rows with energies as a PNG of 160 dots an inch and return its path."""
     with style():
-        energy_figure(result).savefig(buffer, format="png", dpi=160)
-    write_atomic(path, buffer.getvalue())
+        figure = energy_figure(result)
+        assert figure is not None
+        write_figure(figure, path)
     return path
 
 
@@ -189,14 +190,15 @@ def split_figure(split: Mapping[str, Any], unit: str, title: str, narrow: bool =
     devices = {name: phases for name, phases in split.items() if _total(phases) > 0}
     if not devices:
         return None
-    figure, all_axes = grid(len(devices), 2 if len(devices) in (2, 4) else 3, 1.7, narrow)
+    columns = 2 if len(devices) in (2, 4) else 3
+    figure, all_axes = grid(len(devices), columns, 1.7, narrow)
     events = _events(devices)
     for axes, (name, phases) in zip(all_axes, devices.items(), strict=True):
         _stack(axes, phases, events)
         axes.set(title=name, xlabel=f"{title} per sample")
         axes.grid(True, axis="x")
         engineering(axes.xaxis, unit)
-        axes.locator_params(axis="x", nbins=5)
+        axes.locator_params(axis="x", nbins=3 if columns == 3 else 5)
     legend_below(figure, all_axes)
     return figure
 

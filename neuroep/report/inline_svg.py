@@ -37,7 +37,7 @@ def svg(figure: Figure, title: str, description: str = "") -> str:
     engine = figure.get_layout_engine()
     if engine is not None:  # laid out here and once: savefig would draw everything a second time for it
         engine.execute(figure)
-        figure.set_layout_engine("none")
+        figure.set_layout_engine(None)
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None}, transparent=True)
     text = buffer.getvalue()

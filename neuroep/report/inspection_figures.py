@@ -53,7 +53,9 @@ def cosines_figure(rows: Sequence[Row], narrow: bool = False) -> Figure | None:
     axes.set(title="Cosine with backprop's gradient", xlabel="Coupling")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.margins(x=0.1)
-    axes.set_ylim(top=1.0)
+    low = min((one.mean - (one.deviation or 0.0) for each in found.values() for one in each if one), default=0.0)
+    room = max(1.0 - low, 1e-6)  # markers at either end stand whole
+    axes.set_ylim(low - 0.1 * room, 1.0 + 0.05 * room)
     axes.grid(True, axis="y")
     legend_below(figure, [axes])
     return figure

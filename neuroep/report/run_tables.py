@@ -22,7 +22,7 @@ def banded(estimate: Band | None, unit: str) -> str:
 def summary_table(result: Mapping[str, Any]) -> str:
     """Return what each method and device reached and costs, over its seeds."""
     header = ["Method", "Device", "Test accuracy", "Energy, inference", "Energy, training step", "Latency, inference"]
-    header += ["Weighted ARD (floats)", "Weight writes", "Training (s)", "Seeds"]
+    header += ["Weighted ARD (floats)", "Weight writes", "Training (s)"]
     rows = [
         [
             escape(method_name(row.method)),
@@ -32,9 +32,8 @@ def summary_table(result: Mapping[str, Any]) -> str:
             banded(row.energy_training_step_joules, "J"),
             banded(row.latency_inference_seconds, "s"),
             "–" if row.weighted_ard is None else f"{row.weighted_ard:,.0f}",
-            f"{row.weight_writes.mean:.3g}",
+            f"{row.weight_writes.mean:,.0f}",
             plain_spread(row.seconds),
-            str(row.test_accuracy.seeds),
         ]
         for row in summary_rows(result)
     ]

@@ -69,11 +69,11 @@ def history() -> list[dict[str, Any]]:
             "device": one["device"],
             "seed": one["seed"],
             "epoch": epoch,
-            "train_accuracy": one["test_accuracy"] * (1 - 0.6 * 0.7**epoch),
-            "train_cost": 0.5 * 0.8**epoch + 0.01 * one["seed"],
+            "train_accuracy": one["test_accuracy"] * (1 - 0.6 * 0.7 ** (epoch + 1)),
+            "train_cost": 0.5 * 0.8 ** (epoch + 1) + 0.01 * one["seed"],
             "validation_accuracy": None,
             "seconds": 0.1 * epoch,
         }
         for one in result()["rows"]
-        for epoch in range(1, 21)
+        for epoch in range(20)
     ]

@@ -69,8 +69,12 @@ def test_cosines_over_seeds(sample: ModuleType) -> None:
     assert second is None
     figure = cosines_figure(rows)
     assert figure is not None
-    line = figure.axes[0].containers[0][0]
+    axes = figure.axes[0]
+    line = axes.containers[0][0]
     assert list(line.get_ydata()) == pytest.approx([0.81])
+    ends = axes.transData.transform([(1.0, 0.80), (1.0, 1.0)])[:, 1]  # of the lowest bar, and the most there can be
+    radius = 0.5 * line.get_markersize() * figure.dpi / 72.0
+    assert axes.bbox.y0 + radius < ends[0] < ends[1] < axes.bbox.y1 - radius
 
 
 def test_weights_on_their_levels(sample: ModuleType) -> None:
