@@ -1,4 +1,4 @@
-"""Check a built site: it loads nothing from a network, and what its pages load or link to is there.
+"""Check a built site: nothing is loaded from a network, what pages load or link to is there, each has its own name.
 
     python docs/check_site.py build/docs/html
 
@@ -21,18 +21,19 @@ _STYLE_URL = re.compile(r"""url\(\s*['"]?([^'")]+)|@import\s+['"]([^'"]+)""")
 
 
 class Page(HTMLParser):
-    """What a page loads and what it links to."""
+    """What a page is called, what it loads and what it links to."""
 
     def __init__(self) -> None:
         super().__init__()
         self.loaded: list[str] = []
         self.linked: list[str] = []
-        self._styled = False
+        self.title = ""
+        self._within = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """See HTMLParser."""
         given = {key: value for key, value in attrs if value is not None}
-        self._styled = tag == "style"
+        self._within = tag
         self.loaded += [part.split()[0] for key in LOADING & given.keys() for part in _parts(key, given[key])]
         self.loaded += _styled(given.get("style", ""))
         if "href" in given:
@@ -41,8 +42,10 @@ class Page(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         """See HTMLParser."""
-        if self._styled:
+        if self._within == "style":
             self.loaded += _styled(data)
+        if self._within == "title" and not self.title:
+            self.title = " ".join(data.split())
 
 
 def _parts(key: str, value: str) -> list[str]:
@@ -59,11 +62,15 @@ def pages(site: Path) -> list[Path]:
 
 
 def faults(site: Path) -> Iterator[str]:
-    """Yield a line for each thing that a page or a style sheet loads from a network, or that isn't there."""
+    """Yield a line for each thing that a network holds or nothing does, and for each name that two pages have."""
+    called: dict[str, Path] = {}
     for path in pages(site):
         page = Page()
         page.feed(path.read_text(encoding="utf-8"))
         yield from _of(site, path, page.loaded, page.linked)
+        name = path.relative_to(site)
+        if name.parts[0] != "_modules" and called.setdefault(page.title, name) != name:
+            yield f"{name} is called {page.title!r}, as {called[page.title]} is"
     for path in sorted(site.rglob("*.css")):
         yield from _of(site, path, _styled(path.read_text(encoding="utf-8")), [])
 

@@ -24,6 +24,7 @@ extensions = [
     "formulas",
     "filled_pages",
     "python_names",
+    "whole_numbers",
 ]
 exclude_patterns = ["_ext", "sg_execution_times.rst", "**/sg_execution_times.rst"]
 default_role = "code"  # as in Markdown, and in this project's docstrings
@@ -58,9 +59,12 @@ html_theme = "pydata_sphinx_theme"
 html_title = "neuroep"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_sidebars = {"install": []}  # of no section
 html_math_renderer = "mathml"
 html_show_sourcelink = False
+html_domain_indices = False
 html_copy_source = False
+html_show_search_summary = False  # fetched page by page, which browsers refuse to pages that are files
 html_context = {"default_mode": "auto"}
 html_theme_options = {
     "logo": {"text": "neuroep"},

@@ -1,7 +1,7 @@
 """The HTML pages in a real browser: widths and schemes, overflow, contrast, names, the console and the network.
 
 Oracles: the browser's own layout, accessibility tree and requests; WCAG 2.2's formula of contrast. Screenshots go to
-the folder that NEUROEP_SCREENSHOTS names, else to pytest's own.
+the folder that NEUROEP_SCREENSHOTS names, else to pytest's own. The site is looked at where `make docs` has built it.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from calling import Finished, call
 
 pytestmark = pytest.mark.draws
 
+SITE = Path(__file__).resolve().parents[2] / "build" / "docs" / "html"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 WIDTHS, SCHEMES = (1280, 400), ("light", "dark")
 #: CSS pixels: A4 between the margins that the page asks for, at 96 dots an inch.
@@ -182,3 +183,44 @@ def test_keyboard_and_headings(browser: Any, pages: dict[str, Path], name: str, 
     scrolled = "[...document.querySelectorAll('.wide')].filter(e => e.scrollWidth > e.clientWidth).map(e => e.tabIndex)"
     assert set(page.evaluate(scrolled)) == {0}
     page.context.close()
+
+
+@pytest.fixture(scope="module")
+def site() -> list[Path]:
+    """Pages of the built site, without those that are source code."""
+    found = [path for path in sorted(SITE.rglob("*.html")) if path.relative_to(SITE).parts[0][0] != "_"]
+    if not found:
+        pytest.skip("no site here: make docs")
+    return found
+
+
+def heard(page: Any) -> list[str]:
+    """What goes wrong on a page from now on: errors and warnings of its console, requests to a network."""
+    said: list[str] = []
+    page.on("console", lambda told: said.append(told.text) if told.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda asked: None if asked.url.startswith(("file:", "data:")) else said.append(asked.url))
+    return said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "dark"), (400, "light")])
+def test_every_page_of_the_site(browser: Any, site: list[Path], width: int, scheme: str) -> None:
+    page = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme).new_page()
+    said = heard(page)
+    for path in site:
+        page.goto(path.as_uri())
+        said += [] if fits(page) else ["wider than the window"]
+        said += [each["text"] for each in page.evaluate(SEEN) if contrast(each["ink"], each["under"]) < 4.5]
+        assert said == [], path
+    page.context.close()
+
+
+@pytest.mark.slow
+def test_search_needs_no_server(browser: Any, site: list[Path]) -> None:
+    page = browser.new_page()
+    said = heard(page)
+    page.goto(f"{(SITE / 'search.html').as_uri()}?q=ecram")
+    page.locator("#search-results a", has_text="Benchmarks").wait_for()
+    assert said == []
+    page.close()

@@ -1,4 +1,4 @@
-"""What is looked for in a built site: loads from a network, and things that aren't there."""
+"""What is looked for in a built site: loads from a network, things that aren't there, two pages of one name."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ def site(tmp_path: Path) -> Path:
     """A site that is right."""
     (tmp_path / "style.css").write_text("a { background: url(data:image/png;base64,AA) }", encoding="utf-8")
     (tmp_path / "index.html").write_text(
+        "<title>Home</title><svg><title>A drawing</title></svg>"
         '<link rel="stylesheet" href="style.css?v=1"><link rel="canonical" href="https://x.org/">'
         '<a href="https://x.org">out</a><a href="index.html#part">in</a><img src="data:image/png;base64,AA">',
         encoding="utf-8",
@@ -38,6 +39,7 @@ def test_a_site_that_is_right(site: Path, capsys: pytest.CaptureFixture[str]) ->
         ("b.css", "@font-face { src: url('https://fonts.org/a.woff') }", "loads https://fonts.org/a.woff"),
         ("a.html", '<img src="none.png">', "refers to none.png, which isn't there"),
         ("a.html", '<a href="none.html#x">', "refers to none.html#x, which isn't there"),
+        ("with.html", "<title>\n Home </title><p>", "is called 'Home', as index.html is"),
     ],
 )
 def test_what_is_wrong_is_named(

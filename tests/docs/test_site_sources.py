@@ -10,6 +10,7 @@ import filled_pages
 import pytest
 import python_names
 from filled_pages import GENERATED, PAGES, filled, relinked
+from whole_numbers import whole
 
 import neuroep
 
@@ -24,7 +25,7 @@ TREE = re.compile(r"^```\{toctree\}\n(.*?)^```", re.MULTILINE | re.DOTALL)
 def below(page: Path) -> list[Path]:
     """The pages that a page's toctrees name."""
     entries = [line for block in TREE.findall(page.read_text(encoding="utf-8")) for line in block.split("\n")]
-    names = [line.strip() for line in entries if line.strip() and not line.startswith(":")]
+    names = [re.sub(r".*<(.*)>", r"\1", line.strip()) for line in entries if line.strip() and not line.startswith(":")]
     starts = [(DOCS if name.startswith("/") else page.parent) / name.removeprefix("/") for name in names]
     return [start.with_name(f"{start.name}.md") for start in starts]
 
@@ -86,6 +87,26 @@ def test_what_is_generated_stands_where_its_mark_was(monkeypatch: pytest.MonkeyP
     assert filled("a\n<!-- generated: commands -->\nb\n", DOCS / "x.md") == "a\nmade\nb\n"
     with pytest.raises(KeyError):
         filled("<!-- generated: nothing -->\n", DOCS / "x.md")
+
+
+@pytest.mark.parametrize("path", [*SOURCES, *(ROOT / name for name in PAGES if name.endswith(".md"))])
+def test_no_line_is_left_out_as_a_comment(path: Path) -> None:
+    """MyST takes a line that opens with a percent sign for one, as where a sentence is broken after its number."""
+    text = re.sub(r"^```.*?^```", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    assert re.findall(r"^\s*%.*", text, re.MULTILINE) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("97.50 ± 0.56 % of 360", "97.50~±~0.56~% of 360"),
+        ("105 nJ (30.7 nJ to 22.1 µJ)", "105~nJ (30.7~nJ to 22.1~µJ)"),
+        ("0.578 ms ÷ 0.855 ms; 8 × 8", "0.578~ms ÷~0.855~ms; 8~×~8"),
+        ("45 nm, 1.4 GB, 2 samples, 3 Markov chains", "45~nm, 1.4~GB, 2 samples, 3 Markov chains"),
+    ],
+)
+def test_numbers_stay_with_their_units(text: str, kept: str) -> None:
+    assert whole(text) == kept.replace("~", "\u00a0")
 
 
 def test_every_public_name_has_its_page_with_its_examples() -> None:
