@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from neuroep.report.ablation_figure import ablation_figure
-from neuroep.report.comparison import FRONT
+from neuroep.report.comparison import ENERGIES, FRONT
 from neuroep.report.comparison_figure import comparison_figure, name_of
 from neuroep.report.continual_figure import continual_figure
 from neuroep.report.figures import energy_figure
 from neuroep.report.life_figure import life_figure
 from neuroep.report.shown import Shown, flat
-from neuroep.report.summary import label, percent, summary_rows
+from neuroep.report.summary import COLUMNS, SeedSpread, band, label, percent, si_band, summary_cells, summary_rows
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -30,6 +31,9 @@ class Found(Shown, dict[str, Any]):
         """Return the rows, tables within them laid flat."""
         return [flat(row) for row in self["rows"]]
 
+    def _seen(self) -> list[dict[str, Any]]:
+        return [{name: value for name, value in row.items() if not isinstance(value, Mapping)} for row in self["rows"]]
+
     def _seeds(self) -> str:
         return f"{len({row['seed'] for row in self['rows']})} seed(s)"
 
@@ -45,6 +49,9 @@ class Run(Found):
     def _figure(self) -> Figure | None:
         return energy_figure(self)
 
+    def _seen(self) -> list[dict[str, Any]]:
+        return [dict(zip(COLUMNS, cells, strict=True)) for cells in summary_cells(self)]
+
 
 class Comparison(Found):
     """Finished runs beside each other."""
@@ -57,6 +64,15 @@ class Comparison(Found):
 
     def _figure(self) -> Figure | None:
         return comparison_figure(self)
+
+    def _seen(self) -> list[dict[str, Any]]:
+        return [
+            {name: row[name] for name in ("run", "method", "device")}
+            | {"test accuracy": percent(SeedSpread(**row["test_accuracy"]))}
+            | {f"energy/{what}": si_band(band(row[key]), "J") for key, what in ENERGIES.items()}
+            | {"on the front of": ", ".join(what for key, what in ENERGIES.items() if row[f"{key}_standing"] == FRONT)}
+            for row in self["rows"]
+        ]
 
 
 class Ablation(Found):

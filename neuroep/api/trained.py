@@ -128,6 +128,9 @@ class Trained(Shown):
         """Return a row an epoch."""
         return [epoch._asdict() for epoch in self.history]
 
+    def _seen(self) -> list[dict[str, Any]]:
+        return [row | {"epoch": row["epoch"] + 1} for row in self.records()]  # as in the figure below it
+
     def _figure(self) -> Figure | None:
         rows = [self.job._asdict() | row for row in self.records()]
         return learning_figure(rows, []) if rows else None

@@ -66,30 +66,12 @@ def act(options: argparse.Namespace) -> int:
 
 def show_result(result: dict[str, Any]) -> None:
     """Print a run's table: one line per method and device, mean ± standard deviation over seeds."""
-    from neuroep.report.summary import method_name, percent, plain_spread, remarks, si_band, summary_rows, uncounted
+    from neuroep.report.summary import COLUMNS, remarks, summary_cells, uncounted
 
-    rows = [
-        (
-            method_name(row.method),
-            row.device,
-            percent(row.test_accuracy),
-            si_band(row.energy_inference_joules, "J"),
-            si_band(row.energy_training_step_joules, "J"),
-            si_band(row.latency_inference_seconds, "s"),
-            "–" if row.weighted_ard is None else f"{row.weighted_ard:,.0f}",
-            f"{row.weight_writes.mean:,.0f}",
-            plain_spread(row.seconds),
-        )
-        for row in summary_rows(result)
-    ]
     data, seeds = result["data"], len({row["seed"] for row in result["rows"]})
     off = without_note(result["spec"].get("without", ()))
     title = f"{result['model']} on {data['name']} ({data['train']:,} + {data['test']:,}), {seeds} seed(s){off}"
-    header = (
-        "method", "device", "test accuracy", "energy/inference", "energy/training step", "latency", "weighted ARD",
-        "weight writes", "wall-clock s",
-    )  # fmt: skip
-    show_table(title, header, rows, text=2)
+    show_table(title, COLUMNS, summary_cells(result), text=2)
     for line in uncounted(result):
         say(f"Not counted: {line}")
     for remark in remarks(result):

@@ -39,6 +39,7 @@ def life_figure(found: Mapping[str, Any]) -> Figure:
     left.minorticks_off()
     left.set(title="Ageing", xlabel="Age", ylabel="Test accuracy (%)")
     right.set(title="Recovery", xlabel="Epoch of fine-tuning")
+    right.xaxis.get_major_locator().set_params(integer=True)
     figure.suptitle(f"{found['model']} on {found['device']}, weights from {found['from']}, {len(rows)} seed(s)")
     legend_below(figure, [left, right])
     return figure

@@ -34,6 +34,10 @@ class Shown(ABC):
         """The figure, drawn in whatever style holds; None where there is nothing to draw."""
         return None
 
+    def _seen(self) -> list[dict[str, Any]]:
+        """The rows of the table in a notebook; by default the records."""
+        return self.records()
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self.headline()}>"
 
@@ -42,7 +46,7 @@ class Shown(ABC):
         with style():
             figure = self._figure()
             drawn = "" if figure is None else svg(figure, self.headline())
-        return f"<div><p><strong>{escape(self.headline())}</strong></p>{_table(self.records())}{drawn}</div>"
+        return f"<div><p><strong>{escape(self.headline())}</strong></p>{_table(self._seen())}{drawn}</div>"
 
     def plot(self) -> Figure:
         """Return the figure, which belongs to no window: ``.savefig(file)`` writes it.
@@ -82,12 +86,18 @@ def flat(row: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> str:
-    names = list(dict.fromkeys(name for row in rows for name in row))
+    names = [name for name in dict.fromkeys(name for row in rows for name in row) if _fits(rows, name)]
     head = "".join(f"<th>{escape(name.replace('_', ' '))}</th>" for name in names)
     lines = ["".join(f"<td>{_cell(row.get(name))}</td>" for name in names) for row in rows[:MOST_ROWS]]
     body = "".join(f"<tr>{line}</tr>" for line in lines)
     more = f"<p>and {len(rows) - MOST_ROWS} more rows</p>" if len(rows) > MOST_ROWS else ""
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"
+
+
+def _fits(rows: Sequence[Mapping[str, Any]], name: str) -> bool:
+    """Whether a column has numbers or words: no lists, which no cell has room for, and not dashes alone."""
+    values = [row[name] for row in rows if row.get(name) is not None]
+    return bool(values) and not any(isinstance(value, list | tuple) for value in values)
 
 
 def _cell(value: object) -> str:

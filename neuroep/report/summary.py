@@ -124,6 +124,31 @@ def summary_rows(result: Mapping[str, Any]) -> list[SummaryRow]:
     return [_summary(*key, rows) for key, rows in groups(result["rows"]).items()]
 
 
+#: Columns of a run's table, on a terminal and in a notebook.
+COLUMNS = (
+    "method", "device", "test accuracy", "energy/inference", "energy/training step", "latency", "weighted ARD",
+    "weight writes", "wall-clock s",
+)  # fmt: skip
+
+
+def summary_cells(result: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """Return the rows of :func:`summary_rows` as text, a cell for each of :data:`COLUMNS`."""
+    return [
+        (
+            method_name(row.method),
+            row.device,
+            percent(row.test_accuracy),
+            si_band(row.energy_inference_joules, "J"),
+            si_band(row.energy_training_step_joules, "J"),
+            si_band(row.latency_inference_seconds, "s"),
+            "–" if row.weighted_ard is None else f"{row.weighted_ard:,.0f}",
+            f"{row.weight_writes.mean:,.0f}",
+            plain_spread(row.seconds),
+        )
+        for row in summary_rows(result)
+    ]
+
+
 def si(value: float, unit: str) -> str:
     """Return a number with three significant digits and an SI prefix, e.g. ``1.23 nJ``.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import pickle
+import re
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,6 +19,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 import neuroep
+from neuroep.commands.run import show_result
 from neuroep.data import load_data
 from neuroep.errors import BadInput, NotAvailable
 from neuroep.hardware.device import Ideal
@@ -192,16 +194,31 @@ KINDS = ("train", "cost", "check", "settle", "run", "life", "ablate", "continual
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_results_show_themselves(kind: str, results: dict[str, Shown]) -> None:
-    """A line; well-formed HTML with every record and a drawing; a figure; plain records."""
+    """A line; well-formed HTML with every record, no wider than a page, and a drawing; a figure; plain records."""
     found = results[kind]
     assert repr(found) == f"<{type(found).__name__}: {found.headline()}>"
     assert "\n" not in repr(found)
     assert len(repr(found)) < 300
     page = ElementTree.fromstring(found._repr_html_().replace("xlink:", ""))
     assert len(page.findall("./table/tbody/tr")) == min(len(found.records()), 40) > 0
+    assert len(page.findall("./table/thead/tr/th")) <= 14
+    assert max(len(cell.text or "") for cell in page.iterfind("./table/tbody/tr/td")) <= 60
     assert page.find("./svg//path") is not None
     assert found.plot().axes
     assert all(isinstance(row, dict) for row in found.records())
+
+
+def test_a_run_in_a_notebook_is_the_table_of_its_command(
+    results: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = ElementTree.fromstring(results["run"]._repr_html_().replace("xlink:", ""))
+    shown = [[cell.text for cell in row] for row in page.findall("./table/tbody/tr")]
+    show_result(results["run"])
+    printed = [re.split(r"\s{2,}", line.strip()) for line in capsys.readouterr().out.splitlines()]
+    assert [row for row in printed if row[0] in ("EP", "backprop")] == shown
+    row = next(row for row in results["run"]["rows"] if row["device"] == "ecram")
+    assert shown[-1][2] == f"{100 * row['test_accuracy']:.2f} %"
+    assert shown[-1][7] == f"{row['weight_writes']:,}"
 
 
 @pytest.mark.parametrize("kind", KINDS)
