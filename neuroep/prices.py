@@ -70,6 +70,11 @@ PARTS = (*dict.fromkeys(work.part for work in WORKS), "static")
 _PART_OF = {event: work.part for work in WORKS for event in work.events} | {"static": "static"}
 
 
+def amounts_of(converters: bool) -> frozenset[str]:
+    """Return the events that say how much work there was, on a chip with converters or without."""
+    return frozenset(event for work in WORKS if converters or not work.converters for event in work.amount)
+
+
 def part_of(event: str) -> str:
     """Return the part of a chip that an event, or "static", belongs to."""
     return _PART_OF[event]

@@ -56,11 +56,13 @@ def add(commands: Any) -> None:
 def act(options: argparse.Namespace) -> int:
     """Carry out the command."""
     from neuroep.specs.catalogue import load_model
-    from neuroep.studies.estimate import WARM, estimate_cost
+    from neuroep.studies.estimate import WARM, checked_rig, estimate_cost
     from neuroep.studies.relaxation import relaxation_of
 
     devices, names = _checked(options)
     model, warm = load_model(options.model), WARM if options.warm is None else options.warm
+    for device in devices:
+        checked_rig(model, device, options.seed, options.engine, names)
     relaxed = [relaxation_of(model, device, options.seed) if options.relaxation else None for device in devices]
     found = [estimate_cost(model, device, options.seed, options.engine, names, warm) for device in devices]
     if options.plot is not None:
@@ -107,7 +109,7 @@ def show_all(
     found = [each for _, each, _ in costed]
     show_totals(title, found)
     for device, each, settled in costed:
-        show_bill(each, by)
+        show_bill(each, device, by)
         show_uncounted(each, device)
         show_area(device, network)
         if settled is not None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import TYPE_CHECKING
 
 from neuroep.commands.chip import show_map, show_rule
 from neuroep.commands.console import say, show_table
 from neuroep.cost.breakdown import Axis, table
 from neuroep.cost.energy import INFERENCE, TRAINING_STEP, Bill
-from neuroep.prices import PARTS
+from neuroep.prices import PARTS, amounts_of
 from neuroep.quantities import Band
 from neuroep.report.summary import si, si_band
 
@@ -59,14 +60,14 @@ def _bills(found: Estimate) -> list[tuple[str, str, Bill | None]]:
     return rows
 
 
-def show_bill(found: Estimate, by: Axis) -> None:
+def show_bill(found: Estimate, device: DeviceSpec, by: Axis) -> None:
     """Print a device's energy by stage, layer or event, each part of the chip in a column; by event also counts."""
+    if by == "event":
+        show_events(found, amounts_of(device.prices().converters))
+        return
     rows = table(found.bill.lines, by)
     if not rows:
-        say(f"{found.device}: no prices")
-        return
-    if by == "event":
-        show_events(found)
+        say(f"{found.device}: no prices; --by event shows what was counted")
         return
     parts = [part for part in PARTS if any(part in row for row in rows.values())]
     cells = [
@@ -81,11 +82,14 @@ def show_bill(found: Estimate, by: Axis) -> None:
     show_table(f"{found.device}: energy of {of}, by {what} and part of the chip", (what, *parts, "all"), cells)
 
 
-def show_events(found: Estimate) -> None:
-    """Print a device's energy and time by stage and event, with the counts behind them."""
+def show_events(found: Estimate, amounts: Container[str]) -> None:
+    """Print a device's energy and time by stage and event, with the counts behind them.
+
+    Events without a price have a row where they are `amounts`: where they say how much work there was.
+    """
     rows: dict[tuple[str, str], tuple[float, Band | None, Band | None]] = {}
     for line in found.bill.lines:
-        if line.energy is not None or line.time is not None:
+        if line.energy is not None or line.time is not None or line.event in amounts:
             count, energy, time = rows.get((line.stage, line.event), (0.0, None, None))
             rows[line.stage, line.event] = (count + line.number, _sum(energy, line.energy), _sum(time, line.time))
     cells = [

@@ -166,6 +166,27 @@ def sample_batch(
 WARM = 300
 
 
+def checked_rig(
+    model: ModelSpec,
+    device: DeviceSpec,
+    seed: int = 0,
+    engine: str = "auto",
+    off: tuple[str, ...] = (),
+    recipe: Recipe | None = None,
+) -> Rig:
+    """Return what `estimate_cost` works with, after making sure that it can.
+
+    Raises
+    ------
+    BadInput
+        If model, device and recipe don't go together.
+    """
+    recipe = model.recipe(device) if recipe is None else recipe
+    rig = Rig.of(model.network(), recipe, device, engine, seed=seed, off=off if device.is_hardware else ())
+    rig.check()
+    return rig
+
+
 def estimate_cost(
     model: ModelSpec,
     device: DeviceSpec,
@@ -208,9 +229,8 @@ def estimate_cost(
     BadInput
         If model, device, recipe and data don't go together.
     """
-    network, recipe = model.network(), model.recipe(device) if recipe is None else recipe
-    rig = Rig.of(network, recipe, device, engine, seed=seed, off=off if device.is_hardware else ())
-    rig.check()
+    rig = checked_rig(model, device, seed, engine, off, recipe)
+    network, recipe = rig.network, model.recipe(device) if recipe is None else recipe
     size, counted = recipe.training.batch_size, recipe.programming.steps_to_see
     where, samples = sample_batch(model, network, (checks.whole(warm, "warm", 0) + counted) * size, seed, dataset)
     weights = rig.initial_weights()

@@ -26,6 +26,24 @@ def test_what_has_no_price_is_named() -> None:
     assert found.out.count("backprop") == 3  # at peak rate, at the stated utilisation, and in the memory traffic
 
 
+def test_work_without_a_price_is_counted_by_event() -> None:
+    """Of the two inputs of xor a sample each drives a line once; Loihi has no converters, and its spikes no price."""
+    found = call("cost", "xor", "--device", "noisy-periphery", "--by", "event", "--warm", "1").out
+    (drives,) = (line.split() for line in found.splitlines() if line.split()[:2] == ["drive", "dac"])
+    assert drives == ["drive", "dac", "2.0", "–", "–"]
+    found = call("cost", "xor", "--device", "loihi1", "--engine", "spiking", "--by", "event", "--warm", "1").out
+    rows = [line.split() for line in found.splitlines()]
+    assert not any("dac" in row for row in rows)
+    (spikes,) = (row for row in rows if row[:2] == ["inference", "spike"])
+    assert float(spikes[2]) > 0.0
+
+
+def test_all_devices_are_looked_at_before_the_first_is_worked_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("neuroep.studies.estimate.estimate_cost", lambda *_: pytest.fail("worked out"))
+    found = call("cost", "digits-spiking", "--device", "loihi1", "ecram")
+    assert (found.status, "on ecram: engine: converters" in found.err) == (2, True)
+
+
 def test_lines_add_up_to_the_bill() -> None:
     (row,) = call("cost", "xor", "--device", "loihi1", "--warm", "2", "--json").json["rows"]
     whole = sum(band["value"] for phase in row["energy_joules"].values() for band in phase.values())

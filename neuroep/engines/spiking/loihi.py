@@ -74,7 +74,10 @@ def impulse(how: Spikes) -> int:
 def why_not(circuit: Circuit, how: Spikes) -> str | None:
     """Return what the chip's neurons can't do of a circuit and a plan, with the remedy."""
     if not circuit.unit:
-        return "weights that aren't the chip's integers: use a device such as loihi1, or another phases.solver"
+        return (
+            "weights that aren't the chip's integers: use a device such as loihi1, with phases.solver under "
+            "[on.loihi1.phases], since ideal EP is trained beside it"
+        )
     if circuit.feedback != 1.0:
         return (
             f"a feedback gain of {circuit.feedback:g}, where both directions hold the same integers: use feedback = 1"
