@@ -64,6 +64,12 @@ WORKS = (
 PRICED_EVENTS = tuple(event for work in WORKS for event in work.events)
 """The names of :meth:`neuroep.ledger.Ledger.by_layer`; pulses have one price, or one up and one down."""
 
+SAME_WORK = (
+    ("synop", "effective_synop"), ("contrast_mac", "local_product"), ("state_transfer", "sent_state"),
+    ("pulse", "pulse_up"), ("pulse", "pulse_down"),
+)  # fmt: skip
+"""Events that count the same work twice, so that a profile prices one of the two."""
+
 PARTS = (*dict.fromkeys(work.part for work in WORKS), "static")
 """Classes of events, in the order of tables."""
 

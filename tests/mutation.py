@@ -769,6 +769,13 @@ DEFECTS = [
         "devices/test_write_schedule.py",
     ),
     Defect(
+        "a profile that prices the same work twice is charged twice",
+        "specs/device.py",
+        "if {one, other} <= group.keys():",
+        "if False:",
+        "specs/test_devices.py",
+    ),
+    Defect(
         "counts that a profile has no price for aren't shown",
         "commands/cost_tables.py",
         "or line.event in amounts:",

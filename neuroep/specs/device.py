@@ -15,7 +15,7 @@ from neuroep import checks
 from neuroep.cost.area import Area, area_of
 from neuroep.errors import BadInput, UnknownName
 from neuroep.ledger import Event, Ledger
-from neuroep.prices import PRICED_EVENTS, Prices
+from neuroep.prices import PRICED_EVENTS, SAME_WORK, Prices
 from neuroep.quantities import Band, Quantity
 from neuroep.specs.endurance import endurance_of
 from neuroep.specs.kind import Kind
@@ -328,6 +328,8 @@ def _numbers(table: DeviceTable, path: Path) -> dict[str, Quantity]:
     numbers |= checked_numbers(table.time, dict.fromkeys(PRICED_EVENTS, TIME_RULE), path, "time")
     if table.static is not None:
         numbers["static"] = checked_quantity(table.static, STATIC_RULE, path, "static")
+        if not table.time and table.companion is None:
+            raise BadInput("static power without a time for which it is drawn", at(path, "static"), "[time] beside it")
     if table.utilisation is not None:
         if not (table.energy or table.time):
             raise BadInput("a utilisation without prices", at(path, "utilisation"), "[energy] or [time] beside it")
@@ -370,8 +372,9 @@ def _tables(raw: Table, path: Path) -> DeviceTable:
     for name in kind.needed:
         if name not in others:
             raise BadInput(f"kind {kind.name!r} needs the table [{name}]", at(path, "kind"))
-    for group in (common.energy, common.time):
-        if "pulse" in group and {"pulse_up", "pulse_down"} & group.keys():
-            raise BadInput("prices of 'pulse' and of one direction", at(path, "pulse"), "one of the two")
+    for name, group in (("energy", common.energy), ("time", common.time)):
+        for one, other in SAME_WORK:
+            if {one, other} <= group.keys():
+                raise BadInput(f"prices of {one!r} and of {other!r}, the same work", at(path, name), "one of the two")
     tables = {name: convert(value, dict, path, name) for name, value in others.items()}
     return msgspec.structs.replace(common, tables=tables)

@@ -105,6 +105,9 @@ bit = {inline(3, "ohm")}
 
 [energy]
 adc = {inline(2, "pJ")}
+
+[time]
+array_read = {inline(10, "ns")}
 """
 
 
@@ -293,9 +296,17 @@ def test_labels_stand_in_for_slopes(tmp_path: Path) -> None:
             CROSSBAR,
             "adc = ",
             f"pulse = {inline(1, 'pJ')}\npulse_up = {inline(1, 'pJ')}\nadc = ",
-            "pulse",
-            "one of the two",
+            "energy",
+            "prices of 'pulse' and of 'pulse_up', the same work; allowed: one of the two",
         ),
+        (
+            CROSSBAR,
+            "adc = ",
+            f"synop = {inline(1, 'pJ')}\neffective_synop = {inline(1, 'pJ')}\nadc = ",
+            "energy",
+            "'synop' and of 'effective_synop', the same work",
+        ),
+        (CROSSBAR, "[time]\n", "# ", "static", "[time] beside it"),
         (CROSSBAR, 'unit = "mW"', 'unit = "mV"', "static", "power in mW, W"),
         (SYSTEM, "[system]\nstep", "[system]\nsteps", "system", "did you mean 'step'"),
         (SYSTEM, 'unit = "us"', 'unit = "mW"', "system.step", "time in ps, ns, us, ms, s"),
