@@ -15,7 +15,7 @@ from neuroep import checks
 from neuroep.data.dataset import fingerprint
 from neuroep.disk import write_atomic
 from neuroep.errors import BadInput, UnknownName
-from neuroep.hardware.fitting.pulse_data import PulseData, Trace, check, read_pulses
+from neuroep.hardware.fitting.pulse_data import PulseData, Trace, check, check_unit, read_pulses
 from neuroep.hardware.fitting.selection import MODELS, Fit, rank
 from neuroep.report.fit_figure import fit_figure
 from neuroep.report.shown import Shown
@@ -168,16 +168,19 @@ def _measured(pulses: Any, how: dict[str, Any]) -> PulseData:
     siemens = checks.array(pulses[1], "pulses: siemens", (len(directions) + 1,), np.float64, finite=False)
     if not np.isin(directions, (-1.0, 1.0)).all():
         raise BadInput("directions other than 1 and -1", "pulses: directions", "1 for a pulse up, -1 for one down")
+    if (siemens < 0.0).any() or np.isinf(siemens).any():
+        raise BadInput("no conductance", "pulses: siemens", "0 or more, and NaN where nothing was read")
     found = PulseData(
         (Trace("", "", directions.astype(np.int64), siemens),), "arrays", fingerprint((directions, siemens))
     )
     check(found, "pulses")
+    check_unit(float(np.nanmax(siemens)), "pulses: siemens")
     return found
 
 
 def _profile(text: str, name: str) -> DeviceSpec:
-    if Path(checks.text(name, "name")).name != name:
-        raise BadInput(f"a device called {name!r}", "name", "a name without folders")
+    if not checks.text(name, "name") or Path(name).name != name:
+        raise BadInput(f"a device called {name!r}", "name", "a name, without folders")
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / f"{name}.toml"
         place.write_text(text, encoding="utf-8")

@@ -141,3 +141,12 @@ def test_devices_pulsed_more_and_less_and_in_several_cycles() -> None:
     for key, value in found.parameters.items():
         assert value == pytest.approx(getattr(model, key), rel=1e-5), key
     assert found.step_spread == pytest.approx(0.0, abs=1e-5)
+
+
+def test_a_bound_at_zero_is_one_whatever_its_last_digit() -> None:
+    """Equal steps from 0.5 to 6.5 µS: as soft bounds they would go on to 0 S, which rounding took below."""
+    steps = np.r_[np.ones(20), -np.ones(20)].astype(np.int64)
+    data = PulseData((Trace("", "", steps, 5e-7 + 3e-7 * np.r_[0, np.cumsum(steps)]),), "steps", "0" * 64)
+    (found,) = fit(data, ["soft-bounds"])
+    assert found.g_min_siemens == 0.0
+    assert "[crossbar.g_min]\nvalue = 0.0\n" in profile_text(found, data)

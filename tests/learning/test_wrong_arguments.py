@@ -22,6 +22,7 @@ MODULE = nn.Sequential(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, 2))
 X, Y = np.random.default_rng(0).random((8, 2)), np.eye(2)[np.arange(8) % 2]
 NAN = np.where(np.arange(16).reshape(8, 2) == 5, np.nan, X)
 UP, RISE = np.ones(5), np.linspace(1e-6, 2e-6, 6)
+UPS, RISES = np.r_[UP, -UP], np.r_[RISE, RISE[-2::-1]]
 RNG = np.random.default_rng(0)
 
 
@@ -102,6 +103,13 @@ TABLE: dict[str, Faults] = {name: of_study(called(name)) for name in STUDIES} | 
     },
     "fit_device": {
         "missing file": (lambda: neuroep.fit_device("no.csv"), "no.csv"),
+        "infinite": (lambda: neuroep.fit_device((UP, np.r_[np.inf, RISE[1:]])), "pulses: siemens: no conductance"),
+        "negative": (lambda: neuroep.fit_device((UP, -RISE)), "pulses: siemens: no conductance"),
+        "other unit": (lambda: neuroep.fit_device((UPS, 1e6 * RISES)), "2 S; allowed: 1e-10 to 1 S"),
+        "no name": (lambda: neuroep.fit_device((UPS, RISES), ""), "a device called ''"),
+        "columns as text": (lambda: neuroep.fit_device("no.csv", columns="G=A"), "columns: 'G=A'; allowed: a"),
+        "column by place": (lambda: neuroep.fit_device("no.csv", columns={"pulse": 0}), "columns: pulse: 0"),
+        "unit of no text": (lambda: neuroep.fit_device("no.csv", unit=1e-6), "unit: 1e-06; allowed: text"),
         "wrong shape": (lambda: neuroep.fit_device((UP, RISE[:3])), "pulses: siemens: shape (3,); allowed: (6,)"),
         "NaN": (lambda: neuroep.fit_device((np.full(5, np.nan), RISE)), "pulses: directions: an entry that is not"),
         "empty": (lambda: neuroep.fit_device((UP[:0], RISE[:1])), "pulses: directions: shape (0,)"),

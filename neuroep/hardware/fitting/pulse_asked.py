@@ -56,6 +56,21 @@ def asked_columns(text: str) -> dict[str, str]:
     return found
 
 
+def checked_columns(columns: object) -> dict[str, str]:
+    """Return columns by what they hold, of a mapping of texts; None says nothing.
+
+    Raises
+    ------
+    BadInput
+        If it is none.
+    """
+    if columns is None:
+        return {}
+    if not isinstance(columns, Mapping):
+        raise BadInput(checks.shown(columns), "columns", 'a mapping such as {"pulse": "A", "conductance": "B"}')
+    return {checks.text(what, "columns"): checks.text(name, f"columns: {what}") for what, name in columns.items()}
+
+
 def asked_cycle(text: str) -> tuple[int, ...]:
     """Return pulses of a cycle, positive up and negative down, of text such as ``up50,down50``.
 

@@ -16,8 +16,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from neuroep import checks
 from neuroep.errors import BadInput
-from neuroep.hardware.fitting.pulse_asked import Asked, asked_voltage, checked_cycle
+from neuroep.hardware.fitting.pulse_asked import Asked, asked_voltage, checked_columns, checked_cycle
 from neuroep.hardware.fitting.pulse_columns import read_columns
 from neuroep.hardware.fitting.pulse_count import PulseRow, counted
 from neuroep.hardware.fitting.pulse_others import refuse_telling
@@ -141,7 +142,8 @@ def read_pulses(
     """
     path = Path(path)
     voltage = None if read_voltage is None else asked_voltage(read_voltage)
-    asked = Asked(unit, columns or {}, voltage, checked_cycle(cycle, "cycle"), sheet)
+    words = (None if word is None else checks.text(word, where) for word, where in ((unit, "unit"), (sheet, "sheet")))
+    asked = Asked(next(words), checked_columns(columns), voltage, checked_cycle(cycle, "cycle"), next(words))
     content = _bytes(path)
     table = _table(content, asked, path)
     if len(table.rows) > MOST_READS:
@@ -156,7 +158,7 @@ def read_pulses(
     ignored = tuple(found.names[place] for place in found.others)
     data = PulseData(traces, path.name, hashlib.sha256(content).hexdigest(), ignored)
     check(data, path)
-    _check_unit(max(float(np.nanmax(trace.siemens)) for trace in traces), path)
+    check_unit(max(float(np.nanmax(trace.siemens)) for trace in traces), path)
     by_device = [[trace.directions for trace in data.of(device).traces] for device in data.devices]
     return data._replace(reading=reading(by_device, _seen(traces), found, table))
 
@@ -224,7 +226,14 @@ def check(data: PulseData, where: object) -> None:
         _check_device(traces, f" of device {device!r}" if device else "", where)
 
 
-def _check_unit(highest: float, where: object) -> None:
+def check_unit(highest: float, where: object) -> None:
+    """Refuse a highest conductance, in siemens, that no cell of an array has.
+
+    Raises
+    ------
+    BadInput
+        If it is one.
+    """
     if not LEAST_SIEMENS <= highest <= MOST_SIEMENS and highest > 0.0:
         allowed = f"{LEAST_SIEMENS:g} to {MOST_SIEMENS:g} S: is it the right unit"
         raise BadInput(f"the highest conductance is {highest:.3g} S", str(where), allowed)

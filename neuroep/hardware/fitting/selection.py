@@ -194,11 +194,11 @@ def _one(name: str, curves: Curves, frame: tuple[float, float], nodes: int) -> t
     noise = noise_of(curves, solution)
     (errors,) = standard_errors([curves], [solution], [noise])
     model = replace(solution.model, cycle_noise=noise.cycle, additive=noise.additive, write_noise=noise.read)
-    low, high = (curves.siemens_at(end) for end in solution.ends)
+    low, high = (max(float(curves.siemens_at(end)), 0.0) for end in solution.ends)  # bounds end at 0 but for rounding
     variance = float(np.var(curves.positions[curves.read]))
     r_squared = 1.0 - (2.0 * solution.rmse) ** 2 / variance
     drawn = curves.split(curves.siemens_at(solution.positions))
-    made = Fit(name, model, float(low), float(high), errors, solution.rmse, r_squared, np.nan, free, noise, drawn)
+    made = Fit(name, model, low, high, errors, solution.rmse, r_squared, np.nan, free, noise, drawn)
     return replace(made, doubts=doubts_of(curves, solution, errors)), solution
 
 
