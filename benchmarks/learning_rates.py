@@ -15,6 +15,7 @@ each coupling when mounted and when trained; the best of each goes into models/*
 from __future__ import annotations
 
 import argparse
+import sys
 from dataclasses import asdict, fields, replace
 from typing import Any, NamedTuple
 
@@ -165,4 +166,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except BadInput as error:
+        sys.exit(f"learning_rates.py: {error}")

@@ -114,6 +114,16 @@ def test_a_broken_recipe_is_named_and_each_remedy_mends_it(name: str, tmp_path: 
         assert (after["advice"], after["value"] <= 0.5 * after["limit"]) == (None, True)
 
 
+def test_a_gradient_that_converters_lose_is_not_sound(tmp_path: Path) -> None:
+    """A nudge of 0.01 moves no line by a step of 8 bits: nothing is read of the gradient, and its error is itself."""
+    device = tmp_path / "coarse.toml"
+    call("device", "levels", "--levels", "16", "--g-min", "1uS", "--g-max", "9uS", "--out", device)
+    found = call("check", "digits-mlp", "--device", device, "--beta", "0.01", "--json").json
+    noise = next(each for each in found["diagnosis"] if each["name"] == "noise")
+    assert noise["value"] == pytest.approx(1.0, abs=1e-9)
+    assert noise["advice"] is not None
+
+
 @pytest.mark.parametrize(
     ("model", "device"),
     [("xor", "ideal"), ("digits-mlp", "ideal"), ("digits-mlp", "ecram"), ("digits-mlp", "pcm-pair"),
