@@ -69,8 +69,13 @@ def find(kind: Kind, name_or_path: str | Path) -> Path:
         return folder(kind) / f"{text}.toml"
     if text.endswith(".toml") or os.path.basename(text) != text:
         return checks.path(text, kind.removesuffix("s"))
-    if os.path.lexists(text) if text and "\0" not in text else False:
+    spelt = bool(text) and "\0" not in text
+    if spelt and os.path.lexists(text):
         return Path(text)
+    if spelt and os.path.lexists(f"{text}.toml"):
+        raise BadInput(
+            f"no {kind.removesuffix('s')} is called {text!r}", "", f"{text}.toml, the file, by its whole name"
+        )
     raise UnknownName(kind.removesuffix("s"), text, known)
 
 

@@ -81,3 +81,11 @@ def test_the_installed_place_comes_first(tmp_path: Path, monkeypatch: pytest.Mon
         place.mkdir(parents=True)
     monkeypatch.setattr(catalogue, "__file__", str(tmp_path / "neuroep" / "specs" / "catalogue.py"))
     assert catalogue.folder("models") == tmp_path / "neuroep" / "_catalogue" / "models"
+
+
+def test_a_file_goes_by_its_whole_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my-chip.toml").write_bytes(b"\xef\xbb\xbf" + catalogue.find("devices", "ecram").read_bytes())
+    with pytest.raises(BadInput, match=r"no device is called 'my-chip'; allowed: my-chip\.toml"):
+        catalogue.load_device("my-chip")
+    assert catalogue.load_device("my-chip.toml").numbers == catalogue.load_device("ecram").numbers  # and with a mark
