@@ -62,6 +62,13 @@ DEFECTS = [
         "cli/test_pulse_plan.py",
     ),
     Defect(
+        "what is wrong in Python's arguments is told in options of the command line",
+        "studies/python_words.py",
+        "error.args = (in_arguments(str(error), signature.parameters),)",
+        "pass",
+        "learning/test_wrong_arguments.py",
+    ),
+    Defect(
         "squared error takes every output's difference from every target of a column",
         "modules/costs.py",
         "if found.shape != outputs.shape:",

@@ -9,8 +9,10 @@ from neuroep.api.found import Comparison
 from neuroep.errors import BadInput
 from neuroep.report.comparing import compare as _compare
 from neuroep.report.comparing import report
+from neuroep.studies.python_words import in_python
 
 
+@in_python
 def compare(*runs: str | Path, out: str | Path | None = None, force: bool = False) -> Comparison:
     """Put finished runs beside each other: all rows, which of them nothing beats, and in what the runs differ.
 

@@ -14,9 +14,11 @@ from neuroep.studies.estimate import estimate_cost as _estimate
 from neuroep.studies.experiment import refuse_freeing_nothing
 from neuroep.studies.fidelity import Fidelity
 from neuroep.studies.fidelity import check as _check
+from neuroep.studies.python_words import in_python
 from neuroep.studies.rig import built
 
 
+@in_python
 def estimate_cost(
     model: Model,
     device: Hardware,
@@ -70,6 +72,7 @@ def estimate_cost(
     return _estimate(spec, profile, seed, engine, off, warm, dataset=dataset_for(spec, data, seed))
 
 
+@in_python
 def check(
     model: Model,
     device: Hardware = "ideal",

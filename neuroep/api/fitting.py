@@ -23,6 +23,7 @@ from neuroep.specs import DeviceSpec
 from neuroep.specs.catalogue import load_device
 from neuroep.specs.profile_text import profiles_of
 from neuroep.specs.pulse_prices import Pulses, pulse_of
+from neuroep.studies.python_words import in_python
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -89,6 +90,7 @@ class FittedDevice(Shown):
         return fit_figure(self.fits, self.data)
 
 
+@in_python
 def fit_device(
     pulses: str | Path | PulseData | tuple[ArrayLike, ArrayLike],
     name: str = "fitted",

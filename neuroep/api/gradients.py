@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -17,6 +17,7 @@ from neuroep.learning.readings import ep_gradients as _gradients
 from neuroep.network import Network
 from neuroep.recipe import Phases
 from neuroep.rng import stream
+from neuroep.studies.python_words import in_python, refuse_arguments
 from neuroep.weights import FloatArray, Weights, fitting
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def ep_gradients(
 ) -> Settling: ...  # fmt: skip
 
 
+@in_python
 def ep_gradients(network: Network | nn.Module, /, *given: Any, **how: Any) -> Weights | Settling:
     """Return EP's estimate of dC/dθ, mean over the samples.
 
@@ -84,24 +86,12 @@ def ep_gradients(network: Network | nn.Module, /, *given: Any, **how: Any) -> We
     if is_module(network):
         from neuroep.modules.gradients import ep_gradients as of_module
 
-        _refuse_arguments(of_module, (network, *given), how)
+        refuse_arguments(inspect.signature(of_module), "ep_gradients", (network, *given), how, 1)
         return _of_module(of_module, network, *given, **how)  # type: ignore[arg-type]
     if not isinstance(network, Network):
         raise BadInput(f"a {type(network).__name__}", "network", "a Network or a torch module")
-    _refuse_arguments(_of_network, (network, *given), how)
+    refuse_arguments(inspect.signature(_of_network), "ep_gradients", (network, *given), how, 1)
     return _of_network(network, *given, **how)
-
-
-def _refuse_arguments(function: Callable[..., Any], given: tuple[Any, ...], how: Mapping[str, Any]) -> None:
-    """Refuse arguments that a form of the function doesn't have, or that are left out."""
-    signature = inspect.signature(function)
-    names = list(signature.parameters)
-    for name in how:
-        checks.one_of(name, names[1:], "argument", "ep_gradients")
-    try:
-        signature.bind(*given, **how)
-    except TypeError as error:
-        raise BadInput(str(error), "ep_gradients", ", ".join(names)) from error
 
 
 def _of_module(function: Callable[..., Settling], module: nn.Module, x: Any, y: Any, **how: Any) -> Settling:

@@ -23,6 +23,7 @@ from neuroep.solvers.plan import ContinuousPlan
 from neuroep.solvers.problems import Form
 from neuroep.specs import DeviceSpec
 from neuroep.studies.estimate import sample_batch
+from neuroep.studies.python_words import in_python
 from neuroep.studies.relaxation import held_by
 from neuroep.studies.rig import built
 from neuroep.studies.settling import row, settle_phases
@@ -71,6 +72,7 @@ class Settling(Shown):
         return course_figure(self.phases, self.circuit, title, self.plan.tolerance)
 
 
+@in_python
 def settle(
     model: Model,
     device: Hardware = "ideal",

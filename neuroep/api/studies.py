@@ -22,9 +22,11 @@ from neuroep.studies.continual import continual as _continual
 from neuroep.studies.experiment import Experiment
 from neuroep.studies.following import following
 from neuroep.studies.life import lives
+from neuroep.studies.python_words import in_python
 from neuroep.studies.run import run as _run
 
 
+@in_python
 def run(
     model: Model,
     devices: Hardware | Sequence[Hardware] = (),
@@ -101,6 +103,7 @@ def run(
         return Run(_run(experiment, folder, checks.flag(fresh, "fresh"), about("")))
 
 
+@in_python
 def life(
     model: Model,
     device: Hardware,
@@ -164,12 +167,13 @@ def life(
 
 
 def _seeds(seeds: Sequence[int]) -> tuple[int, ...]:
-    found = tuple(checks.seed(seed) for seed in checks.several(seeds, "seeds"))
+    found = tuple(checks.seed(seed, "seeds") for seed in checks.several(seeds, "seeds"))
     if not found:
         raise BadInput("no seeds", "seeds", "one or more whole numbers from 0")
     return found
 
 
+@in_python
 def ablate(
     model: Model,
     device: Hardware,
@@ -237,6 +241,7 @@ def ablate(
     return Ablation(found)
 
 
+@in_python
 def continual(
     model: Model,
     tasks: int = 5,

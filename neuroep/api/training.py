@@ -18,12 +18,14 @@ from neuroep.network import Network
 from neuroep.physics.known import refuse_without_limit
 from neuroep.recipe import Recipe
 from neuroep.studies.following import following
+from neuroep.studies.python_words import in_python
 from neuroep.studies.rig import Rig, built, recipe_for, refuse_idle_threads
 from neuroep.studies.run import Listener
 from neuroep.studies.training import IDEAL, Job, Outcome, materials, remark_on, train_backprop, train_ep
 from neuroep.weights import Weights, fitting
 
 
+@in_python
 def train(
     model: Model | None = None,
     device: Hardware = "ideal",

@@ -95,7 +95,7 @@ def _own(path: Path, name_or_path: str | Path, label: str | None) -> Dataset:
     if isinstance(name_or_path, Path) or path.suffix or os.sep in name_or_path:
         found = "not a file or folder" if os.path.lexists(path) else "no such file or folder"
         raise BadInput(found, str(path), f"{KINDS}; or one of {', '.join(NAMES)}")
-    raise UnknownName("data set", name_or_path, NAMES, "data")
+    raise UnknownName("data set", name_or_path, NAMES)
 
 
 def _named(name: str, folder: Path | None, seed: int) -> Dataset:

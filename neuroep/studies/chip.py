@@ -28,6 +28,7 @@ from neuroep.network import Network
 from neuroep.recipe import Phases, Programming, Recipe
 from neuroep.specs import DeviceSpec
 from neuroep.specs.catalogue import load_device
+from neuroep.studies.python_words import in_python
 from neuroep.studies.rig import Rig, built
 from neuroep.weights import Weights, fitting
 
@@ -165,6 +166,7 @@ class Chip:
         """What training has done to its cells since it was programmed; None for cells that don't wear out."""
         return wear(self.device, self._programmed())
 
+    @in_python
     def evaluate(self, samples: Samples, phases: Phases | None = None) -> float:
         """Return the share of samples that the free equilibrium, at the chip's age, names right.
 
@@ -186,6 +188,7 @@ class Chip:
         refuse_unsupported(self._engine, circuit, plan)
         return accuracy(self._engine, circuit, samples, plan, self.seed, self.ledger)
 
+    @in_python
     def fine_tune(
         self,
         samples: Samples,

@@ -21,6 +21,7 @@ from neuroep.ledger import Ledger
 from neuroep.network import Activation, Cost, chain
 from neuroep.recipe import Phases, Recipe, Training
 from neuroep.specs import DeviceSpec
+from neuroep.studies.python_words import in_python
 from neuroep.studies.rig import Rig
 
 try:
@@ -78,6 +79,7 @@ class _EPEstimator(BaseEstimator):
         rig.check()
         return rig
 
+    @in_python
     def _train(
         self, x: NDArray[np.float64], targets: NDArray[np.float64], labels: NDArray[np.int64], cost: Cost
     ) -> None:

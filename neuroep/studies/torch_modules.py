@@ -13,6 +13,7 @@ from neuroep.quantities import seconds_of
 from neuroep.rng import stream
 from neuroep.specs import DeviceSpec
 from neuroep.studies.chip import Chip
+from neuroep.studies.python_words import in_python
 from neuroep.weights import FloatArray, Weights
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def to_torch(
 ) -> Settled: ...  # fmt: skip
 
 
+@in_python
 def to_torch(
     network: Network, weights: Weights, *, settled: bool = False, unrolled: int = 0,
     device: str | Path | DeviceSpec | Device | None = None, after: str | float | None = None,

@@ -17,7 +17,7 @@ MOST_UNPACKED = 1_000_000_000
 
 
 def read_spreadsheet(
-    content: bytes, title: str | None, is_unit: Callable[[str], bool], where: object, needed: str
+    content: bytes, title: str | None, is_unit: Callable[[str], bool], where: object, needed: str, option: str = ""
 ) -> Sheet:
     """Return the table in a spreadsheet.
 
@@ -31,6 +31,8 @@ def read_spreadsheet(
         Whether a cell is a unit alone.
     where, needed : object, str
         The file, and what it should have been.
+    option : str
+        What names a sheet, where there is something that does.
 
     Raises
     ------
@@ -43,11 +45,12 @@ def read_spreadsheet(
         raise NotAvailable(f"{where} needs openpyxl: pip install 'neuroep[spreadsheets]', or save it as CSV")
     sheets = _sheets(content, where, needed)
     if title is not None and title not in sheets:
-        raise UnknownName("sheet", title, sheets, f"{where}: --sheet")
+        raise UnknownName("sheet", title, sheets, f"{where}: {option}")
     filled = {name: rows for name, rows in sheets.items() if rows and title in (None, name)}
     if len(filled) != 1:
         what = f"{len(filled)} sheets hold something" if filled else "empty"
-        raise BadInput(what, str(where), f"--sheet and one of {', '.join(map(repr, filled))}" if filled else needed)
+        choose = f"{option} and one of" if option else "a file with one alone of"
+        raise BadInput(what, str(where), f"{choose} {', '.join(map(repr, filled))}" if filled else needed)
     ((name, rows),) = filled.items()
     header, body, width = table_of(rows, (), ".", is_unit, where)
     return Sheet(header, body, width, "", ".", name)

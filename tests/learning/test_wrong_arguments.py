@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 import neuroep
-from neuroep.errors import BadInput
+from neuroep.errors import BadInput, NeuroepError
 from neuroep.network import chain
 
 NETWORK = chain((2, 4, 2))
@@ -84,7 +84,7 @@ TABLE: dict[str, Faults] = {name: of_study(called(name)) for name in STUDIES} | 
         "wrong shape of a module's x": (lambda: neuroep.ep_gradients(MODULE, tensor(X[:, :1]), tensor(Y)),
                                         "x of shape (8, 1): mat1 and mat2"),
         "wrong shape of a module's y": (lambda: neuroep.ep_gradients(MODULE, tensor(X), torch.ones(8, 3)),
-                                        "y of shape (8, 3): "),
+                                        "y: targets of shape (8, 3)"),
         "other lengths": (lambda: neuroep.ep_gradients(MODULE, tensor(X), tensor(Y)[:3]), "8 inputs and 3 targets"),
         "NaN": (lambda: neuroep.ep_gradients(NETWORK, weights(), NAN, Y), "not finite"),
         "NaN for a module": (lambda: neuroep.ep_gradients(MODULE, tensor(NAN), tensor(Y)), "x: an entry that is not"),
@@ -161,6 +161,110 @@ TABLE: dict[str, Faults] = {name: of_study(called(name)) for name in STUDIES} | 
 }  # fmt: skip
 
 
+def of_options(call: Callable[..., Any], **faults: dict[str, Any]) -> Faults:
+    """Faults of arguments that are options of the command line, by what the line begins with."""
+    return {f"{said}: {given}": (lambda given=given: call(**given), said) for said, given in faults.items()}
+
+
+SEEDS = {"seeds": {"seeds": (1, 1)}}
+OPTIONS: dict[str, Faults] = {
+    "run": of_options(
+        lambda **given: neuroep.run("xor", out="out", **given), **SEEDS, epochs={"epochs": 0}, threads={"threads": 0},
+        engine={"engine": "cup"}, devices={"devices": ["ecram", "ecram"]}, without={"without": ("ir-drop",)},
+    ) | {
+        "a device for effects": (lambda: neuroep.run("xor", without=("ir-drop",), out="out"),
+                                 "allowed: with a hardware profile as devices="),
+        "spikes": (lambda: neuroep.run("digits-spiking", engine="cpu", out="out"),
+                   'allowed: engine="spiking" or "brian2"'),
+        "threads of no twin": (lambda: neuroep.run("xor", engine="reference", threads=2, backprop=False, out="out"),
+                               "threads: threads with the reference engine"),
+    },
+    "life": of_options(
+        lambda **given: neuroep.life(**({"model": "xor", "device": "rram-hfo2"} | given)), **SEEDS,
+        source={"source": "nowhere"}, device={"device": "gpu-h100"}, epochs={"epochs": 0},
+    ),
+    "ablate": of_options(
+        lambda **given: neuroep.ablate(**({"model": "xor", "device": "rram-sb", "out": "out"} | given)), **SEEDS,
+        device={"device": "ideal"}, effects={"effects": ("writ-noise",)}, window={"window": 0}, threads={"threads": 0},
+    ),
+    "continual": of_options(
+        lambda **given: neuroep.continual("xor", **given), **SEEDS, method={"method": "ewcc"}, kind={"kind": "split_"},
+        tasks={"tasks": 1}, validation={"validation": 1.0}, decay={"method": "si", "decay": 0.5},
+        device={"device": "gpu-h100"},
+    ) | {
+        "without effect": (lambda: neuroep.continual("xor", method="none", strength=2.0),
+                           'allowed: with method="ewc" or "online-ewc" or "si"'),
+        "beside backprop": (lambda: neuroep.continual("xor", gradient="backprop", threads=2),
+                            'threads: without effect with gradient="backprop"'),
+    },
+    "check": of_options(
+        lambda **given: neuroep.check("xor", **given), precision={"precision": "float16"}, reads={"reads": "adjoint"},
+        without={"without": ("ir-drop",)},
+    ),
+    "estimate_cost": of_options(
+        lambda **given: neuroep.estimate_cost("xor", "ecram", **given), without={"without": ("ir-drp",)}
+    ),
+    "compare": {"a file": (lambda: compared_into_a_file(), "allowed: another name, or force=True")},
+    "load_data": {"two sheets": (lambda: two_sheets(), "allowed: a file with one alone of 'Sheet', 'b'")},
+    "fit_device": {
+        "no unit": (lambda: fitted(["pulse,direction,conductance", "1,up,1"]), 'or unit="uS"'),
+        "no directions": (lambda: fitted(["pulse,conductance_uS", "0,1", "1,2", "2,1", "3,2", "4,1"]),
+                          "or cycle=(50, -50) (pulses of a cycle)"),
+        "no voltage": (lambda: fitted(["pulse,direction,current_A", "1,up,1"]), "read_voltage=0.1 (volts)"),
+        "no spreadsheet": (lambda: fitted(["pulse,direction,conductance_uS", "1,up,1"], sheet="a"), "sheet: no spread"),
+        "no such column": (
+            lambda: fitted(["pulse,direction,conductance_uS", "1,up,1"], columns={"conductance": "none"}),
+            """columns["conductance"]: no column is called 'none'"""),
+        "another column": (lambda: fitted(["plus,direction,conductance_uS", "1,up,1"]),
+                           'columns={"pulse": "NAME"}, or =row'),
+    },
+    "EPClassifier": {
+        "spikes": (lambda: neuroep.EPClassifier(engine="spiking").fit(X, Y[:, 0]), 'mse\', or engine="cpu"'),
+    },
+    "train": {"unknown argument": (lambda: neuroep.train("xor", epoch=1),  # type: ignore[call-arg]
+                                   "train: no argument is called 'epoch' (did you mean 'epochs'?)")},
+    "settle": {"left out": (lambda: neuroep.settle(), "settle: missing a required argument: 'model'")},  # type: ignore[call-arg]
+}  # fmt: skip
+
+
+def fitted(lines: list[str], **how: Any) -> Any:
+    Path("pulses.csv").write_text("\n".join(lines) + "\n")
+    return neuroep.fit_device("pulses.csv", **how)
+
+
+def two_sheets() -> Any:
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    for sheet in (book.active, book.create_sheet("b")):
+        sheet.append([1, 2, 0])
+    book.save("two.xlsx")
+    return neuroep.load_data("two.xlsx")
+
+
+def compared_into_a_file() -> Any:
+    neuroep.run("xor", epochs=1, backprop=False, out="one")
+    Path("page.html").write_text("mine")
+    return neuroep.compare("one", out="page.html")
+
+
+@pytest.mark.parametrize(("name", "fault"), [(name, fault) for name in OPTIONS for fault in OPTIONS[name]])
+def test_what_is_wrong_is_told_in_arguments_and_not_in_options(
+    name: str, fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    call, said = OPTIONS[name][fault]
+    with pytest.raises(NeuroepError) as caught:
+        call()
+    line = str(caught.value)
+    assert line.startswith(f"{said}: ") if fault.startswith(f"{said}: ") else said in line, line
+    assert "--" not in line
+
+
+@pytest.mark.parametrize("name", [name for name, home in neuroep._HOMES.items() if home.startswith("neuroep.api")])
+def test_every_study_speaks_python(name: str) -> None:
+    assert getattr(neuroep, name).__wrapped__.__name__ == name
+
+
 def test_every_public_function_is_in_the_table() -> None:
     functions = {name for name in neuroep.__all__ if inspect.isfunction(getattr(neuroep, name))}
     assert functions <= set(TABLE)
@@ -173,6 +277,7 @@ def test_one_line_says_what_is_wrong(name: str, fault: str, tmp_path: Path, monk
     with pytest.raises(BadInput) as caught:
         call()
     assert said in str(caught.value), str(caught.value)
+    assert "--" not in str(caught.value)
     assert "\n" not in str(caught.value)
     again = pickle.loads(pickle.dumps(caught.value))  # as from a process of its own
     assert (type(again), str(again)) == (type(caught.value), str(caught.value))

@@ -184,7 +184,7 @@ def _bytes(path: Path) -> bytes:
 
 def _table(content: bytes, asked: Asked, path: Path) -> Sheet:
     if path.suffix.lower() in SUFFIXES:
-        return read_spreadsheet(content, asked.sheet, is_unit, path, NEEDED)
+        return read_spreadsheet(content, asked.sheet, is_unit, path, NEEDED, "--sheet")
     if asked.sheet is not None:
         raise BadInput("no spreadsheet", "--sheet", f"left out, or a file that ends in {' or '.join(SUFFIXES)}")
     return read_text(decoded(content, path, NEEDED), is_unit, path, NEEDED)
