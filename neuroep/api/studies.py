@@ -115,6 +115,7 @@ def life(
     recipe: Recipe | None = None,
     data: Data = None,
     out: str | Path | None = None,
+    progress: bool | None = None,
 ) -> Life:
     """Program chips with weights from software, let them age, and fine-tune them by EP where they are.
 
@@ -138,6 +139,8 @@ def life(
         As for :func:`train`, in place of the model's own.
     out : str or Path, optional
         Folder for life.json and life.png, which take the place of what is there.
+    progress : bool, optional
+        As for :func:`run`.
 
     Returns
     -------
@@ -160,7 +163,9 @@ def life(
     spec, profile = model_of(model, recipe), profile_of(device, "kind of hardware")
     learned = data_for(spec, data)
     folder = None if out is None else checks.path(out, "out")
-    found = lives(spec, profile, _seeds(seeds), checks.count(epochs, "epochs"), str(source), verify, data=learned)
+    asked = spec, profile, _seeds(seeds), checks.count(epochs, "epochs"), str(source), checks.flag(verify, "verify")
+    with following(progress) as about:
+        found = lives(*asked, learned, about)
     if folder is not None:
         write_life(found, folder)
     return Life(found)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +37,7 @@ def act(options: argparse.Namespace) -> int:
     from neuroep.report.life_figure import FILES, write_life
     from neuroep.report.ownership import default_out
     from neuroep.specs.catalogue import load_device, load_model
+    from neuroep.studies.following import Reporter
     from neuroep.studies.life import lives
 
     model, device = load_model(options.model), load_device(options.device)
@@ -45,7 +45,8 @@ def act(options: argparse.Namespace) -> int:
     out = options.out or default_out("life", model.name)
     asked = {"model": model.name, "device": device.name, "from": options.source, "epochs": options.epochs}
     refuse_other_study(out, FILES, asked | {"verify": options.verify}, seeds, options.force, "life")
-    found = lives(model, device, seeds, options.epochs, options.source, options.verify, _follow)
+    with Reporter() as reporter:
+        found = lives(model, device, seeds, options.epochs, options.source, options.verify, listener=reporter.about)
     write_life(found, out)
     if options.json:
         show_json(found)
@@ -53,10 +54,6 @@ def act(options: argparse.Namespace) -> int:
         show(found)
         say(f"{out}/: life.json, life.png")
     return 0
-
-
-def _follow(row: dict[str, Any]) -> None:
-    print(f"seed {row['seed']}: {row['at_once']:.2%} at once, {row['fine_tuned'][-1]:.2%} in the end", file=sys.stderr)
 
 
 def show(found: dict[str, Any]) -> None:

@@ -20,7 +20,8 @@ from neuroep.rng import stream
 from neuroep.specs import DeviceSpec, ModelSpec
 from neuroep.studies.chip import Chip
 from neuroep.studies.rig import Rig
-from neuroep.studies.training import Materials, materials, remark_on
+from neuroep.studies.run import Listener, Silent
+from neuroep.studies.training import IDEAL, Job, Materials, materials, remark_on
 from neuroep.weights import Weights
 
 AGES = (1.0, 3600.0, 86400.0, 365.0 * 86400.0)
@@ -63,6 +64,7 @@ def live(
     source: str = "backprop",
     verify: bool = False,
     data: str | Dataset | None = None,
+    listener: Callable[[str], Listener] = lambda _: Silent(),
 ) -> dict[str, Any]:
     """Return one chip's life as plain data.
 
@@ -80,6 +82,8 @@ def live(
         As in :meth:`neuroep.studies.chip.Chip.program`.
     data : str or Dataset, optional
         Name or path of a data set, or one in memory, in place of the model's own.
+    listener : callable
+        Returns who hears how a training goes on, by the name of what it is for.
 
     Returns
     -------
@@ -90,7 +94,8 @@ def live(
     dataset = named_or_given(model.data if data is None else data, seed, model.scale)
     stock = materials(network, dataset, recipe.training, seed)
     remark_on(dataset)
-    weights, software = _source(model, network, recipe, stock, seed, source)
+    heard = listener("weights from software")
+    weights, software = _source(model, network, recipe, stock, seed, source, heard)
     clip = _best_clip(device, network, recipe, weights, stock, seed, verify)
     chip = _programmed(device, network, recipe, clipped(weights, clip), seed, verify)
     test = stock.test
@@ -98,9 +103,11 @@ def live(
     fresh = _ages(chip, stock, recipe)
     chip = _programmed(device, network, recipe, clipped(weights, clip), seed, verify)
     epochs_seen: list[float] = []
+    heard, job = listener("fine-tuning"), Job("ep", device.name, seed)
 
-    def look(_: Epoch) -> None:
+    def look(epoch: Epoch) -> None:
         epochs_seen.append(chip.evaluate(test, recipe.phases))
+        heard.epoch(job, epoch, epochs)
 
     chip.fine_tune(stock.train, recipe, epochs, on_epoch=look)
     return {
@@ -139,15 +146,19 @@ def _best_clip(
 
 
 def _source(
-    model: ModelSpec, network: Network, recipe: Recipe, stock: Materials, seed: int, source: str
+    model: ModelSpec, network: Network, recipe: Recipe, stock: Materials, seed: int, source: str, heard: Listener
 ) -> tuple[Weights, float]:
     """Weights and their accuracy in software."""
-    train, test = stock.train, stock.test
+    train, test, job = stock.train, stock.test, Job(source, IDEAL, seed)
     if source == "backprop":
         from neuroep.bridges import torch_backprop as twin
 
+        def tell(epoch: twin.TwinEpoch, _: object) -> None:
+            number, accuracy, cost, seconds = epoch
+            heard.epoch(job, Epoch(number, accuracy, cost, None, seconds), recipe.backprop.epochs)
+
         found = twin.train_twin(
-            network, stock.weights, recipe.backprop, train.x, train.targets, train.labels, stock.orders, threads=1
+            network, stock.weights, recipe.backprop, train.x, train.targets, train.labels, stock.orders, tell, threads=1
         ).weights
         return found, twin.accuracy(network, found, test.x, test.labels, threads=1)
     rig = Rig(network=network, recipe=model.recipe(), seed=seed)
@@ -155,7 +166,8 @@ def _source(
     mounted = rig.mount(start)
     if source == "ep":
         training = replace(rig.recipe.training, patience=0)
-        rig.trainer(mounted, train, stock.orders, training=training).run(Progress.fresh(start))
+        trainer = rig.trainer(mounted, train, stock.orders, training=training)
+        trainer.run(Progress.fresh(start), lambda epoch: heard.epoch(job, epoch, training.epochs))
     return Weights(start.sizes, mounted.circuit.up, mounted.circuit.biases), rig.evaluate(mounted, test).accuracy
 
 
@@ -182,6 +194,13 @@ def check(model: ModelSpec, device: DeviceSpec, source: str, verify: bool) -> No
         load_weights(source, network)
 
 
+def _source_epochs(model: ModelSpec, device: DeviceSpec, source: str) -> int:
+    """Return the epochs in which weights are learned in software, none of those from a file."""
+    if source == "ep":
+        return model.recipe().training.epochs
+    return for_fine_tuning(model.recipe(device)).backprop.epochs if source == "backprop" else 0
+
+
 def lives(
     model: ModelSpec,
     device: DeviceSpec,
@@ -189,8 +208,8 @@ def lives(
     epochs: int,
     source: str,
     verify: bool,
-    follow: Callable[[dict[str, Any]], None] = lambda _: None,
     data: str | Dataset | None = None,
+    listener: Callable[[str], Listener] = lambda _: Silent(),
 ) -> dict[str, Any]:
     """Return the lives of one chip a seed, as ``neuroep life --json`` prints them.
 
@@ -208,10 +227,11 @@ def lives(
     if not device.is_hardware:
         raise BadInput(f"{device.name!r} is {device.kind}", "--device", "a quantized or crossbar profile")
     check(model, device, source, verify)
-    rows = []
-    for seed in seeds:
-        rows.append(live(model, device, seed, epochs, source, verify, data))
-        follow(rows[-1])
+    training = _source_epochs(model, device, source)
+    lengths = {job: count for seed in seeds for job, count in (
+        (Job(source, IDEAL, seed), training), (Job("ep", device.name, seed), epochs))}  # fmt: skip
+    listener("").started(list(lengths), lengths)
+    rows = [live(model, device, seed, epochs, source, verify, data, listener) for seed in seeds]
     retention = getattr(device.build(), "retention", "none")
     head = {"model": model.name, "device": device.name, "from": source, "epochs": epochs, "verify": verify}
     return head | {"retention": retention, "rows": rows}

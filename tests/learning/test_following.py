@@ -6,12 +6,14 @@ import io
 import re
 import sys
 import time
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 import neuroep
+from neuroep.cli import main
 from neuroep.errors import BadInput
 from neuroep.studies import following
 
@@ -139,3 +141,36 @@ def test_what_isn_t_a_flag_is_refused_before_data_are_read(asked: Any, monkeypat
     monkeypatch.setattr("neuroep.api.training.dataset_of", lambda *_: pytest.fail("read"))
     with pytest.raises(BadInput, match="progress"):
         neuroep.train("xor", progress=asked, **QUICK)
+
+
+@pytest.mark.parametrize(("source", "trained"), [("backprop", "backprop ideal"), ("ep", "ep ideal")])
+def test_a_chips_life_is_followed_as_trainings_are(
+    source: str, trained: str, capfd: pytest.CaptureFixture[str], notebook: Shown
+) -> None:
+    """Every epoch of the source and of fine-tuning, once."""
+    model, epochs = neuroep.load_model("xor"), 3
+    told = neuroep.life(model, "rram-hfo2", seeds=(0, 1), epochs=epochs, source=source, progress=False)
+    assert (capfd.readouterr(), notebook.pictures) == (("", ""), [])
+    shown = neuroep.life(model, "rram-hfo2", seeds=(0, 1), epochs=epochs, source=source)
+    assert shown == told
+    recipe = model.recipe()
+    total = 2 * ((recipe.backprop if source == "backprop" else recipe.training).epochs + epochs)
+    bars = [re.search(r'value="(\d+)" max="(\d+)".*?/\d+ (.*)</div>', p["text/html"]) for p in notebook.pictures[:-1]]
+    assert {int(bar[2]) for bar in bars if bar} == {total}
+    assert {line for bar in bars if bar and (line := bar[3].split(" seed")[0]) != "starting"} <= {
+        f"weights from software: {trained}",
+        "fine-tuning: ep rram-hfo2",
+    }
+    assert notebook.pictures[-1] == {"text/plain": "", "text/html": ""}
+
+
+def test_the_command_shows_a_chips_life_line_by_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["life", "xor", "--device", "rram-hfo2", "--epochs", "2", "--json"]) == 0
+    lines = capfd.readouterr().err.splitlines()
+    epochs = neuroep.load_model("xor").recipe().backprop.epochs
+    wanted = [f"weights from software: backprop ideal seed 0  epoch {n + 1}/{epochs}" for n in range(epochs)]
+    wanted += [f"fine-tuning: ep rram-hfo2 seed 0  epoch {n + 1}/2" for n in range(2)]
+    assert [line.split("  train")[0] for line in lines] == wanted
