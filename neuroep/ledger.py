@@ -71,6 +71,9 @@ class Ledger(NamedTuple):
     sizes: tuple[int, ...]
     counts: NDArray[np.int64]
 
+    def __repr__(self) -> str:
+        return f"<Ledger: {'-'.join(map(str, self.sizes))}, {int(self.counts.sum()):,} events>"
+
     @classmethod
     def empty(cls, sizes: tuple[int, ...]) -> Ledger:
         """Return a ledger with all counts zero."""

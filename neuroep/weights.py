@@ -46,6 +46,9 @@ class Weights(NamedTuple):
     couplings: FloatArray
     biases: FloatArray
 
+    def __repr__(self) -> str:
+        return f"<Weights: {'-'.join(map(str, self.sizes))}, {self.couplings.dtype}>"
+
     @property
     def layout(self) -> Layout:
         """Where couplings and layers lie."""

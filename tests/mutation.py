@@ -62,6 +62,13 @@ DEFECTS = [
         "cli/test_pulse_plan.py",
     ),
     Defect(
+        "layers of a torch module that share their weights are trained apart",
+        "api/training.py",
+        "if len({id(parameter) for parameter in module.parameters() if parameter.ndim == 2}) < network.depth:",
+        "if False:",
+        "learning/test_wrong_arguments.py",
+    ),
+    Defect(
         "a chip's fine-tuning isn't followed",
         "studies/life.py",
         "heard.epoch(job, epoch, epochs)",

@@ -107,7 +107,8 @@ class Life(Found):
         rows = self["rows"]
         at_once, tuned = (sum(values) / len(rows) for values in zip(
             *((row["at_once"], row["fine_tuned"][-1]) for row in rows), strict=True))  # fmt: skip
-        reached = f"{at_once:.2%} at once, {tuned:.2%} after {self['epochs']} epochs of EP in situ"
+        epochs = "an epoch" if self["epochs"] == 1 else f"{self['epochs']} epochs"
+        reached = f"{at_once:.2%} at once, {tuned:.2%} after {epochs} of EP in situ"
         return f"{self['model']} on {self['device']}, {self._seeds()}: {reached}"
 
     def _figure(self) -> Figure:

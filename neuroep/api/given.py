@@ -15,6 +15,7 @@ from neuroep.data.arrays import from_arrays
 from neuroep.data.frames import from_frame, is_frame
 from neuroep.data.handed import fingerprinted, handed
 from neuroep.data.loaders import is_loader, without_loaders
+from neuroep.engines import NAMES
 from neuroep.errors import BadInput
 from neuroep.hardware.device import Device
 from neuroep.network import Network
@@ -87,6 +88,10 @@ def device_of(device: Hardware) -> DeviceSpec | Device:
     BadInput
         If it is none.
     """
+    if isinstance(device, str) and device in NAMES:
+        raise BadInput(f"{device!r} is where code runs", "device", f"{PROFILES}; engines go into engine=")
+    if is_data(device):
+        raise BadInput(f"a {type(device).__name__}", "device", f"{PROFILES}; data go into data=")
     found = load_device(device) if isinstance(device, str | os.PathLike) else device
     built(found)  # refuses what is no device
     return found

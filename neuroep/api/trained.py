@@ -121,7 +121,8 @@ class Trained(Shown):
     def headline(self) -> str:
         """Return method, device, seed and the accuracy on the test set."""
         method, device, seed = self.job
-        reached = f"{self.test_accuracy:.2%} of the test set right after {len(self.history)} epochs"
+        epochs = "an epoch" if len(self.history) == 1 else f"{len(self.history)} epochs"
+        reached = f"{self.test_accuracy:.2%} of the test set right after {epochs}"
         return f"{method_name(method)} on {device}, seed {seed}: {reached}"
 
     def records(self) -> list[dict[str, Any]]:

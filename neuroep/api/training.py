@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from neuroep import checks
 from neuroep.api.given import Data, Hardware, Model, data_name, dataset_of, device_of, is_module, model_of, network_in
@@ -19,10 +20,12 @@ from neuroep.physics.known import refuse_without_limit
 from neuroep.recipe import Recipe
 from neuroep.studies.following import following
 from neuroep.studies.python_words import in_python
-from neuroep.studies.rig import Rig, built, recipe_for, refuse_idle_threads
+from neuroep.studies.rig import Rig, built, recipe_for, refuse_idle_threads, refuse_prices_alone
 from neuroep.studies.run import Listener
 from neuroep.studies.training import IDEAL, Job, Outcome, materials, remark_on, train_backprop, train_ep
 from neuroep.weights import Weights, fitting
+
+_ELSE = "ep_gradients trains any module"
 
 
 @in_python
@@ -98,8 +101,9 @@ def train(
     if method == "ep":
         refuse_idle_threads(engine, threads)
     if weights is None and network is None and is_module(model):
-        network, weights = network_in(model), _weights_of(model)
-        model = None
+        network = network_in(model)
+        assert network is not None
+        model, weights = None, _weights_of(model, network)
     rig, dataset = _rig(model, device, data, seed, engine, threads, network, recipe)
     if method == "backprop":
         refuse_without_limit(rig.network.physics, "backprop")
@@ -136,12 +140,19 @@ def _outcome(
     return done, mounted, read.scaling
 
 
-def _weights_of(module: object) -> Weights:
+def _weights_of(module: Any, network: Network) -> Weights:
+    """Return a module's weights, of which EP trains each: refuse what it says against that."""
     from neuroep.bridges.torch_weights import from_torch
 
-    network = network_in(module)
-    assert network is not None
-    return from_torch(module, network)  # type: ignore[arg-type]
+    frozen = [name for name, parameter in module.named_parameters() if not parameter.requires_grad]
+    if frozen:
+        raise BadInput(f"{frozen[0]} needs no gradient", "model", f"parameters that are all trained; {_ELSE}")
+    if len({id(parameter) for parameter in module.parameters() if parameter.ndim == 2}) < network.depth:
+        raise BadInput("layers that share their weights", "model", f"layers with weights of their own; {_ELSE}")
+    drops = [name for name, part in module.named_modules() if part.training and getattr(part, "p", 0.0) > 0.0]
+    if drops:
+        raise BadInput(f"layer {drops[0]!r} drops units, which nothing here does", "model", f"module.eval(); {_ELSE}")
+    return from_torch(module, network)
 
 
 def _start(network: Network, weights: Weights) -> Weights:
@@ -161,6 +172,7 @@ def _rig(
         raise BadInput(both, "model, network", "one of the two")
     network = network_in(model) if network is None else network
     profile = device_of(device)
+    refuse_prices_alone(profile)
     hardware, scale = built(profile), "none"
     if network is None:
         spec = model_of(model)

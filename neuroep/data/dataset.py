@@ -150,7 +150,10 @@ def class_labels(values: NDArray[np.generic], where: str) -> Labels:
     wide = values.astype(np.float64)
     bad = np.flatnonzero(~((wide >= 0.0) & (wide < 2.0**31) & (wide == np.floor(wide))))
     if bad.size:
-        raise BadInput(f"label {values[bad[0]]} of sample {int(bad[0])} (counted from 0)", where, "integers from 0")
+        label = values[bad[0]]
+        other = "; numbers to be met are for EPRegressor or ep_gradients" if label != np.floor(label) else ""
+        what = f"label {label} of sample {int(bad[0])} (counted from 0)"
+        raise BadInput(what, where, f"integers from 0{other}")
     return values.astype(np.int64)
 
 

@@ -28,7 +28,7 @@ from neuroep.recipe import SGD, Recipe
 from neuroep.report.continual_summary import scores
 from neuroep.rng import noise_key
 from neuroep.specs import DeviceSpec, ModelSpec
-from neuroep.studies.rig import Rig, refuse_idle_threads, shuffled, stand_in
+from neuroep.studies.rig import Rig, refuse_idle_threads, refuse_prices_alone, shuffled, stand_in
 from neuroep.studies.run import Listener, Silent
 from neuroep.studies.training import IDEAL, Job, remark_on, samples_of
 from neuroep.weights import Weights
@@ -95,9 +95,7 @@ class Question:
         refuse_idle_threads(self.engine, self.threads, "--threads")
         if not 0.0 <= self.validation < 1.0:
             raise BadInput(f"a share of {self.validation:g}", "--validation", "0 <= share < 1")
-        if not self.device.is_hardware and self.device.name != IDEAL:
-            raise BadInput(f"{self.device.name!r} only has prices, and nothing is priced", "--device",
-                           "ideal, or a profile that says what hardware does")  # fmt: skip
+        refuse_prices_alone(self.device, "--device")
         if self.gradient == "backprop":
             self._refuse_beside_backprop()
 

@@ -220,6 +220,13 @@ def built(device: str | Path | DeviceSpec | Device) -> Device:
     return spec
 
 
+def refuse_prices_alone(device: DeviceSpec | Device, where: str = "device") -> None:
+    """Refuse a profile without hardware where nothing is priced: the ideal device alone has neither."""
+    if isinstance(device, DeviceSpec) and not device.is_hardware and device.name != "ideal":
+        what = f"{device.name!r} only has prices, and nothing is priced"
+        raise BadInput(what, where, "ideal, or a profile that says what hardware does")
+
+
 def recipe_for(model: ModelSpec, device: DeviceSpec | Device) -> Recipe:
     """Return a model's recipe for a profile or a device model alike; by its name alone for one that has no kind."""
     trained = built(device) if isinstance(device, DeviceSpec) and not device.is_hardware else device

@@ -21,8 +21,9 @@ from neuroep.ledger import Ledger
 from neuroep.network import Activation, Cost, chain
 from neuroep.recipe import Phases, Recipe, Training
 from neuroep.specs import DeviceSpec
+from neuroep.specs.catalogue import load_device
 from neuroep.studies.python_words import in_python
-from neuroep.studies.rig import Rig
+from neuroep.studies.rig import Rig, refuse_prices_alone
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
@@ -75,7 +76,9 @@ class _EPEstimator(BaseEstimator):
             raise BadInput("a validation share", "recipe.training.validation", "0: scikit-learn splits data itself")
         recipe = recipe.lasting(None if self.epochs is None else checks.count(self.epochs, "epochs"))
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
-        rig = Rig.of(network, recipe, self.device, self.engine, seed=seed)
+        device = load_device(self.device) if isinstance(self.device, str | Path) else self.device
+        refuse_prices_alone(device)
+        rig = Rig.of(network, recipe, device, self.engine, seed=seed)
         rig.check()
         return rig
 

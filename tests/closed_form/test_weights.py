@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from neuroep.errors import BadInput
 from neuroep.layout import Layout
+from neuroep.ledger import Event, Ledger, Phase
 from neuroep.rng import stream
 from neuroep.weights import FloatArray, Weights
 
@@ -107,3 +108,9 @@ def test_from_arrays_copies() -> None:
 def test_shapes_that_dont_chain_are_refused(couplings: list[tuple[int, int]], biases: list[int], named: str) -> None:
     with pytest.raises(BadInput, match=named):
         Weights.from_arrays([np.zeros(shape) for shape in couplings], [np.zeros(n) for n in biases])
+
+
+def test_weights_and_ledgers_are_one_line() -> None:
+    weights, ledger = Weights.zeros((300, 200, 10)), Ledger.empty((300, 200, 10))
+    ledger.add(Phase.FREE, Event.WRITE, 1, 1234)
+    assert (repr(weights), repr(ledger)) == ("<Weights: 300-200-10, float32>", "<Ledger: 300-200-10, 1,234 events>")

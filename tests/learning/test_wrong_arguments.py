@@ -77,6 +77,27 @@ def called(name: str) -> Callable[..., Any]:
     return call
 
 
+def frozen() -> nn.Module:
+    module = nn.Sequential(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, 2))
+    module[0].weight.requires_grad_(False)
+    return module
+
+
+def tied() -> nn.Module:
+    layer = nn.Linear(2, 2)
+    return nn.Sequential(layer, nn.Tanh(), layer)
+
+
+def dropping() -> nn.Module:
+    return nn.Sequential(nn.Linear(2, 4), nn.Dropout(0.5), nn.Tanh(), nn.Linear(4, 2))
+
+
+def train_module(make: Callable[[], nn.Module]) -> Any:
+    """What a module says against it is refused; in eval mode nothing drops."""
+    neuroep.train(dropping().eval(), data=(X, Y[:, 1]), epochs=1)
+    return neuroep.train(make(), data=(X, Y[:, 1]), epochs=1)
+
+
 TABLE: dict[str, Faults] = {name: of_study(called(name)) for name in STUDIES} | {
     "ep_gradients": {
         "unknown model": (lambda: neuroep.ep_gradients("xor", weights(), X, Y), "network: a str"),  # type: ignore[call-overload]
@@ -94,6 +115,15 @@ TABLE: dict[str, Faults] = {name: of_study(called(name)) for name in STUDIES} | 
         "unknown argument": (lambda: neuroep.ep_gradients(MODULE, tensor(X), tensor(Y), bta=1.0),  # type: ignore[call-overload]
                              "no argument is called 'bta' (did you mean 'beta'?)"),
         "argument left out": (lambda: neuroep.ep_gradients(NETWORK, weights(), X), "'targets'"),  # type: ignore[call-overload]
+    },
+    "train": of_study(called("train")) | {
+        "an engine as device": (lambda: neuroep.train("xor", device="cuda"), "device: 'cuda' is where code runs"),
+        "data as device": (lambda: neuroep.train(MODULE, (X, Y)), "device: a tuple; allowed"),  # type: ignore[arg-type]
+        "prices alone": (lambda: neuroep.train("xor", device="gpu-h100"), "device: 'gpu-h100' only has prices"),
+        "a frozen module": (lambda: train_module(frozen), "model: 0.weight needs no gradient; allowed"),
+        "a tied module": (lambda: train_module(tied), "model: layers that share their weights"),
+        "a module that drops": (lambda: train_module(dropping), "model: layer '1' drops units"),
+        "numbers as labels": (lambda: neuroep.train(MODULE, data=(X, X[:, 0])), "EPRegressor or ep_gradients"),
     },
     "compare": {
         "no runs": (neuroep.compare, "no runs; allowed: folders of finished runs"),
@@ -220,6 +250,7 @@ OPTIONS: dict[str, Faults] = {
     },
     "EPClassifier": {
         "spikes": (lambda: neuroep.EPClassifier(engine="spiking").fit(X, Y[:, 0]), 'mse\', or engine="cpu"'),
+        "prices alone": (lambda: neuroep.EPClassifier(device="gpu-h100").fit(X, Y[:, 0]), "only has prices"),
     },
     "train": {"unknown argument": (lambda: neuroep.train("xor", epoch=1),  # type: ignore[call-arg]
                                    "train: no argument is called 'epoch' (did you mean 'epochs'?)")},
