@@ -71,6 +71,10 @@ class Dataset:
     input_remark: str = ""
     scaling: Scaling | None = None
 
+    def __repr__(self) -> str:
+        (train, inputs), test = self.x_train.shape, len(self.x_test)
+        return f"<Dataset {self.name}: {train:,} + {test:,} samples of {inputs} inputs, {self.classes} classes>"
+
     @property
     def remarks(self) -> tuple[str, ...]:
         """The remarks that there are, labels first."""

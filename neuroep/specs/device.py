@@ -117,6 +117,9 @@ class DeviceSpec:
     table: DeviceTable
     companion: DeviceSpec | None = None
 
+    def __repr__(self) -> str:
+        return f"<DeviceSpec {self.name}, {self.kind}: {self.summary}>"
+
     @property
     def numbers(self) -> Mapping[str, Quantity]:
         """Every number by its key path, such as ``"energy.synop"``; slopes from published labels are "derived"."""

@@ -192,6 +192,9 @@ class ModelSpec:
     path: Path
     table: ModelTable
 
+    def __repr__(self) -> str:
+        return f"<ModelSpec {self.name}: {self.summary}>"
+
     @property
     def summary(self) -> str:
         """One line on what the model is."""

@@ -92,6 +92,11 @@ class Chip:
         self._now: Mounted | None = None
         self._course: tuple[Recipe, Progress] | None = None
 
+    def __repr__(self) -> str:
+        sizes = "-".join(map(str, self.network.sizes))
+        held = "nothing programmed" if self._mounted is None else f"{self.seconds:g} s old"
+        return f"<Chip {self.device.name}: {sizes}, {held}>"
+
     def program(self, weights: Weights, rng: np.random.Generator, verify: bool = False) -> None:
         """Program weights onto fresh devices; the chip is then 0 s old.
 

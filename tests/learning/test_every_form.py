@@ -78,7 +78,7 @@ REFUSED = {
     ("life", "a name", "none", "arrays"): "'ideal' is ideal",
     ("ablate", "a name", "prices", "arrays"): "'cpu-server' has no effects",
     ("ablate", "a name", "none", "arrays"): "'ideal' has no effects",
-    ("continual", "a name", "prices", "arrays"): "'cpu-server' only has prices",
+    **{(name, "a name", "prices", "arrays"): "'cpu-server' only has prices" for name in ("train", "continual")},
 }  # fmt: skip
 FORMS = [
     *((model, "a name", "arrays") for model in MODELS),
