@@ -48,6 +48,7 @@ def test_links_between_files_hold(page: Path) -> None:
     text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
     links = [link.partition("#")[0] for link in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in link]
     assert all((page.parent / link).exists() for link in links if link)
+    assert re.findall(r"(?<!--> )\[[\w/]+\.md\]\(", text) == []  # the site has pages, with names of their own
 
 
 def test_marks_name_what_there_is() -> None:
