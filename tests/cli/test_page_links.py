@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PLACES = ("*.md", "docs/**/*.md", "examples/*.md", "devices/*.md", "models/*.md", "tests/*.md", "benchmarks/**/*.md")
+FOLDERS = ("devices", "models", "tests", "examples")
+PLACES = ("*.md", "docs/**/*.md", *(f"{name}/*.md" for name in FOLDERS), "benchmarks/**/*.md", "examples/**/*.ipynb")
 PAGES = sorted(str(path.relative_to(ROOT)) for place in PLACES for path in ROOT.glob(place))
 LINK = re.compile(r"\]\(([^()\s]+)\)")
 
