@@ -790,6 +790,13 @@ DEFECTS = [
         "devices/test_write_schedule.py",
     ),
     Defect(
+        "a run's counts of training are those of its whole length",
+        "cost/energy.py",
+        "{event: count / samples for event, count in ledger.events(phase).items() if count}",
+        "{event: float(count) for event, count in ledger.events(phase).items() if count}",
+        "cli/test_run_command.py::test_counts_times_prices_are_the_costs",
+    ),
+    Defect(
         "a profile that prices the same work twice is charged twice",
         "specs/device.py",
         "if {one, other} <= group.keys():",

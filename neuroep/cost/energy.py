@@ -122,13 +122,9 @@ def price(ledger: Ledger, prices: Prices) -> Bill:
     time: dict[Phase, dict[str, Band]] = {}
     lines: list[Line] = []
     coverage: dict[Phase, Coverage] = {}
-    training_samples = ledger.events(Phase.FREE)["sample"]
-    for phase in Phase:
+    for phase, samples in _samples(ledger).items():
         layers = ledger.by_layer(phase)
         events = {event: int(counts.sum()) for event, counts in layers.items()}
-        samples = training_samples if phase in TRAINING_STEP else events["sample"]
-        if not samples:
-            continue
         time[phase] = _charge(events, prices.time_seconds, samples)
         energy[phase] = _charge(events, prices.energy_joules, samples)
         static = _product(prices.static_watts, sum(time[phase].values(), _NOTHING))
@@ -137,6 +133,21 @@ def price(ledger: Ledger, prices: Prices) -> Bill:
         lines += lines_of(phase, layers, prices, samples, static)
         coverage[phase] = covered(events, prices)
     return Bill(energy, time, tuple(lines), coverage)
+
+
+def per_sample(ledger: Ledger) -> dict[str, dict[str, float]]:
+    """Return what a bill is worked out from, as ``{"free": {event: number a sample}, ...}``; what happened alone."""
+    return {
+        phase.name.lower(): {event: count / samples for event, count in ledger.events(phase).items() if count}
+        for phase, samples in _samples(ledger).items()
+    }
+
+
+def _samples(ledger: Ledger) -> dict[Phase, int]:
+    """Return what each phase's counts are divided by, of phases that had samples."""
+    trained, tested = (ledger.events(phase)["sample"] for phase in (Phase.FREE, Phase.INFERENCE))
+    found = {phase: trained if phase in TRAINING_STEP else tested for phase in Phase}
+    return {phase: samples for phase, samples in found.items() if samples}
 
 
 def coverage_of(bill: Bill) -> dict[str, dict[str, Any]]:

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from neuroep.bridges.weights_file import METADATA, tensors_of
-from neuroep.cost.energy import INFERENCE, TRAINING_STEP, Bill, coverage_of, price
+from neuroep.cost.energy import INFERENCE, TRAINING_STEP, Bill, coverage_of, per_sample, price
 from neuroep.cost.reuse import ClockTracker
 from neuroep.data import Dataset
 from neuroep.learning.trainer import Epoch
-from neuroep.ledger import Event, Phase
+from neuroep.ledger import Event, Ledger, Phase
 from neuroep.report.page import write_report
 from neuroep.report.store import RunFolder, versions
 from neuroep.report.wear import wear_lines
@@ -125,28 +125,54 @@ def assemble(
     data |= {"scale": dataset.scale} if dataset.scale != "none" else {}
     reference = [None] if experiment.reference else []
     profiles: list[DeviceSpec | None] = [*reference, *(d for d in experiment.devices if d.name != IDEAL)]
-    rows, costs, seconds, coverage = [], {}, {}, {}
+    rows, events, costs, seconds, coverage = [], {}, {}, {}, {}
     for profile in profiles:
         for method in ("ep", "backprop") if experiment.backprop else ("ep",):
             found = _outcomes(experiment, profile, method, outcomes)
             bills = [None if profile is None else _bill(experiment, profile, o) for o in found]
             ard = _weighted_ard(experiment, method, profile)
             rows += [_row(o, profile, bill, ard) for o, bill in zip(found, bills, strict=True)]
-            if profile is not None and bills and bills[0] is not None:
-                name = profile.name if method == "ep" else f"{profile.name} (backprop)"
+            name = _name(profile) if method == "ep" else f"{_name(profile)} (backprop)"
+            if found:
+                events[name] = per_sample(_counted(experiment, profile, found[0]))
+            if bills and bills[0] is not None:
                 costs[name], seconds[name] = bills[0].as_dict(), bills[0].time_as_dict()
                 coverage[name] = coverage_of(bills[0])
-    remarks = experiment.remarks() + told(dataset) + wear_lines(rows)
+    remarks = experiment.remarks() + told(dataset) + spike_lines(events) + wear_lines(rows)
     caveats = {p.name: list(p.caveats) for p in profiles if p is not None and p.caveats}
     return {
         "model": experiment.model.name, "data": data, "command": command_of(experiment), "versions": versions(),
         "spec": dict(spec), "rows": rows,
-        "costs": costs, "seconds": seconds, "coverage": coverage, "caveats": caveats,
+        "events": events, "costs": costs, "seconds": seconds, "coverage": coverage, "caveats": caveats,
     } | ({"remarks": remarks} if remarks else {})  # fmt: skip
 
 
+def _name(profile: DeviceSpec | None) -> str:
+    return IDEAL if profile is None else profile.name
+
+
+def _counted(experiment: Experiment, profile: DeviceSpec | None, outcome: Outcome) -> Ledger:
+    return outcome.ledger if profile is None else profile.counted(experiment.model.network(), outcome.ledger)
+
+
 def _bill(experiment: Experiment, profile: DeviceSpec, outcome: Outcome) -> Bill:
-    return price(profile.counted(experiment.model.network(), outcome.ledger), profile.prices())
+    return price(_counted(experiment, profile, outcome), profile.prices())
+
+
+def spike_lines(events: Mapping[str, Mapping[str, Mapping[str, float]]]) -> list[str]:
+    """Return a line about each training in spikes: how many a sample took, and how many synapses they met."""
+    lines = []
+    for name, phases in events.items():
+        if phases.get("inference", {}).get("spike"):
+            (tested, met), (trained, met_in_it) = (
+                [sum(phases[phase].get(event, 0.0) for phase in stages) for event in ("spike", "synop")]
+                for stages in (("inference",), ("free", "nudged"))
+            )
+            lines.append(
+                f"{name}, a sample: {tested:,.0f} spikes and {met:,.0f} synaptic operations an inference, "
+                f"{trained:,.0f} and {met_in_it:,.0f} a training step"
+            )
+    return lines
 
 
 def _outcomes(
@@ -177,7 +203,7 @@ def _figure(bill: Bill | None, kind: Literal["energy", "time"], phases: tuple[Ph
 def _row(outcome: Outcome, profile: DeviceSpec | None, bill: Bill | None, ard: float | None) -> dict[str, Any]:
     return {
         "method": outcome.job.method,
-        "device": IDEAL if profile is None else profile.name,
+        "device": _name(profile),
         "seed": outcome.job.seed,
         "epochs": len(outcome.history),
         "test_accuracy": outcome.test_accuracy,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import re
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ import pytest
 from calling import DEVICES, QUICK, SEEDS, Finished, call, contents, save_npz
 from safetensors.numpy import load_file
 
+DEVICE_FILES = Path(__file__).parents[2] / "devices"
 ROW = {
     "method", "device", "seed", "epochs", "test_accuracy", "seconds", "energy_inference_joules",
     "energy_training_step_joules", "latency_inference_seconds", "weighted_ard", "weight_writes",
@@ -60,7 +63,8 @@ def test_folder_holds_what_was_promised_and_no_scraps(finished: Finished) -> Non
 
 def test_result_has_exactly_the_stable_keys(result: dict) -> None:
     assert set(result) == {
-        "model", "data", "command", "versions", "spec", "rows", "costs", "seconds", "coverage", "caveats", "remarks"
+        "model", "data", "command", "versions", "spec", "rows", "events", "costs", "seconds", "coverage", "caveats",
+        "remarks",
     }  # fmt: skip
     assert set(result["data"]) == {"name", "sha256", "source", "train", "test"}
     assert all(set(row) == ROW for row in result["rows"])
@@ -117,6 +121,31 @@ def test_the_split_of_costs_adds_up_to_the_rows(result: dict) -> None:
         assert row["energy_inference_joules"]["value"] == pytest.approx(inference)
         assert row["energy_training_step_joules"]["value"] == pytest.approx(step)
         assert result["caveats"][device]
+
+
+def test_counts_times_prices_are_the_costs(result: dict) -> None:
+    """By the numbers of the device files themselves, the companion's among them."""
+    for device in DEVICES:
+        files = [tomllib.loads((DEVICE_FILES / f"{name}.toml").read_text("utf-8")) for name in (device, "digital-45nm")]
+        for phase, costs in result["costs"][device].items():
+            events = result["events"][device][phase]
+            for event in costs.keys() - {"static"}:
+                (price, *_) = (file["energy"][event] for file in files if event in file["energy"])
+                unit = {"fJ": 1e-15, "pJ": 1e-12, "nJ": 1e-9}[price["unit"]]
+                assert costs[event]["value"] == pytest.approx(events[event] * price["value"] * unit, rel=1e-12, abs=0.0)
+    # one forward pass meets each weight once
+    assert result["events"]["ideal (backprop)"]["inference"]["synop"] == 64 * 64 + 64 * 10
+
+
+def test_a_run_in_spikes_says_how_many(tmp_path: Path) -> None:
+    """Of xor's inputs one is on in the mean and fires in every other step; so does each unit above, at most."""
+    found = call("run", "xor", "--engine", "spiking", "--epochs", "1", "--no-backprop", "--out", tmp_path / "o")
+    (note,) = re.findall(r"ideal, a sample: ([\d,]+) spikes and ([\d,]+) synaptic operations an inference", found.out)
+    spikes, operations = (int(number.replace(",", "")) for number in note)
+    inference = json.loads((tmp_path / "o" / "result.json").read_text("utf-8"))["events"]["ideal"]["inference"]
+    assert (spikes, operations) == (round(inference["spike"]), round(inference["synop"]))
+    steps, units = inference["barrier"], (inference["neuron_active"] + inference["neuron_idle"]) / inference["barrier"]
+    assert 0.5 * steps - 1 <= spikes <= 0.5 * steps * (1 + units) + 1
 
 
 def test_weights_load_with_the_network_s_shapes(finished: Finished) -> None:
