@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from functools import cached_property
 from typing import Any
 
@@ -18,7 +19,7 @@ from neuroep.hardware.device import Ideal
 from neuroep.hardware.effects import without
 from neuroep.physics.known import PHYSICS
 from neuroep.recipe import ADAMS, IN_TIME, OF_SPIKES, SGD, SWEEPS, Programming, Recipe
-from neuroep.specs import DeviceSpec, ModelSpec
+from neuroep.specs import DeviceSpec, ModelSpec, catalogue
 from neuroep.studies.rig import Rig, refuse_idle_threads
 from neuroep.studies.training import IDEAL, Job, materials
 
@@ -91,9 +92,22 @@ class Experiment:
         return PHYSICS[self.model.network().physics].feedforward
 
     def remarks(self) -> list[str]:
-        """Return what a run leaves out of itself, a line each."""
+        """Return what a run leaves out of itself, and tables that a device may have missed by a letter, a line each."""
         name = self.model.network().physics
-        return [f"no backprop: a feedforward net isn't the limit of a {name} network"] if self.left_out else []
+        left = [f"no backprop: a feedforward net isn't the limit of a {name} network"] if self.left_out else []
+        return left + self._missed()
+
+    def _missed(self) -> list[str]:
+        own = {spec.name for spec in self.devices if spec.is_hardware}
+        others = [name for name in self.model.devices if name not in own | set(catalogue.names("devices"))]
+        near = {
+            name: get_close_matches(name, others, n=1, cutoff=0.8) for name in sorted(own - set(self.model.devices))
+        }
+        return [
+            f"[on.{found[0]}] doesn't hold for {name}, which has no table by its name"
+            for name, found in near.items()
+            if found
+        ]
 
     def rig(self, name: str, seed: int = 0) -> Rig:
         """Return what a training on the device of that name stands on."""

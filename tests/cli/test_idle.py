@@ -25,6 +25,7 @@ from neuroep.rng import stream
 from neuroep.specs import DeviceSpec, read_model
 from neuroep.specs.catalogue import load_device, load_model, names
 from neuroep.studies.chip import Chip
+from neuroep.studies.experiment import Experiment
 
 SETTINGS: tuple[tuple[str, Any, set[str]], ...] = (
     ("points", 6, {"holomorphic"}),
@@ -144,6 +145,15 @@ def test_an_engine_of_another_processor_doesnt_run_on_the_host_unasked(phases: P
     with pytest.raises(NotAvailable, match="don't run on the cuda engine: use --engine cpu"):
         ep_gradients(away, circuit, x, y, phases)
     assert all(create(name).on_host for name in ("cpu", "reference"))
+
+
+def test_a_table_that_a_device_misses_by_a_letter_is_told() -> None:
+    table = 'programming]\nmethod = "accumulated"\n'
+    model, ecram = read_model(written(f"[on.my-chp.{table}[on.rram-sb.{table}")), load_device("ecram")
+    (remark,) = Experiment(model, (replace(ecram, name="my-chip"),), "digits", (0,)).remarks()
+    assert "[on.my-chp]" in remark
+    assert "my-chip" in remark
+    assert not Experiment(model, (replace(ecram, name="my-chp"), ecram), "digits", (0,)).remarks()
 
 
 def test_shipped_models_say_nothing_in_vain() -> None:

@@ -336,6 +336,10 @@ def test_spreadsheets(tmp_path: Path) -> None:
 NOISY = "pulse,G (uS)\n" + "".join(f"{k},{5 + 0.1 * k + 0.3 * (-1) ** k}\n" for k in range(40))
 
 
+RAMPS = "pulse,G (uS)\n" + "".join(
+    f"{k},{g}\n" for k, g in enumerate([*range(1, 8), *range(6, 0, -1), *range(2, 7), *range(5, 0, -1)])
+)
+"""6 up, 6 down, 5 up, 5 down: a turn may have been moved by noise."""
 DIP = "pulse,G (uS)\n0,5\n1,4\n" + "".join(f"{k},{4 + k}\n" for k in range(2, 20))
 
 
@@ -345,6 +349,7 @@ ONE_OFF = "pulse,G (uS)\n" + "".join(f"{k},{1 + min(k, 60 - k) - (13 if k == 14 
 @pytest.mark.parametrize(
     ("text", "argv", "said"),
     [
+        (RAMPS, [], ["rise and then fall, once or in even cycles", "--cycle"]),
         (DIP, [], ["line 3", "rise and then fall"]),
         (ONE_OFF, [], ["line 16", "rise and then fall", "'direction'"]),
         (NOISY, [], ["line 3", "--cycle up50,down50"]),

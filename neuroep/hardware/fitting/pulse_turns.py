@@ -27,6 +27,10 @@ FEWEST_PULSES = 2
 """Each way in a cycle found by its turns: reads that go to and fro at every pulse may be noise."""
 FEWEST_TURNS = 3
 """That show a period: up, down, and up and down again."""
+MANY = 5
+"""Stretches that show a period without the last."""
+NEARLY = 2
+"""Pulses by which noise at its end may lengthen a stretch of a clean curve: cycles that differ by more differ."""
 
 
 def directions_of(
@@ -70,8 +74,9 @@ def directions_of(
     if min(bottom, len(means) - 1 - bottom) >= FEWEST_READS and not _goes_back(means, other).size:
         return other
     back = _goes_back(means, often)
-    clean = not back.size and min(np.diff(turns), default=0) >= FEWEST_READS
-    if clean or _regular(np.cumsum(pulses), turns):
+    lengths = _lengths(np.cumsum(pulses), turns)
+    clean = not back.size and min(np.diff(turns), default=0) >= FEWEST_READS and not _nearly_regular(lengths)
+    if clean or _regular(lengths):
         return often
     back = back if back.size else _goes_back(means, once)
     allowed = "such a curve, a column 'direction', or --cycle up50,down50 (pulses of a cycle)"
@@ -137,10 +142,25 @@ def _turns(means: Floats) -> list[int]:
     return turns
 
 
-def _regular(at: Whole, turns: Sequence[int]) -> bool:
+def _lengths(at: Whole, turns: Sequence[int]) -> list[int]:
+    """Return the pulses of each stretch.
+
+    The first counts as the others where its first pulse wasn't seen; of many, a last one that broke off doesn't count.
+    """
+    found = np.diff(np.concatenate(([0], at[np.asarray(turns, dtype=np.int64)], at[-1:]))).tolist()
+    if len(found) > FEWEST_TURNS and found[0] == found[2] - 1:
+        found[0] += 1
+    if len(found) > MANY and found[-1] < found[-3]:
+        found.pop()
+    return [int(length) for length in found]
+
+
+def _regular(lengths: Sequence[int]) -> bool:
     """Whether turns come at the same distances, in pulses, in every cycle."""
-    if len(turns) < FEWEST_TURNS:
-        return False
-    first, *runs = np.diff(np.concatenate(([0], at[np.asarray(turns)]))).tolist()
-    even = len(set(runs[::2])) == len(set(runs[1::2])) == 1 and first in (runs[1], runs[1] - 1)
-    return even and min(runs) >= FEWEST_PULSES
+    even = len(set(lengths[::2])) == len(set(lengths[1::2])) == 1
+    return even and len(lengths) > FEWEST_TURNS and min(lengths) >= FEWEST_PULSES
+
+
+def _nearly_regular(lengths: Sequence[int]) -> bool:
+    """Whether cycles differ by so little that noise may have moved a turn."""
+    return any(0 < max(way) - min(way) <= NEARLY for way in (lengths[::2], lengths[1::2]) if way)
