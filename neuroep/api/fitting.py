@@ -163,7 +163,7 @@ def _measured(pulses: Any, how: dict[str, Any]) -> PulseData:
     if said:
         raise BadInput("without effect on arrays", said[0], "left out, or a file of pulses")
     if isinstance(pulses, PulseData):
-        return pulses
+        return pulses.named()
     if not isinstance(pulses, tuple | list) or len(pulses) != 2:
         raise BadInput(f"a {type(pulses).__name__}", "pulses", "a path, or arrays (directions, siemens)")
     directions = checks.array(pulses[0], "pulses: directions", ("pulses",), np.float64)

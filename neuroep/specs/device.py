@@ -95,7 +95,7 @@ class DeviceTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 COMMON = tuple(name for name in DeviceTable.__struct_fields__ if name != "tables")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class DeviceSpec:
     """A validated device file.
 

@@ -174,7 +174,7 @@ ANY = "any-"
 PARTS = ("phases", "training", "programming")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class ModelSpec:
     """A validated model file.
 

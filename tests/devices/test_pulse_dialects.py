@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from calling import call
 
+import neuroep
 from neuroep.errors import BadInput
 from neuroep.hardware.cells.steps import SoftBounds
 from neuroep.hardware.fitting.pulse_data import PulseData, read_pulses
@@ -309,6 +311,17 @@ def test_counts_that_begin_anew_tell_directions_through_noise(tmp_path: Path) ->
     (trace,) = read_pulses(tmp_path / "own.csv").traces
     assert trace.directions.tolist() == ([1] * 50 + [-1] * 50) * 2
     assert trace.siemens.tolist() == pytest.approx([1e-6 * g for *_, g in reads], rel=3e-16, abs=0.0)
+
+
+def test_reads_that_were_changed_in_memory_are_not_told_as_the_files(tmp_path: Path) -> None:
+    data = plain(tmp_path)
+    (trace,) = data.traces
+    digest = hashlib.sha256((tmp_path / "plain.csv").read_bytes()).hexdigest()
+    assert f"fitted to plain.csv (sha256 {digest})" in neuroep.fit_device(data, model="soft-bounds").text
+    trace.siemens[7] *= 1.01
+    changed = neuroep.fit_device(data, model="soft-bounds").text
+    assert digest not in changed
+    assert "fitted to plain.csv, in part or changed (sha256 " in changed
 
 
 def test_spreadsheets(tmp_path: Path) -> None:

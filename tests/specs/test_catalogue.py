@@ -83,6 +83,11 @@ def test_the_installed_place_comes_first(tmp_path: Path, monkeypatch: pytest.Mon
     assert catalogue.folder("models") == tmp_path / "neuroep" / "_catalogue" / "models"
 
 
+def test_specs_are_told_in_a_line() -> None:
+    assert repr(catalogue.load_device("ideal")).startswith("<DeviceSpec ideal: ")
+    assert repr(catalogue.load_model("xor")).startswith("<ModelSpec xor: ")
+
+
 def test_a_file_goes_by_its_whole_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "my-chip.toml").write_bytes(b"\xef\xbb\xbf" + catalogue.find("devices", "ecram").read_bytes())

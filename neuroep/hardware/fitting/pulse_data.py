@@ -81,6 +81,8 @@ class PulseData(NamedTuple):
         Columns of the file that were left alone.
     reading : str
         How the file was read, in a line.
+    of_reads : str
+        SHA-256 of the traces as the file had them; empty without a file.
     """
 
     traces: tuple[Trace, ...]
@@ -88,6 +90,7 @@ class PulseData(NamedTuple):
     sha256: str
     ignored: tuple[str, ...] = ()
     reading: str = ""
+    of_reads: str = ""
 
     @property
     def devices(self) -> tuple[str, ...]:
@@ -97,6 +100,23 @@ class PulseData(NamedTuple):
     def of(self, device: str) -> PulseData:
         """Return one device's traces alone."""
         return self._replace(traces=tuple(trace for trace in self.traces if trace.device == device))
+
+    def named(self) -> PulseData:
+        """Return the same traces under a name and a hash that are true of them, if they are no longer the file's."""
+        now = _hash_of(self.traces)
+        if now == self.of_reads:
+            return self
+        name = f"{self.name}, in part or changed" if self.of_reads else self.name
+        return self._replace(name=name, sha256=now, reading="")
+
+
+def _hash_of(traces: Sequence[Trace]) -> str:
+    digest = hashlib.sha256()
+    for trace in traces:
+        digest.update(repr((trace.device, trace.cycle)).encode())
+        for array in trace[2:]:
+            digest.update(b"" if array is None else np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
 
 
 def read_pulses(
@@ -160,7 +180,7 @@ def read_pulses(
     check(data, path)
     check_unit(max(float(np.nanmax(trace.siemens)) for trace in traces), path)
     by_device = [[trace.directions for trace in data.of(device).traces] for device in data.devices]
-    return data._replace(reading=reading(by_device, _seen(traces), found, table))
+    return data._replace(reading=reading(by_device, _seen(traces), found, table), of_reads=_hash_of(traces))
 
 
 def _seen(traces: Sequence[Trace]) -> tuple[int, int]:
