@@ -13,9 +13,8 @@ from neuroep.data.scaling import scaled_by
 from neuroep.engines import Engine, create
 from neuroep.errors import BadInput
 from neuroep.hardware.device import Mounted
-from neuroep.hardware.wear import Wear
 from neuroep.learning.methods.phases import plans
-from neuroep.learning.trainer import Epoch, free_outputs
+from neuroep.learning.trainer import free_outputs
 from neuroep.ledger import Ledger
 from neuroep.network import Network
 from neuroep.physics.costs import predicted_labels
@@ -23,36 +22,22 @@ from neuroep.recipe import Phases
 from neuroep.report.figures import learning_figure
 from neuroep.report.shown import Shown
 from neuroep.report.summary import method_name
-from neuroep.studies.inspection import Inspection
-from neuroep.studies.training import Job
-from neuroep.weights import FloatArray, Weights
+from neuroep.studies.training import Outcome
+from neuroep.weights import FloatArray
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-@dataclass(frozen=True, repr=False, eq=False)
-class Trained(Shown):
-    """A finished training.
+@dataclass(frozen=True, repr=False, eq=False, kw_only=True)
+class Trained(Shown, Outcome):
+    """A finished training: what it came to, and the network as it stands on its device.
 
     Attributes
     ----------
-    job : Job
-        Which training: method, device, seed.
-    test_accuracy : float
-        Share of the test set named right, read once, after the last epoch.
-    history : list of Epoch
-        Every epoch.
-    ledger : Ledger
-        Events of training and of the test set's inference.
-    weights : Weights
-        As reads see them in the end.
-    stuck : tuple of int
-        Output units that stood at a bound, where they can't learn, for every test sample.
-    wear : Wear, optional
-        What the training did to the device's cells, if they wear out.
-    inspection : Inspection
-        What test samples were taken for, ``.confusion``: counts by label and by the label given.
+    job, test_accuracy, history, ledger, weights, stuck, wear, inspection
+        As :class:`neuroep.studies.training.Outcome` has them: which training, the share of the test set named right,
+        every epoch, events, weights as reads see them, ``inspection.confusion``, ...
     network : Network
         What was trained.
     phases : Phases
@@ -65,14 +50,6 @@ class Trained(Shown):
         What the data's inputs were scaled by.
     """
 
-    job: Job
-    test_accuracy: float
-    history: list[Epoch]
-    ledger: Ledger
-    weights: Weights
-    stuck: tuple[int, ...]
-    wear: Wear | None
-    inspection: Inspection
     network: Network
     phases: Phases
     engine: str | Engine

@@ -114,7 +114,9 @@ def train(
         rig.check()
     with following(progress) as about:
         done, mounted, scaling = _outcome(rig, dataset, method, start, threads, about(""))
-    return Trained(*done, rig.network, rig.recipe.phases, engine, mounted, scaling)
+    return Trained(
+        **vars(done), network=rig.network, phases=rig.recipe.phases, engine=engine, mounted=mounted, scaling=scaling
+    )
 
 
 def _outcome(

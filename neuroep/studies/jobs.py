@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -88,7 +89,7 @@ def _run_ep(
 
     outcome = train_ep(rig, stock, mounted, progress, keep)
     seen = inspected(rig, stock.train, mounted, outcome.inspection, twin=experiment.backprop)
-    outcome = outcome._replace(inspection=seen)
+    outcome = replace(outcome, inspection=seen)
     _save(folder, job, progress, mounted, outcome)
     return outcome
 

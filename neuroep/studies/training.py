@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -47,7 +48,8 @@ class Materials(NamedTuple):
     orders: Callable[[int], list[NDArray[np.int64]]]
 
 
-class Outcome(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Outcome:
     """What a finished training leaves.
 
     Attributes
@@ -77,7 +79,7 @@ class Outcome(NamedTuple):
     weights: Weights
     stuck: tuple[int, ...] = ()
     wear: Wear | None = None
-    inspection: Inspection = Inspection()
+    inspection: Inspection = field(default_factory=Inspection)
 
 
 def train_ep(
