@@ -22,14 +22,14 @@ LIMITS = {
     "noise": 0.99,
 }
 ADVICE = {
-    "loop gain": "a smaller feedback gain (--feedback), or smaller weights (layers.gain)",
-    "minima": "a smaller feedback gain (--feedback) or smaller weights (layers.gain, training.weight_decay)",
-    "unsettled": "more phases.free_sweeps, or a smaller feedback gain (--feedback)",
+    "loop gain": "a smaller feedback gain (feedback), or smaller weights (layers.gain)",
+    "minima": "a smaller feedback gain (feedback) or smaller weights (layers.gain, training.weight_decay)",
+    "unsettled": "more phases.free_sweeps, or a smaller feedback gain (feedback)",
     "flat": "a smaller layers.gain, data of a smaller scale, or a bias in the middle of the units' range",
     "saturated": "a bias in the middle of the outputs' range, a smaller layers.gain, or linear outputs",
-    "nonlinear": "a smaller nudge (--beta), or the centered estimator",
+    "nonlinear": "a smaller nudge (phases.beta), or the centered estimator",
     "step": "smaller training.learning_rates, those of wide layers first",
-    "noise": "a larger nudge (--beta), more programming.averaged_reads, or reads of changes (--reads)",
+    "noise": "a larger nudge (phases.beta), more programming.averaged_reads, or reads of changes (programming.reads)",
 }
 """By name: what is changed beyond the limit, where no number of it has been found."""
 OF_ANY_STATES = ("loop gain", "minima", "unsettled")

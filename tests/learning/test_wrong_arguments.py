@@ -16,6 +16,7 @@ from torch import nn
 import neuroep
 from neuroep.errors import BadInput, NeuroepError
 from neuroep.network import chain
+from neuroep.studies.diagnosis import ADVICE
 
 NETWORK = chain((2, 4, 2))
 MODULE = nn.Sequential(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, 2))
@@ -294,6 +295,10 @@ def test_what_is_wrong_is_told_in_arguments_and_not_in_options(
 @pytest.mark.parametrize("name", [name for name, home in neuroep._HOMES.items() if home.startswith("neuroep.api")])
 def test_every_study_speaks_python(name: str) -> None:
     assert getattr(neuroep, name).__wrapped__.__name__ == name
+
+
+def test_advice_names_settings_as_files_and_python_have_them() -> None:
+    assert not [text for text in ADVICE.values() if "--" in text]
 
 
 def test_every_public_function_is_in_the_table() -> None:
