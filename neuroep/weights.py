@@ -139,7 +139,9 @@ def fitting(
     BadInput
         If they are of other sizes, buffers of another length, or of none of the types.
     """
-    checks.instance(weights, Weights, where)
+    if not isinstance(weights, Weights):
+        allowed = "a Weights: load_weights reads them from a file, from_torch from a module"
+        raise BadInput(f"a {type(weights).__name__}", where, allowed)
     layout = Layout.of(sizes)
     if tuple(checks.several(weights.sizes, f"{where}.sizes")) != layout:
         raise BadInput(f"layer sizes {checks.shown(weights.sizes)}", where, f"{layout}, those of the network")

@@ -124,6 +124,8 @@ TABLE: dict[str, Faults] = {name: of_study(called(name)) for name in STUDIES} | 
         "a frozen module": (lambda: train_module(frozen), "model: 0.weight needs no gradient; allowed"),
         "a tied module": (lambda: train_module(tied), "model: layers that share their weights"),
         "a module that drops": (lambda: train_module(dropping), "model: layer '1' drops units"),
+        "weights as a path": (lambda: neuroep.train("xor", weights="a.safetensors"),  # type: ignore[arg-type]
+                              "weights: a str; allowed: a Weights: load_weights reads them"),
         "numbers as labels": (lambda: neuroep.train(MODULE, data=(X, X[:, 0])), "EPRegressor or ep_gradients"),
     },
     "compare": {
