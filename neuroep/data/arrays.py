@@ -45,8 +45,9 @@ def from_arrays(arrays: Sequence[Any], scale: str = "none") -> Dataset:
             class_labels(y, "data: y")
         kept, aside = holdout(len(x), "data")
         given = [x[kept], y[kept], x[aside], y[aside]]
-    train, test = parts(given, "data")
-    return scaled(remarked(assemble("arrays", "data", fingerprint((*train, *test)), LICENCE, train, test)), scale)
+    train, test, words = parts(given, "data")
+    found = assemble("arrays", "data", fingerprint((*train, *test)), LICENCE, train, test)
+    return scaled(remarked(found, words=words), scale)
 
 
 def _array(values: Any, where: str) -> np.ndarray[Any, Any]:

@@ -24,26 +24,29 @@ ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 Part = tuple[FloatInputs, Labels]
 
 
-def own(path: Path, sha256: str, train: Part, test: Part, hint: str = "", remark: str = "") -> Dataset:
-    """Return the data set of a user's own file, with what is odd about it; `hint` and `remark` are the reader's own."""
-    return remarked(assemble(path.stem, str(path), sha256, OWN_LICENCE, train, test), hint, remark)
+def own(path: Path, sha256: str, train: Part, test: Part, hint: str = "", remark: str = "", words: str = "") -> Dataset:
+    """Return the data set of a user's own file, with what is odd about it; the last three are the reader's own."""
+    return remarked(assemble(path.stem, str(path), sha256, OWN_LICENCE, train, test), hint, remark, words)
 
 
-def remarked(dataset: Dataset, hint: str = "", remark: str = "") -> Dataset:
+def remarked(dataset: Dataset, hint: str = "", remark: str = "", words: str = "") -> Dataset:
     """Return a data set with what is odd about its labels and, unless `remark` says, its inputs.
 
-    Labels that run from 1 are counted from 0.
+    Labels that run from 1 are counted from 0; `words` says which words labels were.
     """
     train, test, moved = from_zero(dataset.y_train, dataset.y_test)
     if moved:
         dataset = replace(dataset, y_train=train, y_test=test, classes=dataset.classes - 1)
         moved += f"; {hint}" if hint else ""
     labels = label_remark(train, test, dataset.source, hint) or moved
+    labels = "; ".join(part for part in (words, labels) if part)
     return replace(dataset, label_remark=labels, input_remark=remark or scale_remark(dataset.x_train))
 
 
-def parts(arrays: Sequence[NDArray[np.generic]], where: str) -> tuple[Part, Part]:
-    """Return training and test set of the four `ARRAYS`, checked; inputs of type uint8 are divided by 255.
+def parts(arrays: Sequence[NDArray[np.generic]], where: str) -> tuple[Part, Part, str]:
+    """Return training and test set of the four `ARRAYS`, checked, and a line on which words labels were.
+
+    Inputs of type uint8 are divided by 255.
 
     Raises
     ------
@@ -54,10 +57,11 @@ def parts(arrays: Sequence[NDArray[np.generic]], where: str) -> tuple[Part, Part
     if (x_train.dtype == np.uint8) != (x_test.dtype == np.uint8):
         types = f"x_train of type {x_train.dtype} and x_test of type {x_test.dtype}"
         raise BadInput(types, where, "uint8, which is divided by 255, in both or in neither")
+    said = ""
     if are_words(y_train) and are_words(y_test):
-        (y_train, y_test), _ = coded((y_train, y_test))
+        (y_train, y_test), said = coded((y_train, y_test))
     train = _inputs(x_train, f"{where}: x_train"), class_labels(y_train, f"{where}: y_train")
-    return train, (_inputs(x_test, f"{where}: x_test"), class_labels(y_test, f"{where}: y_test"))
+    return train, (_inputs(x_test, f"{where}: x_test"), class_labels(y_test, f"{where}: y_test")), said
 
 
 def check_file(path: Path) -> None:
@@ -83,10 +87,10 @@ def load_npz(path: Path) -> Dataset:
     """
     check_file(path)
     arrays = _arrays(path)
-    train, test = parts([arrays[name] for name in ARRAYS], str(path))
+    train, test, words = parts([arrays[name] for name in ARRAYS], str(path))
     with path.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    return own(path, digest, train, test)
+    return own(path, digest, train, test, words=words)
 
 
 def _inputs(values: NDArray[np.generic], where: str) -> FloatInputs:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -90,8 +89,7 @@ def load_table(path: Path, label: str | None = None) -> Dataset:
     train, test = holdout(len(x), str(path))
     remark = row_numbers(x, list(sheet.header), path) if place else ""
     parts = (x[train], y[train]), (x[test], y[test])
-    found = own(path, hashlib.sha256(content).hexdigest(), *parts, "", remark)
-    return replace(found, label_remark="; ".join(part for part in (said, found.label_remark) if part))
+    return own(path, hashlib.sha256(content).hexdigest(), *parts, "", remark, said)
 
 
 def _sheet(content: bytes, path: Path) -> Sheet:

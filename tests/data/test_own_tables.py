@@ -102,6 +102,7 @@ def test_frames(tmp_path: Path) -> None:
     frame = Frame({"a": X[:, 0], "kind": words, "b": list(X[:, 1]), "c": X[:, 2]})
     found = load_data(frame, label="kind")
     same(found, plain(tmp_path))
+    assert found.label_remark == "labels are words: cat 0, dog 1, emu 2"
     usual = Frame({"target": Y, "a": X[:, 0], "b": X[:, 1], "c": X[:, 2]})
     same(load_data(usual), found)
     outcome = neuroep.train(network=chain((3, 4, 3)), data=usual, epochs=1)  # type: ignore[arg-type]
