@@ -84,7 +84,7 @@ def test_the_installed_place_comes_first(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_specs_are_told_in_a_line() -> None:
-    assert repr(catalogue.load_device("ideal")).startswith("<DeviceSpec ideal: ")
+    assert repr(catalogue.load_device("ideal")).startswith("<DeviceSpec ideal, ideal: ")
     assert repr(catalogue.load_model("xor")).startswith("<ModelSpec xor: ")
 
 
