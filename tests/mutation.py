@@ -790,6 +790,13 @@ DEFECTS = [
         "devices/test_write_schedule.py",
     ),
     Defect(
+        "where all states are zero, sending them has no price",
+        "cost/breakdown.py",
+        "return any(events[same] for pair in SAME_WORK if event in pair for same in pair) or bool(events[event])",
+        "return bool(events[event])",
+        "cost/test_breakdown.py",
+    ),
+    Defect(
         "a run's counts of training are those of its whole length",
         "cost/energy.py",
         "{event: count / samples for event, count in ledger.events(phase).items() if count}",

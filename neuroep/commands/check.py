@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from typing import TYPE_CHECKING, Any
 
 from neuroep.commands.console import add_without, names_in, say, show_json, show_table, without_note
@@ -96,7 +97,7 @@ def _show(title: str, found: Fidelity, network: Network) -> None:
     from neuroep.physics.known import PHYSICS
     from neuroep.studies.fidelity import SMALL_BETA
 
-    rows = [(r.against, str(r.layer), f"{r.cosine:.6f}", f"{r.relative_error:.2e}") for r in found.rows]
+    rows = [(r.against, str(r.layer), _cell(r.cosine, ".6f"), _cell(r.relative_error, ".2e")) for r in found.rows]
     if rows or not found.findings:
         show_table(title, ("against", "coupling", "cosine", "relative error"), rows)
     else:
@@ -111,6 +112,11 @@ def _show(title: str, found: Fidelity, network: Network) -> None:
     noisy = any(finding.name == "noise" and finding.value > 0.0 for finding in found.findings)  # it never comes to rest
     if found.settled < 1.0 and not noisy:
         say("some samples did not settle: their gradients are not those of an equilibrium; try a smaller --feedback")
+
+
+def _cell(value: float, form: str) -> str:
+    """A figure; a dash where a gradient of zero has no direction."""
+    return "–" if math.isnan(value) else f"{value:{form}}"
 
 
 def _plain(finding: Finding) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuroep.ledger import Phase
-from neuroep.prices import WORKS, Prices, part_of
+from neuroep.prices import SAME_WORK, WORKS, Prices, part_of
 from neuroep.quantities import Band
 
 Axis = Literal["phase", "layer", "event"]
@@ -109,11 +109,16 @@ def covered(events: Mapping[str, int], prices: Prices) -> Coverage:
         if not amount or (work.converters and not prices.converters):
             continue
         counted += amount
-        if any(event in prices.energy_joules and events[event] for event in work.events):
+        if any(event in prices.energy_joules and _met(event, events) for event in work.events):
             priced += amount
         else:
             missing.append(work.what)
     return Coverage(priced, counted, tuple(missing))
+
+
+def _met(event: str, events: Mapping[str, int]) -> bool:
+    """Whether an event happened, or the one that counts the same work: nothing is sent of states of zero."""
+    return any(events[same] for pair in SAME_WORK if event in pair for same in pair) or bool(events[event])
 
 
 def table(lines: Iterable[Line], axis: Axis) -> dict[str, dict[str, Band]]:

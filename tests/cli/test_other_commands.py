@@ -127,6 +127,16 @@ def test_cost_shows_the_core_map_and_the_rule_of_a_chip() -> None:
     assert "learning rule 'swapped': legal" in call("devices", "loihi1").out
 
 
+def test_a_gradient_of_zero_has_no_direction(tmp_path: Path) -> None:
+    """Units held at zero by their biases teach nothing: dashes, and null as JSON."""
+    layers = "".join(f', {{ size = {n}, activation = "hard-sigmoid", bias = -100.0 }}' for n in (4, 2))
+    (tmp_path / "dark.toml").write_text(f'summary = "x"\ndata = "xor"\nlayers = [{{ size = 2 }}{layers}]\n')
+    found = call("check", tmp_path / "dark.toml")
+    rows = [line.split() for line in found.out.splitlines() if line.split()[:1] == ["backprop"]]
+    assert [row[2:] for row in rows] == [["–", "–"]] * 2
+    assert all(row["cosine"] is None for row in call("check", tmp_path / "dark.toml", "--json").json["rows"])
+
+
 def test_check_agrees_with_finite_differences_for_a_small_beta() -> None:
     found = call("check", "parity", "--beta", "0.001", "--json").json
     assert (found["model"], found["device"], found["beta"], found["settled"]) == ("parity", "ideal", 0.001, 1.0)

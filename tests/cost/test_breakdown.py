@@ -82,6 +82,11 @@ def test_what_has_no_price_is_said() -> None:
     assert found.share == pytest.approx(9 / 11)
     found = price(ledger, Prices(known, converters=True)).covers(INFERENCE)
     assert found == Coverage(9, 11 + 3 + 2, ("drives of lines", "conversions of sums", "updates of units"))
+    dark = Ledger.empty((3, 2))  # all states are zero: three are brought to no line, at a price each
+    dark.add(Phase.INFERENCE, Event.SAMPLE, 0, 1)
+    dark.add_read(Phase.INFERENCE, True, 1, 1, lit=0)
+    assert price(dark, Prices({"sent_state": Band.exact(1.0)})).covers(INFERENCE).missing == ()
+    assert price(dark, Prices({"message": Band.exact(1.0)})).covers(INFERENCE).share == 0.0
     assert price(Ledger.empty((3, 2)), Prices()).covers(INFERENCE).share == 1.0
 
 
