@@ -90,7 +90,7 @@ def device_of(device: Hardware) -> DeviceSpec | Device:
     """
     if isinstance(device, str) and device in NAMES:
         raise BadInput(f"{device!r} is where code runs", "device", f"{PROFILES}; engines go into engine=")
-    if is_data(device):
+    if is_data(device) and not (isinstance(device, list | tuple) and all(isinstance(name, str) for name in device)):
         raise BadInput(f"a {type(device).__name__}", "device", f"{PROFILES}; data go into data=")
     found = load_device(device) if isinstance(device, str | os.PathLike) else device
     built(found)  # refuses what is no device

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from neuroep.data.dataset import Scaling, inputs
+from neuroep.data.dataset import Scaling, inputs, refuse_masked
 from neuroep.data.scaling import scaled_by
 from neuroep.engines import Engine, create
 from neuroep.errors import BadInput
@@ -76,6 +76,7 @@ class Trained(Shown, Outcome):
             If the inputs don't fit the network.
         """
         network, given = self.network, np.asarray(x)
+        refuse_masked(x, "x")
         pixels = given.astype(np.float32) / np.float32(255) if given.dtype == np.uint8 else given
         flat = inputs(pixels, "x")
         if flat.shape[1] != network.columns:

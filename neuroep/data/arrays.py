@@ -7,7 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from neuroep.data.dataset import Dataset, assemble, check_counts, class_labels, fingerprint, holdout, inputs
+from neuroep.data.dataset import (
+    Dataset,
+    assemble,
+    check_counts,
+    class_labels,
+    fingerprint,
+    holdout,
+    inputs,
+    refuse_masked,
+)
 from neuroep.data.files import ARRAYS, parts, remarked
 from neuroep.data.labels import are_words
 from neuroep.data.scaling import scaled
@@ -56,5 +65,6 @@ def _array(values: Any, where: str) -> np.ndarray[Any, Any]:
     except (TypeError, ValueError, RuntimeError) as error:  # the last of a tensor that has a gradient
         raise BadInput(f"no array ({error})", where, "numbers in rows of one length") from error
     if found.ndim == 0:
-        raise BadInput("a single value", where, "an array")
+        raise BadInput(f"a {type(values).__name__}", where, "an array")
+    refuse_masked(values, where)
     return found

@@ -138,6 +138,12 @@ def inputs(values: NDArray[np.generic], where: str) -> FloatInputs:
     return flat
 
 
+def refuse_masked(values: object, where: str) -> None:
+    """Refuse an array that hides entries: numpy would take what stands behind the mask."""
+    if np.ma.is_masked(values):
+        raise BadInput("masked entries", where, "an array without them: .filled(value)")
+
+
 def class_labels(values: NDArray[np.generic], where: str) -> Labels:
     """Return labels (N,) as int64.
 

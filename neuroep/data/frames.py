@@ -15,7 +15,9 @@ from neuroep.errors import BadInput
 
 def is_frame(value: object) -> bool:
     """Return whether a value is a table with named columns."""
-    return not isinstance(value, type) and hasattr(value, "columns") and hasattr(value, "__getitem__")
+    if isinstance(value, type) or not hasattr(value, "__getitem__"):
+        return False
+    return hasattr(type(value), "columns") or hasattr(value, "columns")  # a lazy frame works its own out
 
 
 def from_frame(frame: Any, label: str | None = None, scale: str = "none") -> Dataset:
@@ -35,6 +37,9 @@ def from_frame(frame: Any, label: str | None = None, scale: str = "none") -> Dat
     BadInput
         Naming the column that can't be used.
     """
+    for name in ("collect", "compute"):
+        if callable(getattr(frame, name, None)):
+            raise BadInput(f"a {type(frame).__name__}, which isn't worked out yet", "data", f"its .{name}()")
     columns = list(frame.columns)
     names = tuple(str(name) for name in columns)
     place = label_place(names, len(names), label, "data")

@@ -25,10 +25,14 @@ def without_loaders(data: object) -> Any:
     Raises
     ------
     BadInput
-        If a loader can't be read out, or stands beside an array.
+        If a loader can't be read out, or stands beside an array; of a torch data set without its loader.
     """
     if is_loader(data):
         return collected(data, "data")
+    torch = sys.modules.get("torch.utils.data")
+    for part in data if isinstance(data, tuple | list) else (data,):
+        if torch is not None and isinstance(part, torch.Dataset):
+            raise BadInput(f"a {type(part).__name__}", "data", "a DataLoader of it, or (train, test) loaders")
     if not isinstance(data, tuple | list) or not any(map(is_loader, data)):
         return data
     if len(data) != 2 or not all(map(is_loader, data)):

@@ -65,10 +65,12 @@ def refuse_arguments(
     names = list(signature.parameters)
     try:
         signature.bind(*given, **how)
+        return
     except TypeError as error:
-        for key in how:
-            checks.one_of(key, names[positional:], "argument", name)
-        raise BadInput(str(error), name, ", ".join(names)) from error
+        said = str(error)
+    for key in how:  # told outside the block, so that a notebook shows one error and not two
+        checks.one_of(key, names[positional:], "argument", name)
+    raise BadInput(said, name, ", ".join(names))
 
 
 def in_arguments(message: str, parameters: Mapping[str, inspect.Parameter]) -> str:

@@ -106,6 +106,8 @@ def ragged() -> DataLoader[Any]:
         (DataLoader(TensorDataset(X)), "items that aren't pairs"),
         (DataLoader([{"x": 1}]), "items that aren't pairs"),
         (ragged(), "no arrays of one shape"),
+        (PAIRS, "data: a TensorDataset; allowed: a DataLoader of it"),
+        ((Subset(PAIRS, [0, 1]), PAIRS), "data: a Subset; allowed: a DataLoader of it"),
         ((DataLoader(PAIRS), X), "loaders beside other things"),
         ((DataLoader(PAIRS),) * 3, "loaders beside other things"),
     ],

@@ -116,6 +116,24 @@ def test_frames_of_libraries(tmp_path: Path, library: str) -> None:
     same(load_data(frame, label="kind"), plain(tmp_path))
 
 
+def test_a_lazy_frame_is_told_to_be_worked_out() -> None:
+    polars = pytest.importorskip("polars")
+    with pytest.raises(BadInput, match=r"data: a LazyFrame.*allowed: its \.collect\(\)"):
+        load_data(polars.DataFrame({"a": [0.1, 0.2], "kind": [0, 1]}).lazy())
+
+
+def test_hidden_entries_are_refused() -> None:
+    """numpy would take what stands behind the mask."""
+    hidden = np.ma.masked_less(X, 0.5)
+    assert hidden.mask.any()
+    for data in ((hidden, Y), (X, np.ma.masked_equal(Y, 1))):
+        with pytest.raises(BadInput, match="masked entries"):
+            neuroep.train(network=chain((3, 4, 3)), data=data)
+    found = neuroep.train(network=chain((3, 4, 3)), data=(X, Y), epochs=1)
+    with pytest.raises(BadInput, match="x: masked entries"):
+        found.predict(hidden)
+
+
 @pytest.mark.parametrize(
     ("text", "label", "said"),
     [

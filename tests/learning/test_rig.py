@@ -120,7 +120,7 @@ def test_lists_a_data_set_a_name_and_a_path_are_data(tmp_path: Path) -> None:
         ("a model and a network", {"model": "xor", "network": chain((2, 4, 2))}),
         ("a network without data", {"network": chain((2, 4, 2)), "data": None}),
         ("3 arrays", {"network": chain((2, 4, 2)), "data": ([[0.0, 1.0]], [0], [1])}),
-        ("data: y: a single value", {"network": chain((2, 4, 2)), "data": ([[0.0, 1.0]] * 5, 1)}),
+        ("data: y: a int; allowed: an array", {"network": chain((2, 4, 2)), "data": ([[0.0, 1.0]] * 5, 1)}),
         ("data: x: no array", {"network": chain((2, 4, 2)), "data": ([[0.0, 1.0], [0.0]], [0, 1])}),
         ("4 inputs and 3 labels", {"network": chain((2, 4, 2)), "data": (np.zeros((4, 2)), [0, 1, 0])}),
         ("data: x: nan", {"network": chain((2, 4, 2)), "data": (np.full((9, 2), np.nan), np.arange(9) % 2)}),
