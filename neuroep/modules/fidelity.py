@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from neuroep import checks
 from neuroep.errors import BadInput
 from neuroep.modules.blocks import cut
 from neuroep.modules.costs import per_sample
@@ -55,19 +56,24 @@ def fidelity(module: nn.Module, x: Tensor, y: Tensor, scheme: Scheme) -> Fidelit
         As for :func:`neuroep.ep_gradients`.
     scheme : Scheme
         How EP takes its gradient.
+
+    Raises
+    ------
+    BadInput
+        For what :func:`neuroep.ep_gradients` refuses.
     """
-    blocks = cut(module)
-    with torch.enable_grad():
-        cost = per_sample(scheme.function, module(x), y).mean()
-        parameters = list(dict.fromkeys(p for block in blocks for p in block.parameters))
-        wanted = dict(zip(parameters, torch.autograd.grad(cost, parameters, allow_unused=True), strict=True))
-    kept = {parameter: parameter.grad for parameter in parameters}
+    blocks, how = cut(module), checks.instance(scheme, Scheme, "scheme")
+    kept = {parameter: parameter.grad for block in blocks for parameter in block.parameters}
+    parameters = list(kept)
     try:
-        found = gradients(module, x, y, scheme)
+        found = gradients(module, x, y, how)
         taken = {parameter: parameter.grad for parameter in parameters}
     finally:
         for parameter, grad in kept.items():
             parameter.grad = grad
+    with torch.enable_grad():
+        cost = per_sample(how.function, module(x), y).mean()
+        wanted = dict(zip(parameters, torch.autograd.grad(cost, parameters, allow_unused=True), strict=True))
     pairs = [_compared([taken[p] for p in b.parameters], [wanted[p] for p in b.parameters]) for b in blocks]
     error = (2.0 * found.energy).sqrt().clamp_min(torch.finfo(found.energy.dtype).tiny)
     residual = float((found.residual / error).max())

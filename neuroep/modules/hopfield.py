@@ -143,7 +143,7 @@ def settle(
 def begin(net: Hopfield, x: Tensor) -> tuple[list[Tensor], list[Tensor]]:
     """Return the states of the forward pass, and what doesn't depend on states."""
     with torch.no_grad():
-        found = list(net.layers.drive(x))
+        found = list(net.layers.drive.forward(x))
         states, given = found[: len(net.layers.activations)], found[len(net.layers.activations) :]
         if len(states) < len(net.activations):  # a linear output
             states.append(net.layers.relax(*given, *states)[-1])

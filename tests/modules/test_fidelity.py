@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 from networks import BATCH, CLASSES, NETWORKS
-from torch import nn
+from torch import Tensor, nn
 
 from neuroep.errors import BadInput
 from neuroep.modules import fidelity as module_fidelity
@@ -17,6 +17,17 @@ from neuroep.modules.monitor import Monitor
 from neuroep.modules.scheme import Scheme
 
 Y = torch.arange(BATCH) % CLASSES
+
+
+class Stack(nn.Module):
+    """A module that is traced."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.below, self.above = nn.Linear(6, 6), nn.Linear(6, CLASSES)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.above(torch.tanh(self.below(x)))
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -71,6 +82,24 @@ def test_no_gradient_is_no_agreement(monkeypatch: pytest.MonkeyPatch) -> None:
     assert fidelity(case.module, case.x, Y, Scheme(beta=1e-3)).cosine[0] == 0.0
     with pytest.raises(BadInput, match=r"least cosine 0\.000000"):
         recommended(case.module, case.x, Y, Scheme())
+
+
+@pytest.mark.parametrize("energy", ["prediction", "hopfield"])
+def test_what_does_not_fit_is_refused_in_a_line_and_nothing_else(
+    energy: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """torch.fx would print a traceback of its own; and .grad is as it was."""
+    module, x, scheme = Stack(), torch.randn(BATCH, 6), Scheme("cross-entropy", energy=energy)
+    for given, said in (
+        ((x[:, :5], Y, scheme), r"x of shape \(7, 5\): mat1 and mat2"),
+        ((x, Y[:3], scheme), "7 inputs and 3 targets"),
+        ((x.numpy(), Y, scheme), "x: a ndarray"),
+        ((x, Y, {"cost": "cross-entropy"}), "scheme: a dict"),
+    ):
+        with pytest.raises(BadInput, match=said):
+            fidelity(module, *given)  # type: ignore[arg-type]
+    assert capfd.readouterr() == ("", "")
+    assert all(parameter.grad is None for parameter in module.parameters())
 
 
 def test_a_monitor_keeps_what_steps_gave() -> None:
