@@ -827,8 +827,8 @@ DEFECTS = [
     Defect(
         "a line sends its pulses once, however many directions a train has",
         "hardware/crossbar/state_trains.py",
-        "across = _signs(plan).sum(axis=1)[::-1]",
-        "across = _signs(plan).any(axis=1)[::-1]",
+        "across = signs.sum(axis=1)[::-1]",
+        "across = signs.any(axis=1)[::-1]",
         "devices/test_state_trains.py",
     ),
     Defect(
@@ -841,8 +841,8 @@ DEFECTS = [
     Defect(
         "pairs that trains of states have written anew take no time",
         "hardware/crossbar/state_trains.py",
-        "_slots_spent(plan) + self.schedule.slots(longest)",
-        "_slots_spent(plan) + 0 * self.schedule.slots(longest)",
+        "spent + self.schedule.slots(longest)",
+        "spent + 0 * self.schedule.slots(longest)",
         "devices/test_write_schedule.py",
     ),
     Defect(

@@ -131,9 +131,8 @@ def _segment(graph: fx.GraphModule, entry: fx.Node, inside: Sequence[fx.Node], e
     place = next((str(node.target) for node in used if node.op in ("call_module", "get_attr") and
                   _has_parameters(graph, str(node.target))), end.name)  # fmt: skip
     parameters = tuple(p for p in module.parameters() if p.requires_grad)
-    return _Part(
-        place, module.forward, parameters
-    )  # called as a module, it prints its own traceback of what it refuses
+    # its forward alone: called as a module, a piece prints its own traceback of what it refuses
+    return _Part(place, module.forward, parameters)
 
 
 def _has_parameters(graph: fx.GraphModule, target: str) -> bool:

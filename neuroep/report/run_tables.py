@@ -8,14 +8,19 @@ from typing import Any
 
 from neuroep.quantities import Band
 from neuroep.report.document import note, table
-from neuroep.report.summary import band, method_name, percent, plain_spread, si, si_band, summary_rows
+from neuroep.report.summary import band, method_name, si, si_band, summary_cells
 
 SPREADS = "Mean ± standard deviation over seeds; energy and latency per sample, with the range their sources allow."
 
 
 def banded(estimate: Band | None, unit: str) -> str:
     """Return an estimate, its range in small print below."""
-    value, _, rest = si_band(estimate, unit).partition(" (")
+    return _small(si_band(estimate, unit))
+
+
+def _small(text: str) -> str:
+    """Put the range of an estimate in small print."""
+    value, _, rest = text.partition(" (")
     return f"<span>{value}<br><small>{rest.rstrip(')')}</small></span>" if rest else value
 
 
@@ -24,18 +29,8 @@ def summary_table(result: Mapping[str, Any]) -> str:
     header = ["Method", "Device", "Test accuracy", "Energy, inference", "Energy, training step", "Latency, inference"]
     header += ["Weighted ARD (floats)", "Weight writes", "Training (s)"]
     rows = [
-        [
-            escape(method_name(row.method)),
-            escape(row.device),
-            percent(row.test_accuracy),
-            banded(row.energy_inference_joules, "J"),
-            banded(row.energy_training_step_joules, "J"),
-            banded(row.latency_inference_seconds, "s"),
-            "–" if row.weighted_ard is None else f"{row.weighted_ard:,.0f}",
-            f"{row.weight_writes.mean:,.0f}",
-            plain_spread(row.seconds),
-        ]
-        for row in summary_rows(result)
+        [escape(method), escape(device), accuracy, *map(_small, bands), ard, writes, seconds]
+        for method, device, accuracy, *bands, ard, writes, seconds in summary_cells(result)
     ]
     return f"{table('Summary', header, rows, 2, 'cards')}\n{note(SPREADS)}"
 

@@ -139,8 +139,11 @@ class StatePulser(NamedTuple):
         ledger.add(Phase.UPDATE, Event.WRITE, k, int(counts[WRITTEN]))
         ledger.add(Phase.UPDATE, Event.PULSE_UP, k, int(counts[UPWARD]))
         ledger.add(Phase.UPDATE, Event.PULSE_DOWN, k, int(counts[PULSES] - counts[UPWARD]))
-        ledger.add(Phase.UPDATE, Event.PULSE_SLOT, k, _slots_spent(plan) + self.schedule.slots(longest))
-        _count_lines(ledger, k, plan, rows.bits, columns.bits)
+        signs = _signs(plan)
+        spent = _slots_spent(plan, signs)
+        ledger.add(Phase.UPDATE, Event.PULSE_SLOT, k, spent + self.schedule.slots(longest))
+        ledger.add(Phase.UPDATE, Event.TRAIN_SLOT, k, spent)
+        _count_lines(ledger, k, plan, signs, rows.bits, columns.bits)
 
     def _lines(self, plan: TrainPlan, side: int, words: int, key: NDArray[np.uint64]) -> TrainLines:
         """Return the packed bits of the rows (side 0) or of the columns (1); falling trains have their rows flipped."""
@@ -175,9 +178,9 @@ def _turns(plan: TrainPlan, words: int) -> NDArray[np.uint64]:
     return np.packbits(turns, bitorder="little").view(np.uint64)
 
 
-def _slots_spent(plan: TrainPlan) -> int:
+def _slots_spent(plan: TrainPlan, signs: NDArray[np.bool_]) -> int:
     """Slots of all trains, once for each direction in which a train has products."""
-    (rows_up, rows_down), (columns_up, columns_down) = _signs(plan)
+    (rows_up, rows_down), (columns_up, columns_down) = signs
     alike = (rows_up & columns_up) | (rows_down & columns_down)
     unlike = (rows_up & columns_down) | (rows_down & columns_up)
     return int((plan.slots.counts * (alike.astype(np.int64) + unlike)).sum())
@@ -189,12 +192,13 @@ def _signs(plan: TrainPlan) -> NDArray[np.bool_]:
     return np.stack([[(side > 0.0).any(axis=1), (side < 0.0).any(axis=1)] for side in sides])
 
 
-def _count_lines(ledger: Ledger, k: int, plan: TrainPlan, rows: WordArray, columns: WordArray) -> None:
+def _count_lines(
+    ledger: Ledger, k: int, plan: TrainPlan, signs: NDArray[np.bool_], rows: WordArray, columns: WordArray
+) -> None:
     """Count what drivers did: a line sends its bits once for each sign that the lines across it carry.
 
     In the slots of one direction a row meets columns of one sign, in those of the other the rest.
     """
-    across = _signs(plan).sum(axis=1)[::-1]
-    ledger.add(Phase.UPDATE, Event.TRAIN_SLOT, k, _slots_spent(plan))
+    across = signs.sum(axis=1)[::-1]
     for event, bits, times in zip((Event.ROW_PULSE, Event.COLUMN_PULSE), (rows, columns), across, strict=True):
         ledger.add(Phase.UPDATE, event, k, int((pulses_sent(bits, plan.slots) * times).sum()))

@@ -162,8 +162,10 @@ def read_pulses(
     """
     path = Path(path)
     voltage = None if read_voltage is None else asked_voltage(read_voltage)
-    words = (None if word is None else checks.text(word, where) for word, where in ((unit, "unit"), (sheet, "sheet")))
-    asked = Asked(next(words), checked_columns(columns), voltage, checked_cycle(cycle, "cycle"), next(words))
+    unit, sheet = (
+        None if word is None else checks.text(word, where) for word, where in ((unit, "unit"), (sheet, "sheet"))
+    )
+    asked = Asked(unit, checked_columns(columns), voltage, checked_cycle(cycle, "cycle"), sheet)
     content = _bytes(path)
     table = _table(content, asked, path)
     if len(table.rows) > MOST_READS:
